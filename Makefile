@@ -1,0 +1,66 @@
+# Every target makes what it needs. `make demo` and `make test` are the two to know.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
+STATIC := python/tenantry/report/static
+RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+WEB := $(shell find web -type f -not -path '*/node_modules/*')
+export CARGO_TERM_PROGRESS_WHEN := never
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tenantry needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+$(VENV)/synced: pyproject.toml uv.lock | $(BIN)/uv
+	$(UV) sync --quiet --frozen --no-install-project --all-extras --inexact
+	touch $@
+
+$(VENV)/native: $(VENV)/synced $(RUST)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release --uv
+	touch $@
+
+native: $(VENV)/native ## The virtual environment with the native module, built in release mode
+
+$(STATIC)/report.js: $(WEB) $(VENV)/synced
+	bash web/build.sh
+
+web: $(STATIC)/report.js ## The report's script and style
+
+build: native web
+
+demo: build ## Seed, load and judge the reference app on a throwaway Postgres
+	$(BIN)/tenantry demo
+
+check: build ## Format, lint, types, layers, stubs
+	$(BIN)/ruff format --check python tests benchmarks
+	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/mypy
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	$(BIN)/python -m mypy.stubtest tenantry._core
+	$(BIN)/pytest tests/agree
+
+fix: $(VENV)/synced ## Format and repair what can be repaired by itself
+	$(BIN)/ruff check --fix python tests benchmarks
+	$(BIN)/ruff format python tests benchmarks
+	cargo fmt
+
+test: build browser ## All tests: Rust and Python, with a real Postgres, app and browser
+	cargo test --quiet -p tenantry-core
+	$(BIN)/pytest
+
+browser:
+	bash tests/browser.sh
+
+bench: build ## Benchmarks side by side with the peers that are installed
+	bash benchmarks/run.sh
+
+.PHONY: help native web build demo check fix test browser bench

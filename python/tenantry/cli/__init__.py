@@ -1,0 +1,1 @@
+"""Commands of tenantry: parse arguments, call one function, print its result."""
