@@ -8,7 +8,8 @@
     ├── PopulationError     2   the database does not take the dataset, or does not hold it
     └── Interrupted       130   the user pressed Ctrl-C
 
-    CheckFailed is not a TenantryError: it is the app's failure, raised inside a scenario by `Response.expect`.
+    AppFailure (CheckFailed, RequestFailed) is not a TenantryError: it is the app's, raised inside a scenario,
+    and ends that iteration as failed, not as an error of the script.
 
 Only `tenantry.cli` turns an error into an exit code.
 """
@@ -86,5 +87,13 @@ class Interrupted(TenantryError):
     exit = Exit.INTERRUPTED
 
 
-class CheckFailed(Exception):
-    """`Response.expect` was not met: a failure of the app that ends the iteration, not an error of the script."""
+class AppFailure(Exception):
+    """The app failed inside a scenario; the iteration ends as failed, not as an error of the script."""
+
+
+class CheckFailed(AppFailure):
+    """`Response.expect` was not met."""
+
+
+class RequestFailed(AppFailure):
+    """The content of a response was asked for, but the request failed."""

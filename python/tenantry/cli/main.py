@@ -16,7 +16,6 @@ COMMANDS = {
     "seed": ("tenantry.cli.seed:command", "Load a dataset into Postgres and verify it"),
     "clean": ("tenantry.cli.clean:command", "Remove exactly what seeding put in (dry run by default)"),
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),
-    "plan": ("tenantry.cli.plan:command", "Print what a workload would send, without sending it"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
     "runs": ("tenantry.cli.runs:command", "List and show stored runs"),
 }
