@@ -1,0 +1,1 @@
+"""Conditions on metrics: their grammar and their evaluation against a run."""
