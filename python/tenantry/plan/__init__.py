@@ -1,0 +1,1 @@
+"""What a run will do, as plain data: load profiles, streams, the plan."""

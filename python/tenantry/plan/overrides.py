@@ -1,0 +1,121 @@
+"""`--set KEY=VALUE`: a changed plan, without touching the file.
+
+Keys of a stream are the settings of its load profile (`rate`, `duration`, `vus`, ...), with several streams as `STREAM.KEY`; keys of the
+plan are those of `PLAN_KEYS`. `rate` and `duration` together replace a profile that has no rate by a constant_rate, `vus` and `duration`
+one that has no fixed number of virtual users by a constant_vus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tenantry.errors import UsageError
+from tenantry.plan.faults import Faults, Parser, any_duration, at_least_one, raise_all, some_duration, some_rate, zero_or_more
+from tenantry.plan.plan import Plan, Stream
+from tenantry.plan.profiles import PROFILES, ConstantRate, ConstantVus, Profile
+from tenantry.types import did_you_mean
+from tenantry.units import NS
+
+PLAN_KEYS: dict[str, tuple[str, Parser[int]]] = {
+    "rng_seed": ("rng_seed", zero_or_more),
+    "request_timeout": ("request_timeout_ns", some_duration),
+    "connect_timeout": ("connect_timeout_ns", some_duration),
+}
+PROFILE_KEYS: dict[str, tuple[str, Parser[object]]] = {
+    "rate": ("rate", some_rate),
+    "duration": ("duration_ns", some_duration),
+    "vus": ("vus", at_least_one),
+    "max_vus": ("max_vus", at_least_one),
+    "start": ("start", zero_or_more),
+    "graceful_stop": ("graceful_stop_ns", any_duration),
+}
+_FOR_ALL = ("duration", "graceful_stop")
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, str]:
+    """`["rate=200/s", "duration=30s"]` as a dict; raises UsageError for a pair without `=` and for a key given twice."""
+    found: dict[str, str] = {}
+    faults: list[UsageError] = []
+    for pair in pairs:
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not key or not value:
+            faults.append(UsageError("an override needs a key and a value", where=f"--set {pair}", hint="write --set rate=200/s"))
+        elif key in found:
+            faults.append(UsageError(f"{key} is set twice", where=f"--set {pair}", hint="keep one of them"))
+        found[key] = value
+    raise_all(faults)
+    return found
+
+
+def override(plan: Plan, overrides: Mapping[str, object]) -> tuple[Plan, list[UsageError]]:
+    """The plan with `overrides` applied, and what is wrong with them."""
+    faults: list[UsageError] = []
+    per_stream: dict[str, dict[str, object]] = {stream.name: {} for stream in plan.streams}
+    for key, value in overrides.items():
+        note = Faults(f"--set {key}={value}")
+        if key in PLAN_KEYS:
+            field, parse = PLAN_KEYS[key]
+            change: dict[str, Any] = {field: note.take(parse, value, key, 1)}
+            plan = replace(plan, **change)
+        else:
+            for stream, setting in _places(plan, key, note):
+                per_stream[stream][setting] = value
+        faults += note.found
+    streams = tuple(_change_stream(stream, per_stream[stream.name], faults) for stream in plan.streams)
+    return replace(plan, streams=streams), faults
+
+
+def _places(plan: Plan, key: str, note: Faults) -> list[tuple[str, str]]:
+    """The (stream, setting) pairs that a key means; none when it is wrong."""
+    names = [stream.name for stream in plan.streams]
+    prefix, dot, setting = key.rpartition(".")
+    if dot and prefix not in names:
+        note.add(f"there is no stream {prefix!r} in {plan.name}", did_you_mean(prefix, names))
+    elif setting not in PROFILE_KEYS:
+        note.add(f"unknown setting {setting!r}", did_you_mean(setting, [*PROFILE_KEYS, *([] if dot else PLAN_KEYS)]))
+    elif dot:
+        return [(prefix, setting)]
+    elif len(names) > 1 and setting not in _FOR_ALL:
+        note.add(f"{plan.name} has several streams, each with its own {setting}", f"name one, for example {names[0]}.{setting}")
+    else:
+        return [(name, setting) for name in names]
+    return []
+
+
+def _change_stream(stream: Stream, settings: Mapping[str, object], faults: list[UsageError]) -> Stream:
+    profile = _fitting(stream.profile, frozenset(settings))
+    for key, value in settings.items():
+        note = Faults(f"--set {key}={value}")
+        if key in profile.settings:
+            field, parse = PROFILE_KEYS[key]
+            profile = replace(profile, **{field: note.take(parse, value, key, getattr(profile, field))})
+        else:
+            note.add(f"{key} does not fit {stream.name}, a {profile.kind} with {', '.join(profile.settings)}", _remedy(key, profile))
+        faults += note.found
+    return replace(stream, profile=profile)
+
+
+def _fitting(profile: Profile, keys: frozenset[str]) -> Profile:
+    """The profile itself, or one of another kind when the keys do not fit it but name another kind completely."""
+    if keys <= frozenset(profile.settings):
+        return profile
+    stop, seconds = profile.graceful_stop_ns, max(profile.duration_ns, NS)
+    if {"rate", "duration"} <= keys <= frozenset(ConstantRate.settings):
+        unit = some_rate(1, "rate")
+        return ConstantRate(rate=unit, duration_ns=seconds, max_vus=profile.max_vus, graceful_stop_ns=stop, faults=profile.faults)
+    if {"vus", "duration"} <= keys <= frozenset(ConstantVus.settings):
+        return ConstantVus(vus=profile.max_vus, duration_ns=seconds, graceful_stop_ns=stop, faults=profile.faults)
+    return profile
+
+
+def _remedy(key: str, profile: Profile) -> str:
+    if key == "rate":
+        return "give a duration as well to run it as constant_rate: --set rate=200/s --set duration=30s"
+    if key == "vus":
+        return "give a duration as well to run it as constant_vus: --set vus=20 --set duration=30s"
+    if key == "duration":
+        return "its length is that of its stages; give rate or vus as well to replace them"
+    fitting = [kind.kind for kind in PROFILES if key in kind.settings]
+    return f"{key} is a setting of {' and '.join(fitting)}; this one has {', '.join(profile.settings)}"

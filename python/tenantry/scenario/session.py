@@ -1,0 +1,107 @@
+"""The seam between `Vu` and the engine: what a virtual user asks for, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
+
+
+class Response(Protocol):
+    """The answer to one request, or the failure that came instead (`status` 0)."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status; 0 when no response came."""
+        ...
+
+    @property
+    def ok(self) -> bool:
+        """True when the request did not fail: a response came, with an expected status."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """One of `tenantry.types.FAILURE_KINDS`, or None."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header names in lower case."""
+        ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def text(self) -> str: ...
+
+    def json(self) -> Any:
+        """The decoded body. Raises RequestFailed when the request failed: the iteration ends as failed, by the app's fault."""
+        ...
+
+    def expect(self, status: int | tuple[int, ...] = ...) -> Response:
+        """Count a check that the status is (one of) `status`; by default that the request did not fail. Raises CheckFailed if not."""
+        ...
+
+    @property
+    def service_time_s(self) -> float:
+        """Seconds from the start of the request to its end."""
+        ...
+
+    @property
+    def response_time_s(self) -> float:
+        """Seconds from the intended start to the end: the first request of an iteration carries the start delay."""
+        ...
+
+    @property
+    def blocked_s(self) -> float: ...
+
+    @property
+    def dns_s(self) -> float: ...
+
+    @property
+    def connect_s(self) -> float: ...
+
+    @property
+    def tls_s(self) -> float: ...
+
+    @property
+    def send_s(self) -> float: ...
+
+    @property
+    def wait_s(self) -> float: ...
+
+    @property
+    def receive_s(self) -> float: ...
+
+
+class Session(Protocol):
+    """One virtual user's connections in the engine. `group` is passed only inside `vu.group(...)`."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str | None = None,
+        group: str = "",
+        body: bytes | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: tuple[int, ...] | None = None,
+        timeout_s: float | None = None,
+    ) -> Awaitable[Response]:
+        """Start a request. `url` is a path with query, or absolute; the series is `name`, by default METHOD and path without query."""
+        ...
+
+    def pause(self, seconds: float, /) -> Awaitable[None]:
+        """Wait on the engine's timers."""
+        ...
+
+    def check(self, name: str, ok: bool, group: str = "", /) -> None:
+        """Count a check."""
+        ...
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the run's start."""
+        ...

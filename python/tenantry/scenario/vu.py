@@ -1,0 +1,118 @@
+"""The virtual user that a scenario is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextvars import Token
+from random import Random
+from types import TracebackType
+from typing import Any
+
+from tenantry.errors import UsageError
+from tenantry.scenario.http import Http, current_group
+from tenantry.scenario.population import Identity, Population, Row
+from tenantry.scenario.session import Session
+
+
+class Vu(Http):
+    """One virtual user: it asks, checks, pauses, and acts as one user of one tenant.
+
+    `number` is unique in the run, from 1 (0 in setup and teardown); `iteration` counts this virtual user's iterations from 0;
+    `shared` is what `setup` returned.
+    """
+
+    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "iteration", "number", "shared")
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        number: int = 0,
+        rng_seed: int = 0,
+        population: Population | None = None,
+        identity: Identity | None = None,
+        shared: Any = None,
+    ) -> None:
+        super().__init__(session)
+        self._session = session
+        self._check = session.check
+        self._population = population
+        self._identity = identity
+        self._rng: Random | None = None
+        self._rng_seed = rng_seed
+        self.number = number
+        self.iteration = 0
+        self.shared = shared
+
+    @property
+    def rng(self) -> Random:
+        """This virtual user's own random numbers, the same in every run with the same `rng_seed`."""
+        # Made on demand: the state takes 2.5 KB, and many scenarios never ask.
+        if self._rng is None:
+            self._rng = Random(f"vu {self._rng_seed} {self.number}")
+        return self._rng
+
+    @property
+    def tenant(self) -> Row:
+        """The tenant's row of the population. Raises UsageError when the workload has no dataset."""
+        return self._who("vu.tenant").tenant
+
+    @property
+    def user(self) -> Row:
+        """The user's row of the population. Raises UsageError when the workload has no dataset."""
+        return self._who("vu.user").user
+
+    def pick(self, table: str, **where: Any) -> Row:
+        """A random row of this tenant's `table`, computed without asking the database; `where` gives values that its columns must have."""
+        who = self._who("vu.pick")
+        assert self._population is not None
+        return self._population.pick(who.tenant_index, table, self.rng, **where)
+
+    def check(self, name: str, ok: bool) -> bool:
+        """Count whether `ok` holds, and return it; the iteration goes on either way."""
+        held = ok if ok is True or ok is False else _truth(name, ok)
+        group = current_group.get()
+        if group:
+            self._check(name, held, group)
+        else:
+            self._check(name, held)
+        return held
+
+    def group(self, name: str) -> Group:
+        """`with vu.group("checkout"):` puts requests and checks into that group; groups nest as `outer/inner`."""
+        return Group(name)
+
+    def pause(self, low: float, high: float | None = None) -> Awaitable[None]:
+        """Wait `low` seconds, or a random time from `low` to `high` seconds."""
+        if low < 0 or (high is not None and high < low):
+            raise UsageError(f"vu.pause({low}, {high}) is not a span of time", hint="write vu.pause(1) or vu.pause(1, 3)")
+        return self._session.pause(low if high is None else self.rng.uniform(low, high))
+
+    def _who(self, what: str) -> Identity:
+        if self._identity is None:
+            raise UsageError(f"{what} needs a population", hint="give the workload one: workload(..., dataset=...)")
+        return self._identity
+
+
+class Group:
+    """The context manager of `vu.group`."""
+
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._token: Token[str] | None = None
+
+    def __enter__(self) -> None:
+        outer = current_group.get()
+        self._token = current_group.set(f"{outer}/{self._name}" if outer else self._name)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._token is not None:
+            current_group.reset(self._token)
+
+
+def _truth(name: str, ok: object) -> bool:
+    if callable(ok) or hasattr(ok, "__await__"):
+        raise UsageError(f"the check {name!r} was given a {type(ok).__name__}, which always holds", hint="give its result, True or False")
+    return bool(ok)

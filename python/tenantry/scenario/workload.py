@@ -1,0 +1,222 @@
+"""A workload: scenarios, load profiles, thresholds, a population; and the plan it makes for one target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tenantry.errors import UsageError
+from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
+from tenantry.plan.overrides import override
+from tenantry.plan.plan import Plan, Stream
+from tenantry.plan.profiles import PROFILES, Profile
+from tenantry.scenario.decorators import HookFunction, Scenario, ScenarioAt
+from tenantry.scenario.population import Dataset
+from tenantry.types import NOWHERE, Location, call_site, did_you_mean
+from tenantry.units import NS
+
+TENANT_CHOICES = ("uniform",)
+_ONE_SHAPE = "write workload(mix({a: 3, b: 1}), PROFILE), workload(a, PROFILE) or workload(a.at(PROFILE), b.at(PROFILE))"
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Scenarios with weights: each iteration is one of them, drawn in proportion."""
+
+    weights: tuple[tuple[Scenario, float], ...]
+    faults: tuple[UsageError, ...] = ()
+
+
+def mix(weights: Mapping[Scenario, float], /) -> Mix:
+    """Scenarios by weight: `mix({dashboard: 35, booking: 10})`; only the proportions matter, zero leaves one out."""
+    note = Faults()
+    good: list[tuple[Scenario, float]] = []
+    pairs: Iterable[tuple[object, object]] = weights.items()
+    for part, weight in pairs:
+        name = _name(part)
+        if not isinstance(part, Scenario):
+            note.add(f"{name} in the mix is not a scenario", f"put @scenario above {name}")
+        elif isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
+            note.add(f"the weight of {name} is {weight!r}, not a number", f"write mix({{{name}: 35}})")
+        elif weight < 0:
+            note.add(f"the weight of {name} is {weight}; it must be zero or more", f"write mix({{{name}: 35}})")
+        else:
+            good.append((part, float(weight)))
+    if not weights:
+        note.add("the mix is empty", "give it scenarios with weights: mix({dashboard: 35, booking: 10})")
+    elif not note.found and not any(weight for _, weight in good):
+        note.add("all weights of the mix are zero", "give at least one scenario a weight above zero")
+    return Mix(tuple(good), tuple(note.found))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One load profile over weighted scenarios; `name` None means the workload's own name."""
+
+    name: str | None
+    profile: Profile
+    weights: tuple[tuple[Scenario, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What a run does, apart from the target. Made by `workload`, named and completed by `load_workload`."""
+
+    parts: tuple[Part, ...]
+    name: str = "workload"
+    dataset: Dataset | None = None
+    thresholds: tuple[str, ...] = ()
+    rng_seed: int = 1
+    request_timeout_ns: int = 60 * NS
+    connect_timeout_ns: int = 10 * NS
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tenant_choice: str = "uniform"
+    setup: HookFunction | None = None
+    teardown: HookFunction | None = None
+    location: Location = NOWHERE
+    faults: tuple[UsageError, ...] = ()
+
+    @property
+    def scenarios(self) -> dict[str, Scenario]:
+        """Every scenario by name."""
+        return {scenario.name: scenario for part in self.parts for scenario, _ in part.weights}
+
+    def draft(
+        self, *, target: str, overrides: Mapping[str, object] | None = None, tenants: int | None = None
+    ) -> tuple[Plan, list[UsageError]]:
+        """The plan, and everything that is wrong with the workload and the overrides; the plan is good only without faults."""
+        plan = Plan(
+            name=self.name,
+            target=target,
+            streams=tuple(_stream(part, self.name) for part in self.parts),
+            scenarios=tuple(self.scenarios),
+            thresholds=self.thresholds,
+            dataset=self.dataset.name if self.dataset is not None else None,
+            tenants=tenants if self.dataset is not None else None,
+            rng_seed=self.rng_seed,
+            request_timeout_ns=self.request_timeout_ns,
+            connect_timeout_ns=self.connect_timeout_ns,
+            tenant_choice=self.tenant_choice,
+            tags=self.tags,
+        )
+        plan, faults = override(plan, overrides or {})
+        return plan, [*self.faults, *faults]
+
+    def plan(self, *, target: str, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Plan:
+        """The plan for `target` with `--set` overrides, over `tenants` tenants of the dataset; raises all faults together."""
+        plan, faults = self.draft(target=target, overrides=overrides, tenants=tenants)
+        raise_all(faults)
+        return plan
+
+
+def _stream(part: Part, name: str) -> Stream:
+    weights = tuple((scenario.name, weight) for scenario, weight in part.weights if weight > 0)
+    return Stream(part.name or name, part.profile, weights)
+
+
+def workload(
+    *parts: Mix | Scenario | ScenarioAt | Profile,
+    dataset: Dataset | None = None,
+    thresholds: Sequence[str] = (),
+    rng_seed: int = 1,
+    request_timeout: str | float = "60s",
+    connect_timeout: str | float = "10s",
+    tags: Mapping[str, str] | None = None,
+    tenant_choice: str = "uniform",
+) -> Workload:
+    """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
+
+    `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
+    `rng_seed`: makes every choice of the run reproducible. Faults are noted, and raised together when a plan is asked for.
+    """
+    site = call_site()
+    note = Faults(str(site))
+    found = _parts(parts, note)
+    if tenant_choice not in TENANT_CHOICES:
+        note.add(f"unknown tenant_choice {tenant_choice!r}", did_you_mean(tenant_choice, TENANT_CHOICES))
+    if dataset is not None and not isinstance(getattr(dataset, "name", None), str):
+        note.add(f"dataset is {dataset!r}, not a dataset", "give the dataset object itself, not its name")
+    texts = (thresholds,) if isinstance(thresholds, str) else tuple(thresholds)
+    note.found += [UsageError(f"threshold {text!r} is not text", where=str(site)) for text in texts if not isinstance(text, str)]
+    return Workload(
+        parts=tuple(found),
+        dataset=dataset,
+        thresholds=tuple(text for text in texts if isinstance(text, str)),
+        rng_seed=note.take(zero_or_more, rng_seed, "rng_seed", 1),
+        request_timeout_ns=note.take(some_duration, request_timeout, "request_timeout", NS),
+        connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
+        tags=dict(tags or {}),
+        tenant_choice=tenant_choice,
+        location=site,
+        faults=(*_inner_faults(parts, found), *note.found),
+    )
+
+
+def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
+    """The load profiles with their scenarios; notes every shape that is none of the three."""
+    match parts:
+        case [Mix() as mixed, profile] if isinstance(profile, PROFILES):
+            found = [Part(None, profile, mixed.weights)]
+        case [Scenario() as only, profile] if isinstance(profile, PROFILES):
+            found = [Part(None, profile, ((only, 1.0),))]
+        case [ScenarioAt(), *_] if all(isinstance(part, ScenarioAt) for part in parts):
+            found = [Part(part.scenario.name, part.profile, ((part.scenario, 1.0),)) for part in parts if isinstance(part, ScenarioAt)]
+        case _:
+            note.add(_shape(parts), _ONE_SHAPE)
+            found = []
+    _check_profiles(found, note)
+    _check_names(found, note)
+    return found
+
+
+def _shape(parts: Sequence[object]) -> str:
+    if not parts:
+        return "the workload is empty"
+    if len(parts) == 1 and isinstance(parts[0], (Mix, Scenario)):
+        return "the workload has no load profile"
+    plain = [_name(part) for part in parts if callable(part) and not isinstance(part, Scenario)]
+    if plain:
+        return f"{plain[0]} is not a scenario but a plain function without @scenario"
+    return f"the workload is made of {', '.join(type(part).__name__ for part in parts)}"
+
+
+def _check_profiles(parts: list[Part], note: Faults) -> None:
+    for part in parts:
+        if not isinstance(part.profile, PROFILES):
+            note.add(f"the load profile of {part.name} is {part.profile!r}", 'give one such as constant_vus(50, "5m")')
+
+
+def _check_names(parts: list[Part], note: Faults) -> None:
+    owners: dict[str, Scenario] = {}
+    for part in parts:
+        for scenario, _ in part.weights:
+            other = owners.setdefault(scenario.name, scenario)
+            if other is not scenario:
+                note.add(
+                    f"two scenarios are named {scenario.name}: {other.location} and {scenario.location}",
+                    'give one another name: @scenario(name="...")',
+                )
+    names = [part.name for part in parts if part.name and part.weights[0][0] is owners[part.name]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        note.add(f"scenario {name} has more than one load profile", "give it one, or make a second scenario with another name")
+
+
+def _inner_faults(parts: Sequence[object], found: list[Part]) -> list[UsageError]:
+    """What the parts have noted themselves: the mix, the profiles, the scenarios."""
+    faults = [fault for part in parts if isinstance(part, Mix) for fault in part.faults]
+    for part in found:
+        faults += getattr(part.profile, "faults", ())
+        faults += [fault for scenario, _ in part.weights for fault in scenario.faults]
+    if not found:
+        faults += [fault for part in parts for fault in getattr(part, "faults", ())]
+    return faults
+
+
+def _name(part: object) -> str:
+    return str(getattr(part, "name", None) or getattr(part, "__name__", None) or repr(part))
+
+
+def named(found: Workload, name: str, hooks: Mapping[str, HookFunction], faults: Sequence[UsageError]) -> Workload:
+    """The workload as the loader completes it."""
+    return replace(found, name=name, setup=hooks.get("setup"), teardown=hooks.get("teardown"), faults=(*found.faults, *faults))
