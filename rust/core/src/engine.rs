@@ -1,0 +1,128 @@
+//! All parts of the engine, put together for one run.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::clock::{Clock, MonotonicClock};
+use crate::http::{Client, Settings, Target, TargetError};
+use crate::plan::Plan;
+use crate::queue::CompletionQueue;
+use crate::record::{Names, Progress, Record, Recorder, RecorderHandle, Records};
+use crate::scheduler::Scheduler;
+
+/// Why an engine cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The target is no URL.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The system refused a thread, a descriptor or a file.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// A running engine: scheduler, client and recorder, each on its thread.
+pub struct Engine {
+    /// Time of this run.
+    pub clock: Arc<dyn Clock>,
+    /// Where requests go.
+    pub target: Target,
+    /// What came back.
+    pub completions: Arc<CompletionQueue>,
+    /// When iterations start.
+    pub scheduler: Arc<Scheduler>,
+    /// Sends requests.
+    pub client: Client,
+    /// Names of series and checks.
+    pub names: Arc<Names>,
+    records: Records,
+    recorder: RecorderHandle,
+    scheduling: Mutex<Option<JoinHandle<()>>>,
+    start_ns: Arc<AtomicI64>,
+    next_request: AtomicU64,
+}
+
+impl Engine {
+    /// Starts the threads; no load begins before [`start`](Self::start). `loop_thread` is the thread that runs the scripts.
+    ///
+    /// # Errors
+    /// When the target is no URL, or the system refuses a thread, a descriptor or the run folder.
+    pub fn new(plan: Plan, loop_thread: Option<u64>) -> Result<Self, EngineError> {
+        let target = Target::parse(&plan.target)?;
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::default());
+        let completions = Arc::new(CompletionQueue::new()?);
+        let (records, inbox) = Records::channel();
+        let names = Arc::new(Names::default());
+        let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
+        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone()));
+        let settings = Settings { connect_timeout: Duration::from_nanos(plan.connect_timeout_ns) };
+        let client = Client::spawn(Arc::clone(&clock), settings, Arc::clone(&completions), records.clone())?;
+        let recorder = Recorder {
+            folder: plan.folder.clone(),
+            plan,
+            clock: Arc::clone(&clock),
+            start_ns: Arc::clone(&start_ns),
+            names: Arc::clone(&names),
+            scheduler: Arc::clone(&scheduler),
+            open_connections: client.open_connections(),
+            loop_thread,
+            io_thread: client.thread_id(),
+        };
+        let recorder = recorder.spawn(inbox)?;
+        let pacer = Arc::clone(&scheduler);
+        let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
+        let (scheduling, next_request) = (Mutex::new(Some(thread)), AtomicU64::new(0));
+        Ok(Self { clock, target, completions, scheduler, client, names, records, recorder, scheduling, start_ns, next_request })
+    }
+
+    /// Fixes the start of the load `lead` from now and returns it in clock nanoseconds.
+    pub fn start(&self, lead: Duration) -> i64 {
+        let at = self.clock.now_ns() + i64::try_from(lead.as_nanos()).unwrap_or(0);
+        self.start_ns.store(at, Ordering::Release);
+        self.scheduler.start(at);
+        at
+    }
+
+    /// A number for the next request.
+    pub fn next_request(&self) -> u64 {
+        self.next_request.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Hands a fact to the recorder.
+    pub fn record(&self, record: Record) {
+        self.records.send(record);
+    }
+
+    /// The newest figures.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.recorder.progress()
+    }
+
+    /// Why the run folder could not be written, if so.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.recorder.fault()
+    }
+
+    /// Ends all threads and writes what is left. Calling it again does nothing.
+    pub fn finish(&self) {
+        self.scheduler.close();
+        if let Some(thread) = self.scheduling.lock().take() {
+            let _ = thread.join();
+        }
+        self.client.close();
+        self.recorder.finish();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

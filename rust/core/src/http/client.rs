@@ -1,0 +1,216 @@
+//! The engine's thread: takes jobs, performs requests, hands back completions.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use http::Request;
+use http_body_util::Full;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{AbortHandle, LocalSet};
+
+use super::connect::tls_config;
+use super::endpoint::Endpoint;
+use super::exchange::{FOREVER, Trace, perform};
+use super::pool::Pool;
+use crate::clock::Clock;
+use crate::failure::FailureKind;
+use crate::queue::{Completion, CompletionQueue, Token};
+use crate::record::{Record, Records, this_thread};
+use crate::sample::Origin;
+
+/// A request to send.
+#[derive(Debug)]
+pub struct Job {
+    /// The awaitable that waits for it.
+    pub token: Token,
+    /// Where it goes.
+    pub endpoint: Arc<Endpoint>,
+    /// What is sent.
+    pub request: Request<Full<Bytes>>,
+    /// Who sends it, and when.
+    pub origin: Origin,
+    /// Longest time for the whole of it.
+    pub timeout: Duration,
+    /// Statuses that are no failure; empty for 200 to 399.
+    pub expect: Box<[u16]>,
+    /// Whether it belongs to the measured load.
+    pub recorded: bool,
+}
+
+impl Job {
+    pub(super) fn expects(&self, status: u16) -> bool {
+        if self.expect.is_empty() { (200..400).contains(&status) } else { self.expect.contains(&status) }
+    }
+}
+
+/// Settings of all connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Longest time for name, TCP and TLS together.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { connect_timeout: FOREVER }
+    }
+}
+
+/// What all requests of the thread share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) settings: Settings,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) open_connections: Arc<AtomicI64>,
+    pools: RefCell<HashMap<u32, Rc<Pool>, FixedState>>,
+    running: RefCell<HashMap<Token, AbortHandle, FixedState>>,
+    completions: Arc<CompletionQueue>,
+    records: Records,
+}
+
+impl Shared {
+    pub(super) fn pool(&self, vu: u32) -> Rc<Pool> {
+        Rc::clone(self.pools.borrow_mut().entry(vu).or_default())
+    }
+}
+
+enum Command {
+    Send(Box<Job>),
+    Cancel(Token),
+    Forget(u32),
+}
+
+/// The way to the engine's thread.
+pub struct Client {
+    commands: Mutex<Option<UnboundedSender<Command>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    open_connections: Arc<AtomicI64>,
+    thread_id: Arc<AtomicU64>,
+}
+
+impl Client {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread or descriptor left, or no TLS.
+    pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
+        let (commands, inbox) = unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tls = tls_config().map_err(std::io::Error::other)?;
+        let open_connections = Arc::new(AtomicI64::new(0));
+        let thread_id = Arc::new(AtomicU64::new(0));
+        let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
+        let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
+            id.store(this_thread().unwrap_or(0), Ordering::Release);
+            let (pools, running) = (RefCell::default(), RefCell::default());
+            let shared = Rc::new(Shared { clock, settings, tls, open_connections: open, pools, running, completions, records });
+            LocalSet::new().block_on(&runtime, serve(inbox, shared));
+        })?;
+        Ok(Self { commands: Mutex::new(Some(commands)), thread: Mutex::new(Some(thread)), open_connections, thread_id })
+    }
+
+    /// Sends a request; its token gets a completion.
+    pub fn send(&self, job: Job) {
+        self.command(Command::Send(Box::new(job)));
+    }
+
+    /// Aborts a request: its connection is closed and no completion comes.
+    pub fn cancel(&self, token: Token) {
+        self.command(Command::Cancel(token));
+    }
+
+    /// Closes the connections of a VU that has ended.
+    pub fn forget(&self, vu: u32) {
+        self.command(Command::Forget(vu));
+    }
+
+    fn command(&self, command: Command) {
+        if let Some(commands) = &*self.commands.lock() {
+            let _ = commands.send(command);
+        }
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.open_connections)
+    }
+
+    /// The number under which the system knows the thread; 0 when unknown.
+    #[must_use]
+    pub fn thread_id(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.thread_id)
+    }
+
+    /// Aborts what is running, closes all connections and ends the thread.
+    pub fn close(&self) {
+        self.commands.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
+    while let Some(command) = inbox.recv().await {
+        match command {
+            Command::Send(job) => {
+                let token = job.token;
+                let task = tokio::task::spawn_local(run(job, Rc::clone(&shared)));
+                shared.running.borrow_mut().insert(token, task.abort_handle());
+            }
+            Command::Cancel(token) => {
+                if let Some(task) = shared.running.borrow_mut().remove(&token) {
+                    task.abort();
+                }
+            }
+            Command::Forget(vu) => {
+                shared.pools.borrow_mut().remove(&vu);
+            }
+        }
+    }
+}
+
+async fn run(job: Box<Job>, shared: Rc<Shared>) {
+    let trace = Trace::new(Arc::clone(&shared.clock), job.origin.start);
+    let guard = Guard { job: &job, trace: &trace, shared: &shared, done: false };
+    let exchange = perform(&job, &shared, &trace).await;
+    guard.finish();
+    if job.recorded {
+        shared.records.send(Record::Sample(Box::new(exchange.sample.clone())));
+    }
+    shared.running.borrow_mut().remove(&job.token);
+    shared.completions.push(Completion::Response(job.token, Box::new(exchange)));
+}
+
+/// Records a request that is dropped in the middle: the script gave up on it.
+struct Guard<'a> {
+    job: &'a Job,
+    trace: &'a Trace,
+    shared: &'a Shared,
+    done: bool,
+}
+
+impl Guard<'_> {
+    fn finish(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.done && self.job.recorded {
+            let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
+            self.shared.records.send(Record::Sample(Box::new(sample)));
+        }
+    }
+}

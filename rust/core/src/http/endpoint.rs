@@ -1,0 +1,137 @@
+//! Where requests go: base URL, relative and absolute URLs, the host to connect to.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Uri};
+use rustls::pki_types::ServerName;
+use url::{Host, Url};
+
+/// A host that connections are made to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The `host` header.
+    pub authority: HeaderValue,
+    /// The name that the certificate must carry.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+/// Why a URL cannot be requested.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TargetError {
+    /// It is not a URL.
+    #[error("{0:?} is not a URL: {1}")]
+    Unparsable(String, String),
+    /// Its scheme is not http or https.
+    #[error("{0:?} has the scheme {1:?}; only http and https are supported")]
+    Scheme(String, String),
+    /// It has no host.
+    #[error("{0:?} names no host")]
+    NoHost(String),
+}
+
+impl Endpoint {
+    fn of(url: &Url) -> Result<Self, TargetError> {
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => return Err(TargetError::Scheme(url.to_string(), other.to_owned())),
+        };
+        let no_host = || TargetError::NoHost(url.to_string());
+        let host = match url.host().ok_or_else(no_host)? {
+            Host::Domain(name) => name.to_owned(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        };
+        let port = url.port_or_known_default().ok_or_else(no_host)?;
+        let shown = url.host_str().unwrap_or(&host);
+        let authority = url.port().map_or_else(|| shown.to_owned(), |port| format!("{shown}:{port}"));
+        let authority = HeaderValue::try_from(authority).map_err(|_| no_host())?;
+        let server_name = ServerName::try_from(host.clone()).ok();
+        Ok(Self { tls, host, port, authority, server_name })
+    }
+}
+
+/// The base URL of a run.
+#[derive(Debug, Clone)]
+pub struct Target {
+    base: Url,
+    prefix: String,
+    endpoint: Arc<Endpoint>,
+}
+
+impl Target {
+    /// The target at `url`; a path in it is put before every relative URL.
+    ///
+    /// # Errors
+    /// When `url` is not an absolute http or https URL.
+    pub fn parse(url: &str) -> Result<Self, TargetError> {
+        let base = Url::parse(url).map_err(|error| TargetError::Unparsable(url.to_owned(), error.to_string()))?;
+        let endpoint = Arc::new(Endpoint::of(&base)?);
+        let prefix = base.path().trim_end_matches('/').to_owned();
+        Ok(Self { base, prefix, endpoint })
+    }
+
+    /// The endpoint and request target of `url`, which is absolute or begins with a slash.
+    ///
+    /// # Errors
+    /// When it is neither, or not a URL.
+    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Uri), TargetError> {
+        if url.starts_with('/') && !url.starts_with("//") {
+            let uri = if self.prefix.is_empty() { Uri::try_from(url) } else { Uri::try_from(format!("{}{url}", self.prefix)) };
+            if let Ok(uri) = uri {
+                return Ok((Arc::clone(&self.endpoint), uri));
+            }
+        }
+        let full = if url.starts_with('/') { format!("{}{url}", self.prefix) } else { url.to_owned() };
+        let unparsable = |error: String| TargetError::Unparsable(url.to_owned(), error);
+        if !url.starts_with('/') && !url.contains("://") {
+            return Err(unparsable("it is neither absolute nor does it begin with a slash".to_owned()));
+        }
+        let joined = self.base.join(&full).map_err(|error| unparsable(error.to_string()))?;
+        let endpoint = Endpoint::of(&joined)?;
+        let path = joined.query().map_or_else(|| joined.path().to_owned(), |query| format!("{}?{query}", joined.path()));
+        let uri = Uri::try_from(path).map_err(|error| unparsable(error.to_string()))?;
+        Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, uri))
+    }
+
+    /// The host that the run loads.
+    #[must_use]
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_urls_join_the_base_and_absolute_ones_replace_it() {
+        let target = Target::parse("http://127.0.0.1:8000/v1/").unwrap();
+        for (url, host, path) in [
+            ("/pets", "127.0.0.1:8000", "/v1/pets"),
+            ("/search?q=a%20b", "127.0.0.1:8000", "/v1/search?q=a%20b"),
+            ("/räume", "127.0.0.1:8000", "/v1/r%C3%A4ume"),
+            ("http://[::1]:9/x", "[::1]:9", "/x"),
+            ("https://example.test", "example.test", "/"),
+        ] {
+            let (endpoint, uri) = target.resolve(url).unwrap();
+            assert_eq!((endpoint.authority.to_str().unwrap(), uri.to_string().as_str()), (host, path), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_url_is_refused() {
+        let target = Target::parse("http://localhost").unwrap();
+        for url in ["pets", "ftp://localhost/x", "http://", ""] {
+            assert!(target.resolve(url).is_err(), "{url}");
+        }
+        assert!(Target::parse("localhost:8000").is_err());
+    }
+}

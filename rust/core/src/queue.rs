@@ -1,0 +1,172 @@
+//! What the engine hands back to the scripts' thread: many completions, one wake-up.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_queue::SegQueue;
+use http::HeaderMap;
+
+use bytes::Bytes;
+
+use crate::sample::Sample;
+use crate::scheduler::Iteration;
+
+/// Names one awaitable of the scripts' thread; the engine only carries it.
+pub type Token = u64;
+
+/// A request that ended, well or not.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What was measured.
+    pub sample: Sample,
+    /// Headers of the response; empty when none came.
+    pub headers: HeaderMap,
+    /// Body of the response.
+    pub body: Bytes,
+}
+
+/// One thing that an awaitable was waiting for.
+#[derive(Debug)]
+pub enum Completion {
+    /// A request ended.
+    Response(Token, Box<Exchange>),
+    /// A VU is to start an iteration.
+    Start(Token, Iteration),
+    /// A VU has nothing more to do.
+    End(Token),
+    /// A pause is over.
+    Resume(Token),
+}
+
+/// Completions from every engine thread to the one that runs the scripts.
+#[derive(Debug)]
+pub struct CompletionQueue {
+    queue: SegQueue<Completion>,
+    signalled: AtomicBool,
+    wake: Wake,
+}
+
+impl CompletionQueue {
+    /// An empty queue.
+    ///
+    /// # Errors
+    /// When the system has no file descriptor left.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self { queue: SegQueue::new(), signalled: AtomicBool::new(false), wake: Wake::new()? })
+    }
+
+    /// The descriptor that becomes readable when there is something to [`pop`](Self::pop).
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.wake.reader().as_fd().as_raw_fd()
+    }
+
+    /// Adds one completion and wakes the reader unless it is already woken.
+    pub fn push(&self, completion: Completion) {
+        self.queue.push(completion);
+        self.signal();
+    }
+
+    /// Makes the descriptor readable.
+    pub fn signal(&self) {
+        if !self.signalled.swap(true, Ordering::AcqRel) {
+            self.wake.raise();
+        }
+    }
+
+    /// Takes the descriptor's readiness away; to be called before popping.
+    pub fn acknowledge(&self) {
+        self.wake.lower();
+        self.signalled.store(false, Ordering::Release);
+    }
+
+    /// The oldest completion, if any.
+    #[must_use]
+    pub fn pop(&self) -> Option<Completion> {
+        self.queue.pop()
+    }
+
+    /// How many completions wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+/// An eventfd where there is one, a pipe elsewhere.
+#[derive(Debug)]
+struct Wake {
+    reader: OwnedFd,
+    #[cfg(not(target_os = "linux"))]
+    writer: OwnedFd,
+}
+
+#[cfg(target_os = "linux")]
+impl Wake {
+    fn new() -> std::io::Result<Self> {
+        use rustix::event::{EventfdFlags, eventfd};
+        Ok(Self { reader: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+    }
+
+    fn writer(&self) -> &OwnedFd {
+        &self.reader
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Wake {
+    fn new() -> std::io::Result<Self> {
+        let (reader, writer) = rustix::pipe::pipe()?;
+        for end in [&reader, &writer] {
+            rustix::io::ioctl_fionbio(end, true)?;
+        }
+        Ok(Self { reader, writer })
+    }
+
+    fn writer(&self) -> &OwnedFd {
+        &self.writer
+    }
+}
+
+impl Wake {
+    fn reader(&self) -> &OwnedFd {
+        &self.reader
+    }
+
+    fn raise(&self) {
+        // A full descriptor is a readable one: nothing to do about an error.
+        let _ = rustix::io::write(self.writer(), &1_u64.to_ne_bytes());
+    }
+
+    fn lower(&self) {
+        let _ = rustix::io::read(&self.reader, &mut [0_u8; 8]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    fn readable(queue: &CompletionQueue) -> bool {
+        let mut fds = [PollFd::new(queue.wake.reader(), PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
+    }
+
+    #[test]
+    fn many_pushes_are_one_wake_up_and_none_is_lost() {
+        let queue = CompletionQueue::new().unwrap();
+        assert!(!readable(&queue));
+        (0..1000).for_each(|token| queue.push(Completion::End(token)));
+        assert!(readable(&queue));
+        queue.acknowledge();
+        assert!(!readable(&queue));
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 1000);
+    }
+}

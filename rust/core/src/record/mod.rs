@@ -1,0 +1,64 @@
+//! The recorder: a thread that turns flat samples into the run folder's files and the figures of the live view.
+
+mod fold;
+mod generator;
+mod names;
+mod recorder;
+mod reservoir;
+mod table;
+mod tenants;
+
+pub use names::{Names, SeriesName};
+pub use recorder::{Progress, Recorder, RecorderHandle, this_thread};
+
+use std::sync::mpsc;
+
+use crate::sample::{IterationRecord, Sample};
+
+/// One fact of a run.
+#[derive(Debug)]
+pub enum Record {
+    /// A request ended.
+    Sample(Box<Sample>),
+    /// A check failed on a response that was counted as fine before.
+    CheckFailed(Box<Sample>),
+    /// An iteration ended.
+    Iteration(IterationRecord),
+    /// An event of an open profile came due.
+    Due(Due),
+    /// Time from a response's arrival to the resumption of the script, in nanoseconds.
+    HandOver(i64),
+    /// Something worth a mark on the time line: when (clock nanoseconds), kind and text.
+    Event(i64, String, String),
+}
+
+/// An event of an open profile.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// Index of the stream.
+    pub stream: u32,
+    /// Index of the scenario.
+    pub scenario: u32,
+    /// When, in clock nanoseconds.
+    pub at: i64,
+    /// Whether no VU was free for it.
+    pub dropped: bool,
+}
+
+/// The way to the recorder from any thread. Sending never blocks and never wakes it.
+#[derive(Debug, Clone)]
+pub struct Records(mpsc::Sender<Record>);
+
+impl Records {
+    /// A way to the recorder, and the recorder's end of it.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Record>) {
+        let (sender, receiver) = mpsc::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Hands over one record; after the recorder has ended it goes nowhere.
+    pub fn send(&self, record: Record) {
+        let _ = self.0.send(record);
+    }
+}

@@ -1,0 +1,91 @@
+//! Parquet files written whole: built under another name, then renamed, so that a reader never sees half of one.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{Int32Builder, Int64Builder, ListBuilder};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use crate::histogram::Histogram;
+
+/// Columns with their names, in order.
+#[derive(Default)]
+pub(super) struct Table(Vec<(&'static str, ArrayRef)>);
+
+impl Table {
+    pub(super) fn int32(mut self, name: &'static str, values: impl Iterator<Item = i32>) -> Self {
+        self.0.push((name, Arc::new(Int32Array::from_iter_values(values))));
+        self
+    }
+
+    pub(super) fn int64(mut self, name: &'static str, values: impl Iterator<Item = i64>) -> Self {
+        self.0.push((name, Arc::new(Int64Array::from_iter_values(values))));
+        self
+    }
+
+    pub(super) fn count(self, name: &'static str, values: impl Iterator<Item = u64>) -> Self {
+        self.int64(name, values.map(|value| i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+
+    pub(super) fn double(mut self, name: &'static str, values: impl Iterator<Item = f64>) -> Self {
+        self.0.push((name, Arc::new(Float64Array::from_iter_values(values))));
+        self
+    }
+
+    pub(super) fn text<'a>(mut self, name: &'static str, values: impl Iterator<Item = &'a str>) -> Self {
+        self.0.push((name, Arc::new(StringArray::from_iter_values(values))));
+        self
+    }
+
+    /// Two columns: bucket indexes and their counts.
+    pub(super) fn buckets(mut self, names: [&'static str; 2], rows: impl Iterator<Item = Vec<(u32, u64)>>) -> Self {
+        let mut indexes = ListBuilder::new(Int32Builder::new());
+        let mut counts = ListBuilder::new(Int64Builder::new());
+        for row in rows {
+            for (index, count) in row {
+                indexes.values().append_value(i32::try_from(index).unwrap_or(i32::MAX));
+                counts.values().append_value(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+            indexes.append(true);
+            counts.append(true);
+        }
+        let [index_name, count_name] = names;
+        self.0.push((index_name, Arc::new(indexes.finish())));
+        self.0.push((count_name, Arc::new(counts.finish())));
+        self
+    }
+
+    /// Four columns of a histogram: exact sum, exact maximum, buckets, counts.
+    pub(super) fn histogram(self, names: [&'static str; 4], rows: &mut [&mut Histogram]) -> Self {
+        let [sum, max, buckets, counts] = names;
+        let table = self.int64(sum, rows.iter().map(|row| row.sum_ns())).int64(max, rows.iter().map(|row| row.max_ns()));
+        table.buckets([buckets, counts], rows.iter_mut().map(|row| row.buckets().to_vec()))
+    }
+
+    /// Writes the table to `path`, replacing what is there.
+    pub(super) fn write(self, path: &Path) -> io::Result<()> {
+        let batch = RecordBatch::try_from_iter(self.0).map_err(io::Error::other)?;
+        let partial = path.with_extension("part");
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let mut writer = ArrowWriter::try_new(File::create(&partial)?, batch.schema(), Some(properties)).map_err(into_io)?;
+        writer.write(&batch).map_err(into_io)?;
+        writer.close().map_err(into_io)?;
+        fs::rename(&partial, path)
+    }
+}
+
+/// The system's own error where Parquet wraps one: "no space left" must reach the user as such.
+fn into_io(error: parquet::errors::ParquetError) -> io::Error {
+    match error {
+        parquet::errors::ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+            Ok(inner) => *inner,
+            Err(other) => io::Error::other(other.to_string()),
+        },
+        other => io::Error::other(other.to_string()),
+    }
+}
