@@ -1,0 +1,63 @@
+"""Before the first request: load the workload, apply overrides, parse thresholds, check the target; report every fault together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tenantry.errors import UsageError
+from tenantry.plan.faults import raise_all
+from tenantry.plan.plan import Plan
+from tenantry.safety import check_target
+from tenantry.scenario.loader import load_workload
+from tenantry.scenario.workload import Workload
+from tenantry.thresholds.model import Threshold
+from tenantry.thresholds.parser import parse_thresholds
+from tenantry.units import NS
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that a run needs, checked."""
+
+    workload: Workload
+    plan: Plan
+    thresholds: tuple[Threshold, ...]
+
+
+def prepare(
+    spec: str,
+    *,
+    target: str | None,
+    overrides: Mapping[str, object] | None = None,
+    tenants: int | None = None,
+    allow: Collection[str] = (),
+    confirm: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Prepared:
+    """The workload of `FILE:WORKLOAD` and its plan for `target`; raises UsageError, UnsafeTarget or UsageErrors, and sends nothing.
+
+    `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from.
+    """
+    workload = load_workload(spec)
+    faults: list[UsageError] = []
+    origin = _origin(target, allow, confirm, environment, faults)
+    plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
+    faults += more
+    thresholds, more = parse_thresholds(
+        plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
+    )
+    raise_all(faults + more)
+    return Prepared(workload, plan, tuple(thresholds))
+
+
+def _origin(
+    target: str | None, allow: Collection[str], confirm: str | None, environment: Mapping[str, str] | None, faults: list[UsageError]
+) -> str:
+    try:
+        if target is None:
+            raise UsageError("there is no target", hint='give --target http://127.0.0.1:8000, or target = "..." in tenantry.toml')
+        return check_target(target, allow=allow, confirm=confirm, environment=environment)
+    except UsageError as fault:
+        faults.append(fault)
+        return ""
