@@ -100,6 +100,8 @@ class Workload:
             tenant_choice=self.tenant_choice,
             tags=self.tags,
         )
+        if not self.parts:
+            return plan, list(self.faults)
         plan, faults = override(plan, overrides or {})
         return plan, [*self.faults, *faults]
 
@@ -137,6 +139,7 @@ def workload(
         note.add(f"unknown tenant_choice {tenant_choice!r}", did_you_mean(tenant_choice, TENANT_CHOICES))
     if dataset is not None and not isinstance(getattr(dataset, "name", None), str):
         note.add(f"dataset is {dataset!r}, not a dataset", "give the dataset object itself, not its name")
+        dataset = None
     texts = (thresholds,) if isinstance(thresholds, str) else tuple(thresholds)
     note.found += [UsageError(f"threshold {text!r} is not text", where=str(site)) for text in texts if not isinstance(text, str)]
     return Workload(
@@ -165,9 +168,8 @@ def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
         case _:
             note.add(_shape(parts), _ONE_SHAPE)
             found = []
-    _check_profiles(found, note)
     _check_names(found, note)
-    return found
+    return _with_profiles(found, note)
 
 
 def _shape(parts: Sequence[object]) -> str:
@@ -181,10 +183,11 @@ def _shape(parts: Sequence[object]) -> str:
     return f"the workload is made of {', '.join(type(part).__name__ for part in parts)}"
 
 
-def _check_profiles(parts: list[Part], note: Faults) -> None:
-    for part in parts:
-        if not isinstance(part.profile, PROFILES):
-            note.add(f"the load profile of {part.name} is {part.profile!r}", 'give one such as constant_vus(50, "5m")')
+def _with_profiles(parts: list[Part], note: Faults) -> list[Part]:
+    wrong = [part for part in parts if not isinstance(part.profile, PROFILES)]
+    for part in wrong:
+        note.add(f"the load profile of {part.name} is {part.profile!r}", 'give one such as constant_vus(50, "5m")')
+    return [part for part in parts if part not in wrong]
 
 
 def _check_names(parts: list[Part], note: Faults) -> None:
