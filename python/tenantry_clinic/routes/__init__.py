@@ -1,0 +1,1 @@
+"""Endpoints by area; each module lists its own as `routes`."""
