@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 Verdict = Literal["pass", "fail", "no_data", "invalid"]
 Outcome = Literal["pass", "fail", "no_data"]
@@ -62,3 +63,38 @@ def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:
     if near:
         return f"did you mean {near[0]}?"
     return f"known: {', '.join(known)}" if known else "there are none"
+
+
+class SessionOptions(TypedDict):
+    """What the engine needs to know of a virtual user: its stream, its place in it, its number, its tenant (-1: none), its headers."""
+
+    stream: int
+    index: int
+    vu: int
+    tenant: int
+    headers: Sequence[tuple[str, str]]
+    recorded: bool
+
+
+class Progress(TypedDict):
+    """The engine's figures of the moment: counts since the start of the load, times of the last full second (-1: none)."""
+
+    due: int
+    started: int
+    completed: int
+    failed: int
+    errors: int
+    dropped: int
+    requests: int
+    failures: int
+    checks_passed: int
+    checks_failed: int
+    tenants: int
+    elapsed_ns: int
+    busy_vus: int
+    response_p50_ns: int
+    response_p95_ns: int
+    response_p99_ns: int
+    start_delay_p99_ns: int
+    loop_busy: float
+    io_busy: float

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, MonotonicClock};
+use crate::histogram::Histogram;
 use crate::http::{Client, Settings, Target, TargetError};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
@@ -43,6 +44,7 @@ pub struct Engine {
     records: Records,
     recorder: RecorderHandle,
     scheduling: Mutex<Option<JoinHandle<()>>>,
+    hand_over: Arc<Mutex<Histogram>>,
     start_ns: Arc<AtomicI64>,
     next_request: AtomicU64,
 }
@@ -58,6 +60,7 @@ impl Engine {
         let completions = Arc::new(CompletionQueue::new()?);
         let (records, inbox) = Records::channel();
         let names = Arc::new(Names::default());
+        let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
         let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone()));
         let settings = Settings { connect_timeout: Duration::from_nanos(plan.connect_timeout_ns) };
@@ -68,6 +71,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             start_ns: Arc::clone(&start_ns),
             names: Arc::clone(&names),
+            hand_over: Arc::clone(&hand_over),
             scheduler: Arc::clone(&scheduler),
             open_connections: client.open_connections(),
             loop_thread,
@@ -77,7 +81,7 @@ impl Engine {
         let pacer = Arc::clone(&scheduler);
         let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
         let (scheduling, next_request) = (Mutex::new(Some(thread)), AtomicU64::new(0));
-        Ok(Self { clock, target, completions, scheduler, client, names, records, recorder, scheduling, start_ns, next_request })
+        Ok(Self { clock, target, completions, scheduler, client, names, records, recorder, scheduling, hand_over, start_ns, next_request })
     }
 
     /// Fixes the start of the load `lead` from now and returns it in clock nanoseconds.
@@ -91,6 +95,17 @@ impl Engine {
     /// A number for the next request.
     pub fn next_request(&self) -> u64 {
         self.next_request.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Nanoseconds since the start of the load; negative before it.
+    #[must_use]
+    pub fn load_ns(&self) -> i64 {
+        self.clock.now_ns() - self.start_ns.load(Ordering::Acquire)
+    }
+
+    /// Counts the time from a response's arrival to the resumption of the script.
+    pub fn hand_over(&self, ns: i64) {
+        self.hand_over.lock().record(ns);
     }
 
     /// Hands a fact to the recorder.

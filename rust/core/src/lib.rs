@@ -7,6 +7,7 @@ pub mod failure;
 pub mod histogram;
 pub mod http;
 pub mod plan;
+pub mod population;
 pub mod queue;
 pub mod record;
 pub mod sample;

@@ -1,8 +1,20 @@
-//! The seam between the engine and asyncio.
+//! The seam between the engine and asyncio: a plan goes in, awaitables come out.
+
+mod engine;
+mod hub;
+mod pending;
+mod response;
+mod session;
+mod slots;
+
 use pyo3::prelude::*;
 
 /// The native module of tenantry; only `tenantry.engine` imports it.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<engine::Engine>()?;
+    module.add_class::<pending::Pending>()?;
+    module.add_class::<response::Response>()?;
+    module.add_class::<session::Session>()
 }

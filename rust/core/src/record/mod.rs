@@ -26,8 +26,6 @@ pub enum Record {
     Iteration(IterationRecord),
     /// An event of an open profile came due.
     Due(Due),
-    /// Time from a response's arrival to the resumption of the script, in nanoseconds.
-    HandOver(i64),
     /// Something worth a mark on the time line: when (clock nanoseconds), kind and text.
     Event(i64, String, String),
 }

@@ -78,6 +78,8 @@ pub struct Recorder {
     pub start_ns: Arc<AtomicI64>,
     /// Names of series and checks.
     pub names: Arc<Names>,
+    /// Time from a response's arrival to the resumption of the script, since it was last taken.
+    pub hand_over: Arc<Mutex<Histogram>>,
     /// Says how many VUs are busy.
     pub scheduler: Arc<Scheduler>,
     /// Connections that are open now.
@@ -150,7 +152,6 @@ struct Recording {
     progress: Progress,
     response: Histogram,
     start_delay: Histogram,
-    hand_over: Histogram,
     observer: Observer,
     next_second: i64,
     probes: Vec<(i32, Usage, Histogram, i64)>,
@@ -171,7 +172,6 @@ impl Recording {
             progress: Progress { response_ns: [-1; 3], start_delay_p99_ns: -1, ..Progress::default() },
             response: Histogram::default(),
             start_delay: Histogram::default(),
-            hand_over: Histogram::default(),
             observer,
             next_second: SECOND,
             probes: Vec::new(),
@@ -230,7 +230,6 @@ impl Recording {
                 self.progress.dropped += u64::from(due.dropped);
                 self.chunk.due(&due, start_ns);
             }
-            Record::HandOver(ns) => self.hand_over.record(ns),
             Record::Event(at, kind, text) => {
                 self.events.push((at - start_ns, kind, text));
                 self.events_changed = true;
@@ -266,8 +265,9 @@ impl Recording {
         self.progress.start_delay_p99_ns = self.start_delay.quantile_ns(0.99).unwrap_or(-1);
         (self.progress.loop_busy, self.progress.io_busy) = (usage.loop_busy, usage.io_busy);
         (self.response, self.start_delay) = (Histogram::default(), Histogram::default());
+        let hand_over = std::mem::take(&mut *self.engine.hand_over.lock());
         let open = self.engine.open_connections.load(Ordering::Relaxed);
-        self.probes.push((second, usage, std::mem::take(&mut self.hand_over), open));
+        self.probes.push((second, usage, hand_over, open));
     }
 
     fn close_chunk(&mut self, now: i64, start_ns: i64) {

@@ -1,0 +1,147 @@
+"""Virtual users as asyncio tasks: each asks the engine for its next iteration, runs the scenario, and tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tenantry.engine import Engine, Session
+from tenantry.errors import AppFailure, TargetError
+from tenantry.plan.plan import Plan
+from tenantry.results.manifest import ERRORS, ScriptError
+from tenantry.scenario.decorators import HookFunction, Scenario
+from tenantry.scenario.population import Identity, Population, draw_identity
+from tenantry.scenario.vu import Vu
+from tenantry.units import NS
+
+_ERROR_PAUSE_S = 0.1
+_MOST_KINDS = 500
+
+
+@dataclass(slots=True)
+class ScriptErrors:
+    """Exceptions of scenarios: each kind once, with a count."""
+
+    folder: Path
+    found: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    _changed: bool = False
+
+    def add(self, scenario: str, error: BaseException, second: int) -> None:
+        """Count an exception of a scenario, raised in `second` of the load."""
+        key = (scenario, _message(error), _location(error))
+        if key not in self.found and len(self.found) >= _MOST_KINDS:
+            key = (scenario, "(other errors)", "")
+        self.found.setdefault(key, [0, second])[0] += 1
+        self._changed = True
+
+    def write(self) -> None:
+        """Write the file of the run folder if there is anything new."""
+        if not self._changed:
+            return
+        self._changed = False
+        errors = [ScriptError(*key, count=count, first_second=second) for key, (count, second) in self.found.items()]
+        write_whole(self.folder / ERRORS, msgspec.json.format(msgspec.json.encode(errors)))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never half of it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _message(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500] if str(error) else type(error).__name__
+
+
+def _location(error: BaseException) -> str:
+    """File and line of the innermost frame of the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_library(frame.filename)] or frames
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _is_library(file: str) -> bool:
+    return "site-packages" in file or file.startswith("<") or Path(file).is_relative_to(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What all virtual users of a run share."""
+
+    engine: Engine
+    plan: Plan
+    scenarios: Sequence[Scenario]
+    population: Population | None
+    errors: ScriptErrors
+
+    def hire(self, shared: Any) -> list[tuple[str, Vu, Session]]:
+        """All virtual users of the plan, each with the name of its stream."""
+        return list(self._hire(shared))
+
+    def _hire(self, shared: Any) -> Iterator[tuple[str, Vu, Session]]:
+        number = 0
+        for place, stream in enumerate(self.plan.streams):
+            for index in range(stream.profile.max_vus):
+                number += 1
+                identity = self.identity(number)
+                session = self._session(place, index, number, identity, recorded=True)
+                yield stream.name, self._vu(session, number, identity, shared), session
+
+    def identity(self, number: int) -> Identity | None:
+        """Who virtual user `number` is; None without a population."""
+        return draw_identity(self.population, self.plan.rng_seed, number) if self.population is not None else None
+
+    def _session(self, stream: int, index: int, number: int, identity: Identity | None, *, recorded: bool) -> Session:
+        headers = list(identity.headers.items()) if identity is not None else []
+        tenant = identity.tenant_index if identity is not None else -1
+        return self.engine.session(stream=stream, index=index, vu=number, tenant=tenant, headers=headers, recorded=recorded)
+
+    def _vu(self, session: Session, number: int, identity: Identity | None, shared: Any) -> Vu:
+        return Vu(session, number=number, rng_seed=self.plan.rng_seed, population=self.population, identity=identity, shared=shared)
+
+    async def work(self, vu: Vu, session: Session) -> None:
+        """Run iterations until the schedule has no more for this virtual user."""
+        try:
+            while (index := await session.next()) is not None:
+                await self._iterate(self.scenarios[index], vu, session)
+                vu.iteration += 1
+        finally:
+            session.close()
+
+    async def _iterate(self, scenario: Scenario, vu: Vu, session: Session) -> None:
+        outcome = "completed"
+        try:
+            await scenario.function(vu)
+        except AppFailure:
+            outcome = "failed"
+        except asyncio.CancelledError:
+            session.done("interrupted")
+            raise
+        except (Exception, SystemExit) as error:
+            outcome = "error"
+            self.errors.add(scenario.name, error, session.now_ns() // NS)
+        # A script that never waits for anything would starve every other one; a broken one need not spin.
+        if not session.done(outcome):
+            await asyncio.sleep(_ERROR_PAUSE_S if outcome == "error" else 0)
+
+    async def call_hook(self, hook: HookFunction, title: str, shared: Any, *, timeout_s: float) -> Any:
+        """Run `setup` or `teardown` as virtual user 0; raises TargetError with the place when it fails."""
+        identity = self.identity(0)
+        session = self._session(0, 0, 0, identity, recorded=False)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await hook(self._vu(session, 0, identity, shared))
+        except TimeoutError as error:
+            raise TargetError(f"{title} did not end within {timeout_s:g} s", where=_location(error)) from error
+        except (Exception, SystemExit) as error:
+            hint = "repair the app, the target or the function; no load was sent" if title == "setup" else "the load itself is complete"
+            raise TargetError(f"{title} failed: {_message(error)}", where=_location(error), hint=hint) from error
+        finally:
+            session.close()

@@ -1,0 +1,154 @@
+"""The run folder from the writing side: its name, its manifest, its end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tenantry import __version__
+from tenantry.driver import write_whole
+from tenantry.errors import EnvironmentFault
+from tenantry.plan.plan import Plan
+from tenantry.results.manifest import MANIFEST, SCHEMA
+from tenantry.scenario.population import Population
+from tenantry.verdict import Verdict
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass
+class RunFolder:
+    """A run folder that is being written."""
+
+    path: Path
+    manifest: dict[str, Any]
+    load_end_ns: int | None = None
+    _started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def create(cls, runs: Path, plan: Plan, *, population: Population | None, command: Sequence[str]) -> RunFolder:
+        """A new folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write."""
+        started = datetime.now(UTC)
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            _check_room(runs)
+            path = _fresh(runs, f"{started:%Y%m%dT%H%M%SZ}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', plan.name)}")
+            folder = cls(path, _manifest(path, plan, population, command), _started=started)
+            folder._write()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise EnvironmentFault(f"no run can be stored there: {reason}", where=str(runs), hint="give another folder with --runs") from error
+        return folder
+
+    def load_started(self) -> None:
+        """Note the moment from which the load is counted."""
+        self.manifest["started_at"] = _rfc3339(datetime.now(UTC))
+        self.manifest["started_unix_ns"] = time.time_ns()
+        self._write()
+
+    def load_ended(self, at_ns: int) -> None:
+        """Note that the load was stopped before its planned end, `at_ns` after its start."""
+        if self.load_end_ns is None:
+            self.load_end_ns = max(at_ns, 1)
+
+    def finish(self, end: str, *, elapsed_ns: int, verdict: Verdict | None = None) -> None:
+        """Complete the manifest: `end` is finished, interrupted or aborted."""
+        self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": _rfc3339(datetime.now(UTC))}
+        if verdict is not None:
+            self.manifest["verdict"] = {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}
+        self._write()
+
+    def discard_unless_loaded(self, loaded: bool) -> None:
+        """Remove the folder of a run that sent no load."""
+        if not loaded:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _write(self) -> None:
+        write_whole(self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))
+
+
+def _check_room(runs: Path) -> None:
+    free = shutil.disk_usage(runs).free
+    if free < LEAST_FREE_BYTES:
+        raise EnvironmentFault(
+            f"only {free / 1e6:.0f} MB are free; a run needs at least {LEAST_FREE_BYTES / 1e6:.0f} MB",
+            where=str(runs),
+            hint="make room (`tenantry runs rm RUN`), or give another folder with --runs",
+        )
+
+
+def _fresh(runs: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise EnvironmentFault("there are too many runs of this second", where=str(runs))
+
+
+def _manifest(path: Path, plan: Plan, population: Population | None, command: Sequence[str]) -> dict[str, Any]:
+    dataset = {"name": population.name, "tenants": population.tenants, "rng_seed": plan.rng_seed} if population is not None else None
+    return {
+        "schema": SCHEMA,
+        "name": plan.name,
+        "folder": str(path),
+        "tool_version": __version__,
+        "git": _git(),
+        "started_at": None,
+        "ended_at": None,
+        "elapsed_ns": None,
+        "end": None,
+        "target": plan.target,
+        "plan": plan.as_dict(),
+        "dataset": dataset,
+        "rng_seed": plan.rng_seed,
+        "machine": machine(),
+        "command": list(command),
+        "verdict": None,
+    }
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _git() -> str | None:
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=2, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def machine() -> dict[str, object]:
+    """The machine that generates the load."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cpu": _cpu(),
+        "cores": cores,
+        "memory_bytes": memory,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,128 @@
+//! Many rows at once, a column at a time, into buffers that are used again.
+
+use super::model::{NULL, Population, Source, Table};
+use super::value::{At, Others};
+use std::ops::Range;
+
+/// Rows of a block: large enough to make the work per block vanish, small enough for the cache.
+pub const BLOCK_ROWS: u64 = 2048;
+
+/// The values of one column of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cells {
+    /// Every type; for text, codes.
+    Integers(Vec<i64>),
+    /// Text of templates, one after the other, with the end of each; a null has the mark set.
+    Text {
+        /// All bytes.
+        bytes: Vec<u8>,
+        /// End of each text in `bytes`, and whether it is null.
+        ends: Vec<(usize, bool)>,
+    },
+}
+
+/// The values of consecutive rows of a table.
+#[derive(Debug, Default)]
+pub struct Block {
+    places: Vec<At>,
+    columns: Vec<Cells>,
+}
+
+struct InBlock<'b> {
+    columns: &'b [Cells],
+    index: usize,
+}
+
+impl Others for InBlock<'_> {
+    #[inline(always)]
+    fn get(&self, column: usize) -> i64 {
+        match self.columns.get(column) {
+            Some(Cells::Integers(values)) => values.get(self.index).copied().unwrap_or(NULL),
+            _ => NULL,
+        }
+    }
+}
+
+impl Block {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The values of a column, by its number in the table.
+    pub fn column(&self, column: usize) -> Option<&Cells> {
+        self.columns.get(column)
+    }
+
+    /// Computes these rows of a table; what was in the block before is gone.
+    pub fn fill(&mut self, population: &Population, table: &Table, rows: Range<u64>) {
+        self.place(table, rows);
+        self.columns.resize_with(table.columns.len(), || Cells::Integers(Vec::new()));
+        for index in &table.order {
+            let Some(column) = table.columns.get(*index) else { continue };
+            let Some(slot) = self.columns.get_mut(*index) else { continue };
+            let old = std::mem::replace(slot, Cells::Integers(Vec::new()));
+            let filled = match &column.source {
+                Source::Template(parts) => {
+                    let (mut bytes, mut ends) = reuse_text(old);
+                    for (row, at) in self.places.iter().enumerate() {
+                        let null = column.is_null(*at);
+                        if !null {
+                            population.render(parts, table, *at, &InBlock { columns: &self.columns, index: row }, &mut bytes);
+                        }
+                        ends.push((bytes.len(), null));
+                    }
+                    Cells::Text { bytes, ends }
+                }
+                _ => {
+                    let mut values = reuse_integers(old);
+                    let places = self.places.iter().enumerate();
+                    values.extend(places.map(|(row, at)| column.integer(*at, &InBlock { columns: &self.columns, index: row }, population)));
+                    Cells::Integers(values)
+                }
+            };
+            if let Some(slot) = self.columns.get_mut(*index) {
+                *slot = filled;
+            }
+        }
+    }
+
+    fn place(&mut self, table: &Table, rows: Range<u64>) {
+        self.places.clear();
+        let mut at = table.at_row(rows.start);
+        for row in rows {
+            at.row = row;
+            self.places.push(at);
+            at.position += 1;
+            if at.position == table.per_tenant {
+                at = At { row, tenant: at.tenant + 1, position: 0 };
+            }
+        }
+    }
+}
+
+fn reuse_integers(old: Cells) -> Vec<i64> {
+    match old {
+        Cells::Integers(mut values) => {
+            values.clear();
+            values
+        }
+        Cells::Text { .. } => Vec::new(),
+    }
+}
+
+fn reuse_text(old: Cells) -> (Vec<u8>, Vec<(usize, bool)>) {
+    match old {
+        Cells::Text { mut bytes, mut ends } => {
+            bytes.clear();
+            ends.clear();
+            (bytes, ends)
+        }
+        Cells::Integers(_) => Default::default(),
+    }
+}

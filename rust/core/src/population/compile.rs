@@ -1,0 +1,391 @@
+//! From spec to population: resolves names, checks everything, and reports all faults at once.
+
+use super::model::{Bound, Column, DAY, Moment, Nulls, Number, Part, Pick, Population, SlotTime, Source, Table, Words};
+use super::random::{cumulative, subkey, threshold};
+use super::spec::{BoundSpec, ColumnSpec, HoursSpec, SourceSpec, Spec, TableSpec, Type, Value};
+use super::{order, template};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Everything that is wrong with a spec, one sentence each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SpecFaults(pub Vec<String>);
+
+impl Population {
+    /// Reads a spec from JSON and compiles it.
+    pub fn from_json(json: &str, tenants: u64, rng_seed: u64) -> Result<Self, SpecFaults> {
+        let spec: Spec = serde_json::from_str(json).map_err(|error| SpecFaults(vec![error.to_string()]))?;
+        Self::compile(&spec, tenants, rng_seed)
+    }
+
+    /// Compiles a spec for so many tenants.
+    pub fn compile(spec: &Spec, tenants: u64, rng_seed: u64) -> Result<Self, SpecFaults> {
+        let mut compiler = Compiler::new(spec, rng_seed);
+        let mut tables: Vec<Table> = spec.tables.iter().map(|table| compiler.table(table)).collect();
+        let tenant_table = compiler.named_table(&spec.tenant_table, "tenant_table");
+        if spec.tables.get(tenant_table).is_some_and(|table| table.per_tenant != 1) {
+            compiler.faults.push(format!("table {}: the tenant table has exactly one row per tenant", spec.tenant_table));
+        }
+        let users_table = spec.users_table.as_ref().map(|name| compiler.named_table(name, "users_table"));
+        if compiler.faults.is_empty() {
+            compiler.faults.extend(order::sort_columns(&mut tables));
+        }
+        if !compiler.faults.is_empty() {
+            return Err(SpecFaults(compiler.faults));
+        }
+        Ok(Self { name: spec.name.clone(), tenants, rng_seed, tenant_table, users_table, tables, words: compiler.words })
+    }
+}
+
+struct Compiler<'a> {
+    spec: &'a Spec,
+    rng_seed: u64,
+    words: Words,
+    pools: HashMap<&'a str, Arc<[i64]>>,
+    faults: Vec<String>,
+    /// Where we are, for messages.
+    place: String,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(spec: &'a Spec, rng_seed: u64) -> Self {
+        let mut words = Words::default();
+        let mut pools = HashMap::new();
+        for (name, texts) in &spec.pools {
+            let codes: Arc<[i64]> = texts.iter().map(|text| words.intern(text)).collect();
+            pools.insert(name.as_str(), codes);
+        }
+        Self { spec, rng_seed, words, pools, faults: Vec::new(), place: String::new() }
+    }
+
+    fn fault(&mut self, text: impl AsRef<str>) {
+        self.faults.push(format!("{}: {}", self.place, text.as_ref()));
+    }
+
+    fn table(&mut self, spec: &TableSpec) -> Table {
+        self.place = format!("table {}", spec.name);
+        if spec.per_tenant == 0 {
+            self.fault("rows per tenant must be at least 1");
+        }
+        let key = subkey(subkey(0, "tenantry").wrapping_add(self.rng_seed), &spec.name);
+        let mut by_name = HashMap::new();
+        for (index, column) in spec.columns.iter().enumerate() {
+            if by_name.insert(column.name.clone(), index).is_some() {
+                self.fault(format!("column {} stands twice", column.name));
+            }
+        }
+        let columns = spec.columns.iter().map(|column| self.column(spec, column, key)).collect();
+        let visible = spec.columns.iter().enumerate().filter(|(_, column)| !column.hidden).map(|(index, _)| index).collect();
+        Table { name: spec.name.clone(), per_tenant: spec.per_tenant, columns, visible, by_name, order: Vec::new() }
+    }
+
+    fn column(&mut self, table: &TableSpec, spec: &ColumnSpec, key: u64) -> Column {
+        self.place = format!("table {}, column {}", table.name, spec.name);
+        if !(0.0..=1.0).contains(&spec.nulls) {
+            self.fault("the share of nulls must lie between 0 and 1");
+        }
+        let key = subkey(key, &spec.name);
+        let nulls = (spec.nulls > 0.0).then(|| Nulls { key: subkey(key, "null"), below: threshold(spec.nulls) });
+        Column { name: spec.name.clone(), ty: spec.ty, key, nulls, source: self.source(table, spec.ty, &spec.source) }
+    }
+
+    fn source(&mut self, table: &TableSpec, ty: Type, spec: &SourceSpec) -> Source {
+        match spec {
+            SourceSpec::Constant { value } => Source::Constant(self.value(ty, value)),
+            SourceSpec::Key => Source::Key,
+            SourceSpec::TenantKey => Source::TenantKey,
+            SourceSpec::Position { start, step } => Source::Position { start: *start, step: *step },
+            SourceSpec::Choice { values, weights } => self.choice(ty, values, weights),
+            SourceSpec::Runs { runs } => self.runs(ty, runs),
+            SourceSpec::Each { values } => Source::Each(self.values(ty, values)),
+            SourceSpec::Integer { low, high } => self.integer(ty, *low, *high),
+            SourceSpec::Words { pool } => self.pool(ty, pool),
+            SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
+            SourceSpec::Reference { table: parent, from, count, weights, by } => {
+                self.reference(table, parent, *from, *count, weights.as_deref(), by.as_deref())
+            }
+            SourceSpec::Lookup { reference, column } => self.lookup(table, ty, reference, column),
+            SourceSpec::Distinct { size } => self.distinct(table, *size),
+            SourceSpec::SlotTime { slot, first_day, hours, every, lanes } => {
+                self.slot_time(table, slot, *first_day, *hours, *every, *lanes)
+            }
+            SourceSpec::Moment { low, high, step, hours } => self.moment(table, ty, low, high, *step, *hours),
+            SourceSpec::By { column, cases } => self.by(table, ty, column, cases),
+            SourceSpec::Template { text } => self.template(table, ty, text),
+        }
+    }
+
+    fn value(&mut self, ty: Type, value: &Value) -> i64 {
+        match (ty, value) {
+            (Type::Text, Value::Text(text)) => self.words.intern(text),
+            (Type::Text, Value::Int(number)) => {
+                self.fault(format!("{number} is a number, the column is text"));
+                0
+            }
+            (_, Value::Text(text)) => {
+                self.fault(format!("{text:?} is text, the column is not"));
+                0
+            }
+            (_, Value::Int(number)) => {
+                self.within(ty, *number);
+                *number
+            }
+        }
+    }
+
+    fn values(&mut self, ty: Type, values: &[Value]) -> Vec<i64> {
+        if values.is_empty() {
+            self.fault("there is no value to choose from");
+        }
+        values.iter().map(|value| self.value(ty, value)).collect()
+    }
+
+    fn within(&mut self, ty: Type, number: i64) {
+        let limit = match ty {
+            Type::Int => i64::from(i32::MAX),
+            Type::Numeric { precision, .. } => 10_i64.saturating_pow(u32::from(precision)) - 1,
+            _ => i64::MAX,
+        };
+        if number > limit || number < -limit {
+            self.fault(format!("{number} does not fit its type"));
+        }
+    }
+
+    fn choice(&mut self, ty: Type, values: &[Value], weights: &[f64]) -> Source {
+        let values = self.values(ty, values);
+        self.weights(weights, values.len() as u64);
+        Source::Choice { ends: cumulative(weights), values }
+    }
+
+    fn weights(&mut self, weights: &[f64], wanted: u64) {
+        if weights.len() as u64 != wanted {
+            self.fault(format!("{} weights for {wanted} values", weights.len()));
+        }
+        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
+            self.fault("weights must not be negative, and one must be above 0");
+        }
+    }
+
+    fn runs(&mut self, ty: Type, runs: &[(u64, Value)]) -> Source {
+        let mut end = 0;
+        let ends = runs
+            .iter()
+            .map(|(count, _)| {
+                end += count;
+                end
+            })
+            .collect();
+        let values: Vec<Value> = runs.iter().map(|(_, value)| value.clone()).collect();
+        Source::Runs { ends, values: self.values(ty, &values) }
+    }
+
+    fn integer(&mut self, ty: Type, low: i64, high: i64) -> Source {
+        if high < low {
+            self.fault(format!("the range {low} to {high} is empty"));
+        }
+        self.within(ty, low);
+        self.within(ty, high);
+        Source::Integer { low, count: high.wrapping_sub(low).wrapping_add(1).max(1) as u64 }
+    }
+
+    fn pool(&mut self, ty: Type, name: &str) -> Source {
+        if ty != Type::Text {
+            self.fault("words need a text column");
+        }
+        match self.pools.get(name) {
+            Some(codes) if !codes.is_empty() => Source::Words(codes.clone()),
+            Some(_) => {
+                self.fault(format!("the pool {name} is empty"));
+                Source::Constant(0)
+            }
+            None => {
+                let known: Vec<&str> = self.pools.keys().copied().collect();
+                self.fault(format!("there is no pool {name}; known: {}", known.join(", ")));
+                Source::Constant(0)
+            }
+        }
+    }
+
+    fn named_table(&mut self, name: &str, what: &str) -> usize {
+        self.spec.tables.iter().position(|table| table.name == name).unwrap_or_else(|| {
+            self.faults.push(format!("{what} names {name}, which is not a table of the dataset"));
+            0
+        })
+    }
+
+    fn named_column(&mut self, table: &TableSpec, name: &str) -> usize {
+        table.columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
+            let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            self.fault(format!("there is no column {name} in {}; known: {}", table.name, known.join(", ")));
+            0
+        })
+    }
+
+    fn reference(
+        &mut self,
+        table: &TableSpec,
+        parent: &str,
+        from: u64,
+        count: Option<u64>,
+        weights: Option<&[f64]>,
+        by: Option<&str>,
+    ) -> Source {
+        let Some(target) = self.spec.tables.iter().find(|table| table.name == parent) else {
+            self.fault(format!("refers to {parent}, which is not a table of the dataset"));
+            return Source::Constant(0);
+        };
+        let count = count.unwrap_or(target.per_tenant.saturating_sub(from));
+        if count == 0 || from + count > target.per_tenant {
+            self.fault(format!("positions {from} to {} are not in {parent}, which has {} rows per tenant", from + count, target.per_tenant));
+        }
+        let pick = match (by, weights) {
+            (Some(column), _) => Pick::By { column: self.named_column(table, column), count: count.max(1) as i64 },
+            (None, Some(weights)) => {
+                self.weights(weights, count);
+                Pick::Weighted(cumulative(weights))
+            }
+            (None, None) => Pick::Uniform(count.max(1)),
+        };
+        Source::Reference { per_tenant: target.per_tenant, from, pick }
+    }
+
+    fn lookup(&mut self, table: &TableSpec, ty: Type, reference: &str, column: &str) -> Source {
+        let index = self.named_column(table, reference);
+        let Some(SourceSpec::Reference { table: parent, .. }) = table.columns.get(index).map(|column| &column.source) else {
+            self.fault(format!("{reference} is not a reference, so there is nothing to look up"));
+            return Source::Constant(0);
+        };
+        let Some(target) = self.spec.tables.iter().position(|table| table.name == *parent) else {
+            return Source::Constant(0);
+        };
+        let Some(parent) = self.spec.tables.get(target) else { return Source::Constant(0) };
+        let column = self.named_column(parent, column);
+        if let Some(found) = parent.columns.get(column) {
+            if found.ty != ty {
+                self.fault(format!("{}.{} has another type", parent.name, found.name));
+            }
+            if matches!(found.source, SourceSpec::Template { .. }) {
+                self.fault(format!("{}.{} is a template, which cannot be looked up", parent.name, found.name));
+            }
+        }
+        Source::Lookup { reference: index, table: target, column }
+    }
+
+    fn distinct(&mut self, table: &TableSpec, size: u64) -> Source {
+        if size < table.per_tenant {
+            self.fault(format!("{} rows per tenant cannot have distinct values in 0..{size}", table.per_tenant));
+        }
+        Source::Distinct { size: size.max(1) }
+    }
+
+    fn slot_time(&mut self, table: &TableSpec, slot: &str, first_day: i64, hours: HoursSpec, every: i64, lanes: u64) -> Source {
+        let per_day = if every > 0 { (hours.close - hours.open) / every } else { 0 };
+        if per_day < 1 || lanes < 1 {
+            self.fault("a calendar needs at least one slot a day");
+        }
+        Source::SlotTime(SlotTime {
+            slot: self.named_column(table, slot),
+            first: (self.spec.anchor + first_day) * DAY,
+            open: hours.open,
+            every,
+            per_day: per_day.max(1),
+            lanes: lanes.max(1) as i64,
+        })
+    }
+
+    fn moment(&mut self, table: &TableSpec, ty: Type, low: &BoundSpec, high: &BoundSpec, step: i64, hours: Option<HoursSpec>) -> Source {
+        let unit = match ty {
+            Type::Date => DAY,
+            Type::Timestamptz => 1,
+            _ => {
+                self.fault("a point in time needs a date or timestamptz column");
+                1
+            }
+        };
+        if step < 1 || hours.is_some_and(|hours| hours.close - hours.open < step || hours.open < 0 || hours.close > DAY) {
+            self.fault("the step must be at least a microsecond and fit into the hours of the day");
+        }
+        let (low, high) = (self.bound(table, low), self.bound(table, high));
+        if low.column == high.column && high.offset < low.offset {
+            self.fault("the latest moment is before the earliest");
+        }
+        Source::Moment(Moment { low, high, step: step.max(unit), hours, unit })
+    }
+
+    fn bound(&mut self, table: &TableSpec, spec: &BoundSpec) -> Bound {
+        let Some(name) = &spec.column else {
+            return Bound { column: None, offset: self.spec.anchor * DAY + spec.offset };
+        };
+        let column = self.named_column(table, name);
+        let unit = match table.columns.get(column).map(|column| column.ty) {
+            Some(Type::Date) => DAY,
+            Some(Type::Timestamptz) => 1,
+            _ => {
+                self.fault(format!("{name} is not a point in time"));
+                1
+            }
+        };
+        Bound { column: Some((column, unit)), offset: spec.offset }
+    }
+
+    fn by(&mut self, table: &TableSpec, ty: Type, column: &str, cases: &[(Value, SourceSpec)]) -> Source {
+        let column = self.named_column(table, column);
+        let Some(decider) = table.columns.get(column) else { return Source::Constant(0) };
+        for value in missing_cases(&decider.source, cases) {
+            self.fault(format!("no case for {value:?} of {}", decider.name));
+        }
+        let mut compiled: Vec<(i64, Source)> = Vec::with_capacity(cases.len());
+        for (value, source) in cases {
+            if matches!(source, SourceSpec::Template { .. } | SourceSpec::By { .. }) {
+                self.fault("a case cannot be a template or depend on a further column");
+            }
+            compiled.push((self.value(decider.ty, value), self.source(table, ty, source)));
+        }
+        Source::By { column, cases: compiled }
+    }
+
+    fn template(&mut self, table: &TableSpec, ty: Type, text: &str) -> Source {
+        if ty != Type::Text {
+            self.fault("a template needs a text column");
+        }
+        match template::parse(text, &mut |name| table.columns.iter().position(|column| column.name == name)) {
+            Ok(parts) => {
+                for part in &parts {
+                    self.template_part(table, part);
+                }
+                Source::Template(parts)
+            }
+            Err(fault) => {
+                self.fault(format!("template {text:?}: {fault}"));
+                Source::Constant(0)
+            }
+        }
+    }
+
+    fn template_part(&mut self, table: &TableSpec, part: &Part) {
+        let (index, numeric, slug) = match part {
+            Part::Number { of: Number::Column(index), .. } => (*index, true, false),
+            Part::Cell { column, slug } => (*column, false, *slug),
+            _ => return,
+        };
+        let Some(column) = table.columns.get(index) else { return };
+        if matches!(column.source, SourceSpec::Template { .. }) {
+            self.fault(format!("{} is a template itself", column.name));
+        }
+        if numeric && !matches!(column.ty, Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
+            self.fault(format!("the format does not suit the type of {}", column.name));
+        }
+    }
+}
+
+/// Values that a deciding column can take and no case covers; empty where they cannot be told.
+fn missing_cases<'s>(decider: &'s SourceSpec, cases: &[(Value, SourceSpec)]) -> Vec<&'s Value> {
+    let values: Vec<&Value> = match decider {
+        SourceSpec::Choice { values, .. } | SourceSpec::Each { values } => values.iter().collect(),
+        SourceSpec::Runs { runs } => runs.iter().map(|(_, value)| value).collect(),
+        SourceSpec::Constant { value } => vec![value],
+        _ => Vec::new(),
+    };
+    values.into_iter().filter(|value| cases.iter().all(|(case, _)| case != *value)).collect()
+}

@@ -1,0 +1,29 @@
+//! The population: rows of a declarative dataset, computed by arithmetic on (rng_seed, table, row, column), and ways out of here:
+//! one row, Parquet, Postgres.
+
+mod block;
+mod calendar;
+mod compile;
+mod database;
+mod model;
+mod order;
+mod parquet;
+mod pgcopy;
+mod pick;
+mod random;
+mod spec;
+mod template;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use block::{BLOCK_ROWS, Block, Cells};
+pub use calendar::civil;
+pub use compile::SpecFaults;
+pub use database::{Database, DatabaseError, Refusal, Rows, hosts, place};
+pub use model::{Column, NULL, Population, Table};
+pub use parquet::{WriteError, write as write_parquet};
+pub use pgcopy::{HEADER, TRAILER, encode};
+pub use pick::Filter;
+pub use spec::{Spec, Type, Value};
+pub use value::{At, push_plain};

@@ -1,0 +1,162 @@
+//! The same rows as Parquet.
+
+use super::block::{BLOCK_ROWS, Block, Cells};
+use super::model::{Column, NULL, Population, Table};
+use super::spec::Type;
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::Compression;
+use ::parquet::errors::ParquetError;
+use ::parquet::file::properties::WriterProperties;
+use arrow_array::builder::StringBuilder;
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
+use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows of one file.
+const FILE_ROWS: u64 = 1 << 20;
+/// Rows of a row group: what is held in memory.
+const GROUP_ROWS: usize = 1 << 16;
+
+/// Why files could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// The encoder refused.
+    #[error("{path}: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Its answer.
+        source: ParquetError,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<ArrowError> for WriteError {
+    fn from(error: ArrowError) -> Self {
+        Self::Parquet { path: PathBuf::new(), source: error.into() }
+    }
+}
+
+/// Writes a table into `folder` (made if missing) as `part-00000.parquet` and so on; returns the number of rows.
+/// `progress` is told the rows so far and answers whether to go on. A file appears under its name when it is complete.
+pub fn write(population: &Population, table: &Table, folder: &Path, progress: &mut dyn FnMut(u64) -> bool) -> Result<u64, WriteError> {
+    std::fs::create_dir_all(folder).map_err(|source| WriteError::Io { path: folder.into(), source })?;
+    let rows = table.rows(population.tenants());
+    let schema = Arc::new(schema(table));
+    let mut done = 0;
+    let mut part = 0;
+    while done < rows || part == 0 {
+        let end = rows.min(done + FILE_ROWS);
+        let path = folder.join(format!("part-{part:05}.parquet"));
+        let partial = path.with_extension("parquet.part");
+        let result = write_file(population, table, &schema, done..end, &partial, progress);
+        let result = result.and_then(|()| std::fs::rename(&partial, &path).map_err(|source| WriteError::Io { path, source }));
+        if let Err(error) = result {
+            let _ = std::fs::remove_file(&partial);
+            return Err(error);
+        }
+        done = end;
+        part += 1;
+    }
+    Ok(rows)
+}
+
+fn write_file(
+    population: &Population,
+    table: &Table,
+    schema: &Arc<Schema>,
+    rows: std::ops::Range<u64>,
+    path: &Path,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<(), WriteError> {
+    let refused = |source| WriteError::Parquet { path: path.into(), source };
+    let file = File::create(path).map_err(|source| WriteError::Io { path: path.into(), source })?;
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(GROUP_ROWS)).build();
+    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(refused)?;
+    let mut block = Block::default();
+    let mut start = rows.start;
+    while start < rows.end {
+        let end = rows.end.min(start + BLOCK_ROWS);
+        block.fill(population, table, start..end);
+        writer.write(&batch(population, table, schema, &block)?).map_err(refused)?;
+        start = end;
+        if !progress(end) {
+            return Err(WriteError::Interrupted);
+        }
+    }
+    writer.close().map_err(refused)?;
+    Ok(())
+}
+
+fn schema(table: &Table) -> Schema {
+    let visible = table.visible.iter().filter_map(|index| table.columns.get(*index));
+    Schema::new(visible.map(|column| Field::new(&column.name, data_type(column), column.nulls.is_some())).collect::<Vec<_>>())
+}
+
+fn data_type(column: &Column) -> DataType {
+    match column.ty {
+        Type::Bigint => DataType::Int64,
+        Type::Int => DataType::Int32,
+        Type::Numeric { precision, scale } => DataType::Decimal128(precision, scale as i8),
+        Type::Bool => DataType::Boolean,
+        Type::Date => DataType::Date32,
+        Type::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Type::Text => DataType::Utf8,
+    }
+}
+
+fn batch(population: &Population, table: &Table, schema: &Arc<Schema>, block: &Block) -> Result<RecordBatch, ArrowError> {
+    let pairs = table.visible.iter().filter_map(|index| Some((table.columns.get(*index)?, block.column(*index)?)));
+    let arrays = pairs.map(|(column, cells)| array(population, column, cells)).collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(schema.clone(), arrays)
+}
+
+fn array(population: &Population, column: &Column, cells: &Cells) -> Result<ArrayRef, ArrowError> {
+    let values = match cells {
+        Cells::Text { bytes, ends } => return Ok(Arc::new(texts(bytes, ends))),
+        Cells::Integers(values) => values,
+    };
+    let present = values.iter().map(|value| (*value != NULL).then_some(*value));
+    Ok(match column.ty {
+        Type::Bigint => Arc::new(present.collect::<Int64Array>()),
+        Type::Int => Arc::new(present.map(|value| value.map(|value| value as i32)).collect::<Int32Array>()),
+        Type::Date => Arc::new(present.map(|value| value.map(|value| value as i32)).collect::<Date32Array>()),
+        Type::Bool => Arc::new(present.map(|value| value.map(|value| value != 0)).collect::<BooleanArray>()),
+        Type::Timestamptz => Arc::new(present.collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
+        Type::Numeric { precision, scale } => {
+            let decimals = present.map(|value| value.map(i128::from)).collect::<Decimal128Array>();
+            Arc::new(decimals.with_precision_and_scale(precision, scale as i8)?)
+        }
+        Type::Text => {
+            let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 16);
+            present.for_each(|code| builder.append_option(code.map(|code| population.words.text(code))));
+            Arc::new(builder.finish())
+        }
+    })
+}
+
+fn texts(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::StringArray {
+    let mut builder = StringBuilder::with_capacity(ends.len(), bytes.len());
+    let mut start = 0;
+    for (end, null) in ends {
+        let text = bytes.get(start..*end).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        builder.append_option(text.filter(|_| !null));
+        start = *end;
+    }
+    builder.finish()
+}

@@ -1,0 +1,95 @@
+//! A row of a tenant by chance, also one whose columns have given values, without looking anything up.
+
+use super::model::{NULL, Population, Source, Table};
+use super::random::{below, draw};
+use super::spec::{Type, Value};
+use super::value::At;
+
+/// Tries by chance before going through the positions one by one.
+const TRIES: u64 = 24;
+
+/// A wanted value of a column.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    column: usize,
+    wanted: Wanted,
+}
+
+#[derive(Debug, Clone)]
+enum Wanted {
+    Integer(i64),
+    Text(String),
+    Nothing,
+}
+
+impl Population {
+    /// A filter `column = value`; `None` as the value means null. The fault is a sentence.
+    pub fn filter(&self, table: &Table, column: &str, value: Option<&Value>) -> Result<Filter, String> {
+        let Some(index) = table.by_name.get(column) else {
+            let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            return Err(format!("{} has no column {column}; known: {}", table.name, known.join(", ")));
+        };
+        let Some(found) = table.columns.get(*index) else { return Err(String::new()) };
+        let wanted = match (value, found.ty, &found.source) {
+            (None, _, _) => Wanted::Integer(NULL),
+            (Some(Value::Text(text)), Type::Text, Source::Template(_)) => Wanted::Text(text.clone()),
+            (Some(Value::Text(text)), Type::Text, _) => self.words.code(text).map_or(Wanted::Nothing, Wanted::Integer),
+            (Some(Value::Int(number)), ty, _) if ty != Type::Text => Wanted::Integer(*number),
+            (Some(value), _, _) => return Err(format!("{}.{column} cannot equal {value:?}: it has another type", table.name)),
+        };
+        Ok(Filter { column: *index, wanted })
+    }
+
+    /// A random row of the tenant that passes all filters, from one random number; none if no row does.
+    pub fn pick(&self, table: &Table, tenant: u64, random: u64, filters: &[Filter]) -> Option<At> {
+        if filters.is_empty() {
+            return Some(table.at(tenant, below(random, table.per_tenant)));
+        }
+        if let [filter] = filters
+            && let Some(found) = by_position(table, tenant, random, filter)
+        {
+            return found;
+        }
+        let passes = |at: &At| filters.iter().all(|filter| self.passes(table, *at, filter));
+        let chance = (0..TRIES).map(|attempt| table.at(tenant, below(draw(random, attempt), table.per_tenant)));
+        chance.into_iter().find(passes).or_else(|| {
+            let first = below(random, table.per_tenant);
+            let around = (0..table.per_tenant).map(|step| table.at(tenant, (first + step) % table.per_tenant));
+            around.into_iter().find(passes)
+        })
+    }
+
+    fn passes(&self, table: &Table, at: At, filter: &Filter) -> bool {
+        match &filter.wanted {
+            Wanted::Integer(wanted) => self.integer(table, filter.column, at) == *wanted,
+            Wanted::Nothing => false,
+            Wanted::Text(wanted) => {
+                let mut text = Vec::new();
+                self.text(table, filter.column, at, &mut text) && text == wanted.as_bytes()
+            }
+        }
+    }
+}
+
+/// Where the position decides the value, the answer is arithmetic.
+fn by_position(table: &Table, tenant: u64, random: u64, filter: &Filter) -> Option<Option<At>> {
+    let column = table.columns.get(filter.column)?;
+    let (Wanted::Integer(wanted), Source::Runs { ends, values }, None) = (&filter.wanted, &column.source, column.nulls) else { return None };
+    let mut start = 0;
+    let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(values.len());
+    for (index, (end, value)) in ends.iter().zip(values).enumerate() {
+        let end = if index + 1 == values.len() { table.per_tenant } else { (*end).min(table.per_tenant) };
+        if value == wanted && end > start {
+            ranges.push((start, end - start));
+        }
+        start = end;
+    }
+    let mut index = below(random, ranges.iter().map(|range| range.1).sum());
+    for (start, count) in ranges {
+        if index < count {
+            return Some(Some(table.at(tenant, start + index)));
+        }
+        index -= count;
+    }
+    Some(None)
+}

@@ -1,0 +1,226 @@
+//! The declarative spec as it arrives: plain data, read from JSON, checked by `compile`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A whole dataset.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Name of the dataset.
+    pub name: String,
+    /// "Today" of the data, in days since 1970-01-01.
+    pub anchor: i64,
+    /// The table with one row per tenant.
+    pub tenant_table: String,
+    /// The table that holds the people who use the app, where there is one.
+    pub users_table: Option<String>,
+    /// Lists of words by name.
+    pub pools: BTreeMap<String, Vec<String>>,
+    /// The tables, parents first.
+    pub tables: Vec<TableSpec>,
+}
+
+/// One table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    /// Name of the table.
+    pub name: String,
+    /// Rows per tenant.
+    pub per_tenant: u64,
+    /// The columns, in the order in which they are written.
+    pub columns: Vec<ColumnSpec>,
+}
+
+/// One column.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSpec {
+    /// Name of the column.
+    pub name: String,
+    /// Its type in Postgres.
+    #[serde(rename = "type")]
+    pub ty: Type,
+    /// A helper: other columns use it, but it is not written.
+    #[serde(default)]
+    pub hidden: bool,
+    /// Share of nulls, 0 to 1.
+    #[serde(default)]
+    pub nulls: f64,
+    /// Where the values come from.
+    pub source: SourceSpec,
+}
+
+/// Column types; all but text are integers inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Type {
+    /// int8
+    Bigint,
+    /// int4
+    Int,
+    /// Decimal with this precision and scale; inside, units of the last digit.
+    Numeric {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// Inside, 0 or 1.
+    Bool,
+    /// Inside, days since 1970-01-01.
+    Date,
+    /// Inside, microseconds since 1970-01-01 UTC.
+    Timestamptz,
+    /// Unicode text.
+    Text,
+}
+
+/// A literal value: integers stand for every type but text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Any type but text.
+    Int(i64),
+    /// Text.
+    Text(String),
+}
+
+/// One end of a span of time: the anchor, or another column of the row, plus an offset in microseconds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundSpec {
+    /// The column (date or timestamptz); none means the anchor.
+    pub column: Option<String>,
+    /// Microseconds after it.
+    pub offset: i64,
+}
+
+/// Hours of a day, in microseconds since midnight UTC.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursSpec {
+    /// First possible time.
+    pub open: i64,
+    /// End; no time is at or after it.
+    pub close: i64,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceSpec {
+    /// The same value in every row.
+    Constant {
+        /// The value.
+        value: Value,
+    },
+    /// The row's own key: 1 + its number.
+    Key,
+    /// The key of the row's tenant: 1 + its number.
+    TenantKey,
+    /// Arithmetic on the position inside the tenant: start + step * position.
+    Position {
+        /// Value at position 0.
+        start: i64,
+        /// Growth per position.
+        step: i64,
+    },
+    /// One of the values, by weight.
+    Choice {
+        /// The values.
+        values: Vec<Value>,
+        /// As many weights; they need not add up to 1.
+        weights: Vec<f64>,
+    },
+    /// The position inside the tenant decides: so many rows of the first value, then of the next.
+    Runs {
+        /// Count and value of each run; the last value goes on.
+        runs: Vec<(u64, Value)>,
+    },
+    /// The position inside the tenant decides: one value after the other, from the start again at the end.
+    Each {
+        /// The values.
+        values: Vec<Value>,
+    },
+    /// A uniform integer; decimals, in units of the last digit.
+    Integer {
+        /// Smallest value.
+        low: i64,
+        /// Largest value.
+        high: i64,
+    },
+    /// A word of a pool.
+    Words {
+        /// Name of the pool.
+        pool: String,
+    },
+    /// True with this share.
+    Flag {
+        /// Probability of true.
+        share: f64,
+    },
+    /// The key of a row of the same tenant in another table.
+    Reference {
+        /// The other table.
+        table: String,
+        /// First position that may be referred to.
+        #[serde(default)]
+        from: u64,
+        /// Number of positions; none means up to the last.
+        count: Option<u64>,
+        /// Weights of the positions; none means uniform.
+        weights: Option<Vec<f64>>,
+        /// A column of whole numbers that decides instead of chance: position = from + value modulo count.
+        by: Option<String>,
+    },
+    /// A column of the row that a reference of this row points to.
+    Lookup {
+        /// The referring column.
+        reference: String,
+        /// The column over there.
+        column: String,
+    },
+    /// A whole number in 0..size that no other row of the tenant has.
+    Distinct {
+        /// Size of the range; at least the rows per tenant.
+        size: u64,
+    },
+    /// The time of a numbered slot in a calendar: `lanes` slots at each time, times within hours, days from the anchor.
+    SlotTime {
+        /// The column with the slot's number.
+        slot: String,
+        /// First day, relative to the anchor.
+        first_day: i64,
+        /// Hours of a day.
+        hours: HoursSpec,
+        /// Microseconds between two times.
+        every: i64,
+        /// Slots at the same time.
+        lanes: u64,
+    },
+    /// A uniform date or time between two bounds, both included.
+    Moment {
+        /// Earliest.
+        low: BoundSpec,
+        /// Latest.
+        high: BoundSpec,
+        /// Whole multiples of so many microseconds.
+        step: i64,
+        /// Only these hours of the day.
+        hours: Option<HoursSpec>,
+    },
+    /// Another column of the row, a choice, decides which source applies.
+    By {
+        /// The deciding column.
+        column: String,
+        /// A source for each of its values.
+        cases: Vec<(Value, SourceSpec)>,
+    },
+    /// Text with placeholders: `{tenant:05d}`, `{position}`, `{row}`, `{column}`, `{column:slug}`.
+    Template {
+        /// The text.
+        text: String,
+    },
+}

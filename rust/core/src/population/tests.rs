@@ -1,0 +1,3 @@
+//! Properties of a whole population, against independent computations.
+
+use super::*;

@@ -1,0 +1,243 @@
+//! One value at one row.
+
+use super::model::{Bound, Column, DAY, Moment, NULL, Part, Pick, Population, SlotTime, Source, Table};
+use super::random::{below, draw, interval, permute};
+use super::spec::Type;
+use super::template::push_number;
+use super::{calendar, model::Number};
+
+/// A row's place: its number in the table, its tenant's number, its position inside the tenant; all from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// Number in the table.
+    pub row: u64,
+    /// Number of the tenant.
+    pub tenant: u64,
+    /// Position inside the tenant.
+    pub position: u64,
+}
+
+/// The other columns of the same row.
+pub(crate) trait Others {
+    fn get(&self, column: usize) -> i64;
+}
+
+/// Computes them one at a time, when asked.
+struct Alone<'p> {
+    population: &'p Population,
+    table: &'p Table,
+    at: At,
+}
+
+impl Others for Alone<'_> {
+    fn get(&self, column: usize) -> i64 {
+        self.table.columns.get(column).map_or(NULL, |column| column.integer(self.at, self, self.population))
+    }
+}
+
+impl Table {
+    /// The place of a row given by tenant and position.
+    pub fn at(&self, tenant: u64, position: u64) -> At {
+        At { row: tenant * self.per_tenant + position, tenant, position }
+    }
+
+    /// The place of a row given by its number.
+    pub fn at_row(&self, row: u64) -> At {
+        At { row, tenant: row / self.per_tenant, position: row % self.per_tenant }
+    }
+}
+
+impl Population {
+    /// The integer that stands for one value (see [`Type`]); for text, a code; meaningless for templates.
+    pub fn integer(&self, table: &Table, column: usize, at: At) -> i64 {
+        Alone { population: self, table, at }.get(column)
+    }
+
+    /// Appends the text of a value of a text column; false for null.
+    pub fn text(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
+        let Some(found) = table.columns.get(column) else { return false };
+        if let Source::Template(parts) = &found.source {
+            if found.is_null(at) {
+                return false;
+            }
+            self.render(parts, table, at, &Alone { population: self, table, at }, out);
+            return true;
+        }
+        let code = self.integer(table, column, at);
+        if code == NULL {
+            return false;
+        }
+        out.extend_from_slice(self.words.text(code).as_bytes());
+        true
+    }
+
+    #[inline]
+    pub(crate) fn render(&self, parts: &[Part], table: &Table, at: At, others: &impl Others, out: &mut Vec<u8>) {
+        for part in parts {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Number { of, width } => {
+                    let number = match of {
+                        Number::Tenant => at.tenant as i64 + 1,
+                        Number::Position => at.position as i64 + 1,
+                        Number::Row => at.row as i64 + 1,
+                        Number::Column(column) => others.get(*column),
+                    };
+                    push_number(out, number, *width);
+                }
+                Part::Cell { column, slug } => {
+                    let value = others.get(*column);
+                    match table.columns.get(*column).map(|column| column.ty) {
+                        Some(_) if value == NULL => {}
+                        Some(Type::Text) if *slug => out.extend_from_slice(self.words.slug(value).as_bytes()),
+                        Some(Type::Text) => out.extend_from_slice(self.words.text(value).as_bytes()),
+                        Some(ty) => push_plain(out, ty, value),
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Appends a value other than text as Postgres would print it (times in UTC).
+pub fn push_plain(out: &mut Vec<u8>, ty: Type, value: i64) {
+    match ty {
+        Type::Bigint | Type::Int | Type::Text => push_number(out, value, 0),
+        Type::Bool => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),
+        Type::Date => calendar::push_date(out, value),
+        Type::Timestamptz => calendar::push_timestamp(out, value),
+        Type::Numeric { scale, .. } => {
+            let unit = 10_i64.saturating_pow(u32::from(scale));
+            if value < 0 {
+                out.push(b'-');
+            }
+            let value = value.saturating_abs();
+            push_number(out, value / unit, 0);
+            if scale > 0 {
+                out.push(b'.');
+                push_number(out, value % unit, usize::from(scale));
+            }
+        }
+    }
+}
+
+impl Column {
+    #[inline(always)]
+    pub(crate) fn is_null(&self, at: At) -> bool {
+        self.nulls.is_some_and(|nulls| draw(nulls.key, at.row) < nulls.below)
+    }
+
+    #[inline(always)]
+    pub(crate) fn integer(&self, at: At, others: &impl Others, population: &Population) -> i64 {
+        if self.is_null(at) {
+            return NULL;
+        }
+        match &self.source {
+            Source::By { column, cases } => {
+                let decider = others.get(*column);
+                let case = cases.iter().find(|(value, _)| *value == decider);
+                case.map_or(NULL, |(_, source)| source.integer(self.key, at, others, population))
+            }
+            source => source.integer(self.key, at, others, population),
+        }
+    }
+}
+
+impl Source {
+    #[inline(always)]
+    fn integer(&self, key: u64, at: At, others: &impl Others, population: &Population) -> i64 {
+        match self {
+            Source::Constant(value) => *value,
+            Source::Key => at.row as i64 + 1,
+            Source::TenantKey => at.tenant as i64 + 1,
+            Source::Position { start, step } => start + step * at.position as i64,
+            Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
+            Source::Runs { ends, values } => element(values, interval(ends, at.position)),
+            Source::Each(values) => element(values, at.position as usize % values.len().max(1)),
+            Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
+            Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
+            Source::Flag { below } => i64::from(draw(key, at.row) < *below),
+            Source::Reference { per_tenant, from, pick } => {
+                let position = from + pick.position(key, at, others);
+                (at.tenant * per_tenant + position) as i64 + 1
+            }
+            Source::Lookup { reference, table, column } => looked_up(others.get(*reference), *table, *column, population),
+            Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
+            Source::SlotTime(slots) => slots.time(others.get(slots.slot)),
+            Source::Moment(moment) => moment.value(key, at, others),
+            Source::By { .. } | Source::Template(_) => NULL,
+        }
+    }
+}
+
+#[inline(always)]
+fn element(values: &[i64], index: usize) -> i64 {
+    values.get(index).copied().unwrap_or(NULL)
+}
+
+#[inline]
+fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> i64 {
+    match population.tables.get(table) {
+        Some(table) if key != NULL => population.integer(table, column, table.at_row(key as u64 - 1)),
+        _ => NULL,
+    }
+}
+
+impl Pick {
+    #[inline(always)]
+    fn position(&self, key: u64, at: At, others: &impl Others) -> u64 {
+        match self {
+            Pick::Uniform(count) => below(draw(key, at.row), *count),
+            Pick::Weighted(ends) => interval(ends, draw(key, at.row)) as u64,
+            Pick::By { column, count } => others.get(*column).rem_euclid(*count) as u64,
+        }
+    }
+}
+
+impl SlotTime {
+    #[inline]
+    fn time(&self, slot: i64) -> i64 {
+        let index = slot / self.lanes;
+        self.first + index / self.per_day * DAY + self.open + index % self.per_day * self.every
+    }
+}
+
+impl Bound {
+    #[inline]
+    fn at(&self, others: &impl Others) -> Option<i64> {
+        match self.column {
+            None => Some(self.offset),
+            Some((column, unit)) => {
+                let value = others.get(column);
+                (value != NULL).then(|| value * unit + self.offset)
+            }
+        }
+    }
+}
+
+impl Moment {
+    /// In units of the column; where the bounds cross, the earliest.
+    #[inline]
+    fn value(&self, key: u64, at: At, others: &impl Others) -> i64 {
+        let (Some(low), Some(high)) = (self.low.at(others), self.high.at(others)) else { return NULL };
+        let random = draw(key, at.row);
+        match self.hours {
+            None => uniform_step(low, high, self.step, random) / self.unit,
+            Some(hours) => {
+                let day = uniform_step(low, high, DAY, random);
+                let times = (hours.close - hours.open) / self.step;
+                let time = below(draw(!key, at.row), times as u64) as i64 * self.step;
+                (day + hours.open + time) / self.unit
+            }
+        }
+    }
+}
+
+/// A whole multiple of `step` between the bounds.
+#[inline(always)]
+fn uniform_step(low: i64, high: i64, step: i64, random: u64) -> i64 {
+    let first = (low + step - 1).div_euclid(step);
+    let count = (high.div_euclid(step) - first + 1).max(1);
+    (first + below(random, count as u64) as i64) * step
+}

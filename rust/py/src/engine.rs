@@ -1,0 +1,125 @@
+//! The engine as Python sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::import_exception;
+use tenantry_core::engine::{Engine as CoreEngine, EngineError};
+use tenantry_core::plan::Plan;
+use tenantry_core::record::{Record, this_thread};
+
+use crate::hub::Hub;
+use crate::session::{Session, SessionOptions};
+
+import_exception!(tenantry.errors, EnvironmentFault);
+import_exception!(tenantry.errors, UsageError);
+
+/// One run's engine. Made, drained and finished on the thread of the event loop.
+#[pyclass(module = "tenantry._core", frozen)]
+pub(crate) struct Engine {
+    hub: Arc<Hub>,
+    user_agent: HeaderValue,
+    timeout: Duration,
+}
+
+#[pymethods]
+impl Engine {
+    /// Starts the engine's threads for `plan` (JSON); tasks of `event_loop` will wait for it.
+    #[new]
+    fn new(plan: &[u8], event_loop: Py<PyAny>) -> PyResult<Self> {
+        let plan: Plan = serde_json::from_slice(plan).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))?;
+        let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let timeout = Duration::from_nanos(plan.request_timeout_ns);
+        let engine = CoreEngine::new(plan, this_thread()).map_err(|error| match error {
+            EngineError::Target(error) => UsageError::new_err(error.to_string()),
+            EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
+        })?;
+        let hub = Arc::new(Hub { engine, slots: crate::slots::Slots::default(), event_loop });
+        Ok(Self { hub, user_agent, timeout })
+    }
+
+    /// The descriptor that is readable when `drain` has something to do.
+    fn fileno(&self) -> i32 {
+        self.hub.engine.completions.fd()
+    }
+
+    /// Resumes the tasks whose results have come.
+    fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        self.hub.drain(py)
+    }
+
+    /// A virtual user's side of the engine.
+    #[pyo3(signature = (**options))]
+    fn session(&self, options: Option<SessionOptions>) -> PyResult<Session> {
+        let options = options.ok_or_else(|| UsageError::new_err("a session needs stream, index, vu, tenant, headers and recorded"))?;
+        Session::new(&self.hub, options, &self.user_agent, self.timeout)
+    }
+
+    /// Fixes the start of the load, `lead_s` seconds from now.
+    fn start(&self, lead_s: f64) {
+        self.hub.engine.start(Duration::try_from_secs_f64(lead_s).unwrap_or_default());
+    }
+
+    /// Starts no more iterations.
+    fn stop(&self) {
+        self.hub.engine.scheduler.stop();
+    }
+
+    /// Nanoseconds since the start of the load; negative before it.
+    fn now_ns(&self) -> i64 {
+        self.hub.engine.load_ns()
+    }
+
+    /// Puts a mark on the time line.
+    fn event(&self, kind: String, text: String) {
+        self.hub.engine.record(Record::Event(self.hub.engine.clock.now_ns(), kind, text));
+    }
+
+    /// Why the run folder could not be written, if so.
+    fn fault(&self) -> Option<String> {
+        self.hub.engine.fault()
+    }
+
+    /// The newest figures.
+    fn progress<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let now = self.hub.engine.progress();
+        let figures = PyDict::new(py);
+        for (name, value) in [
+            ("due", now.due),
+            ("started", now.started),
+            ("completed", now.completed),
+            ("failed", now.failed),
+            ("errors", now.errors),
+            ("dropped", now.dropped),
+            ("requests", now.requests),
+            ("failures", now.failures),
+            ("checks_passed", now.checks_passed),
+            ("checks_failed", now.checks_failed),
+            ("tenants", now.tenants),
+        ] {
+            figures.set_item(name, value)?;
+        }
+        let [p50, p95, p99] = now.response_ns;
+        for (name, value) in [
+            ("elapsed_ns", now.elapsed_ns),
+            ("busy_vus", now.busy_vus),
+            ("response_p50_ns", p50),
+            ("response_p95_ns", p95),
+            ("response_p99_ns", p99),
+            ("start_delay_p99_ns", now.start_delay_p99_ns),
+        ] {
+            figures.set_item(name, value)?;
+        }
+        figures.set_item("loop_busy", now.loop_busy)?;
+        figures.set_item("io_busy", now.io_busy)?;
+        Ok(figures)
+    }
+
+    /// Ends the engine's threads and writes what is left of the run.
+    fn finish(&self, py: Python<'_>) {
+        py.detach(|| self.hub.engine.finish());
+    }
+}

@@ -1,0 +1,75 @@
+//! What all sessions of an engine share: the engine, the awaitables, the event loop.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use tenantry_core::engine::Engine;
+use tenantry_core::queue::{Completion, Token};
+
+use crate::pending::{Pending, Waiting, call_soon};
+use crate::response::Response;
+use crate::slots::Slots;
+
+/// How many completions one wake-up handles before the event loop gets its turn.
+const BATCH: usize = 512;
+
+pub(crate) struct Hub {
+    pub(crate) engine: Engine,
+    pub(crate) slots: Slots,
+    pub(crate) event_loop: Py<PyAny>,
+}
+
+impl Hub {
+    /// Resumes the tasks whose results have come.
+    pub(crate) fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let completions = &self.engine.completions;
+        completions.acknowledge();
+        for _ in 0..BATCH {
+            let Some(completion) = completions.pop() else { return Ok(()) };
+            self.deliver(py, completion)?;
+        }
+        if !completions.is_empty() {
+            completions.signal();
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
+        let (Completion::Response(token, _) | Completion::Start(token, _) | Completion::End(token) | Completion::Resume(token)) = completion;
+        let Some(pending) = self.slots.take(token) else { return Ok(()) };
+        let pending = pending.into_bound(py);
+        let result = match completion {
+            Completion::Response(_, exchange) => {
+                self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
+                let exchange = Arc::from(exchange);
+                let session = match pending.get().kind() {
+                    Waiting::Request(session) => session,
+                    _ => return Ok(()),
+                };
+                session.answered(&exchange);
+                Py::new(py, Response::new(exchange, Arc::clone(session)))?.into_any()
+            }
+            Completion::Start(_, iteration) => match pending.get().kind() {
+                Waiting::Iteration(session) => session.begin(py, iteration)?,
+                _ => py.None(),
+            },
+            Completion::End(_) | Completion::Resume(_) => py.None(),
+        };
+        Pending::complete(&pending, result);
+        Ok(())
+    }
+
+    /// Aborts what an awaitable waited for.
+    pub(crate) fn abandon(&self, token: Token, waiting: &Waiting) {
+        drop(self.slots.take(token));
+        match waiting {
+            Waiting::Request(_) => self.engine.client.cancel(token),
+            Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
+            Waiting::Pause => {}
+        }
+    }
+
+    pub(crate) fn call_soon(&self, pending: &Bound<'_, Pending>, function: &Py<PyAny>, context: Option<&Py<PyAny>>) -> PyResult<()> {
+        call_soon(self.event_loop.bind(pending.py()), pending, function, context)
+    }
+}

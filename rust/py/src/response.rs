@@ -1,0 +1,164 @@
+//! The answer to a request; body, headers and JSON become Python objects only when asked for.
+
+use std::sync::Arc;
+
+use pyo3::import_exception;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyAny, PyBytes, PyDict};
+use tenantry_core::failure::FailureKind;
+use tenantry_core::histogram::seconds;
+use tenantry_core::queue::Exchange;
+
+use crate::session::Inner as SessionInner;
+
+import_exception!(tenantry.errors, CheckFailed);
+import_exception!(tenantry.errors, RequestFailed);
+
+static DECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// The answer to one request, or the failure that came instead (`status` 0).
+#[pyclass(module = "tenantry._core", frozen)]
+pub(crate) struct Response {
+    exchange: Arc<Exchange>,
+    session: Arc<SessionInner>,
+}
+
+/// One expected status or several.
+#[derive(FromPyObject)]
+enum Statuses {
+    One(u16),
+    Several(Vec<u16>),
+}
+
+impl Response {
+    pub(crate) fn new(exchange: Arc<Exchange>, session: Arc<SessionInner>) -> Self {
+        Self { exchange, session }
+    }
+
+    fn describe(&self) -> String {
+        let sample = &self.exchange.sample;
+        let kind = sample.failure.map_or("", FailureKind::name);
+        format!("the request failed ({kind}): {}", sample.detail.as_deref().unwrap_or(""))
+    }
+}
+
+#[pymethods]
+impl Response {
+    #[getter]
+    fn status(&self) -> u16 {
+        self.exchange.sample.status
+    }
+
+    #[getter]
+    fn ok(&self) -> bool {
+        self.exchange.sample.failure.is_none()
+    }
+
+    #[getter]
+    fn failure(&self) -> Option<&'static str> {
+        self.exchange.sample.failure.map(FailureKind::name)
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let headers = PyDict::new(py);
+        for name in self.exchange.headers.keys() {
+            let values: Vec<_> = self.exchange.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+            headers.set_item(name.as_str(), values.join(", "))?;
+        }
+        Ok(headers)
+    }
+
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.exchange.body)
+    }
+
+    #[getter]
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.exchange.body).into_owned()
+    }
+
+    /// The decoded body. Raises RequestFailed when the request failed or the body is not JSON: the app's failure, not the script's.
+    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if self.exchange.sample.failure.is_some() {
+            return Err(RequestFailed::new_err(self.describe()));
+        }
+        let decode = DECODE.import(py, "msgspec.json", "decode")?;
+        decode.call1((self.body(py),)).map_err(|error| RequestFailed::new_err(format!("the body is not JSON: {}", error.value(py))))
+    }
+
+    /// Counts a check that the status is (one of) `status`, by default that the request did not fail; raises CheckFailed if not.
+    #[pyo3(signature = (status=None))]
+    fn expect(slf: PyRef<'_, Self>, status: Option<Statuses>) -> PyResult<PyRef<'_, Self>> {
+        let got = slf.exchange.sample.status;
+        let (met, name) = match &status {
+            None => (slf.exchange.sample.failure.is_none(), "request did not fail".to_owned()),
+            Some(Statuses::One(wanted)) => (got == *wanted, format!("status is {wanted}")),
+            Some(Statuses::Several(wanted)) => {
+                let list: Vec<String> = wanted.iter().map(u16::to_string).collect();
+                (wanted.contains(&got), format!("status is one of {}", list.join(", ")))
+            }
+        };
+        slf.session.check(&name, met, "", Some(&slf.exchange));
+        if met {
+            return Ok(slf);
+        }
+        let failure = if slf.exchange.sample.failure.is_some() { slf.describe() } else { format!("the status was {got}") };
+        Err(CheckFailed::new_err(format!("{name}: {failure}")))
+    }
+
+    #[getter]
+    fn service_time_s(&self) -> f64 {
+        seconds(self.exchange.sample.service_time())
+    }
+
+    #[getter]
+    fn response_time_s(&self) -> f64 {
+        seconds(self.exchange.sample.response_time())
+    }
+
+    #[getter]
+    fn blocked_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.blocked)
+    }
+
+    #[getter]
+    fn dns_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.dns)
+    }
+
+    #[getter]
+    fn connect_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.connect)
+    }
+
+    #[getter]
+    fn tls_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.tls)
+    }
+
+    #[getter]
+    fn send_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.send)
+    }
+
+    #[getter]
+    fn wait_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.wait)
+    }
+
+    #[getter]
+    fn receive_s(&self) -> f64 {
+        seconds(self.exchange.sample.phases.receive)
+    }
+
+    fn __repr__(&self) -> String {
+        let sample = &self.exchange.sample;
+        match sample.failure {
+            Some(kind) => format!("<Response {} {}>", sample.status, kind.name()),
+            None => format!("<Response {}>", sample.status),
+        }
+    }
+}

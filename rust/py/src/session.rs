@@ -1,0 +1,298 @@
+//! What one virtual user may ask of the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::Full;
+use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
+use pyo3::import_exception;
+use pyo3::prelude::*;
+use tenantry_core::failure::FailureKind;
+use tenantry_core::http::Job;
+use tenantry_core::queue::Exchange;
+use tenantry_core::record::Record;
+use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
+use tenantry_core::scheduler::{Iteration, Next};
+
+use crate::hub::Hub;
+use crate::pending::{Pending, Waiting};
+
+import_exception!(tenantry.errors, UsageError);
+
+/// One virtual user's connections and place in the schedule.
+#[pyclass(module = "tenantry._core", frozen)]
+pub(crate) struct Session(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) stream: u32,
+    index: u32,
+    vu: u32,
+    tenant: i32,
+    headers: HeaderMap,
+    timeout: Duration,
+    recorded: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<(Iteration, i64)>,
+    first_request: bool,
+    last: Option<Arc<Exchange>>,
+    last_failed: bool,
+}
+
+/// What a session is for; crosses from Python by name.
+#[derive(FromPyObject)]
+pub(crate) struct SessionOptions {
+    #[pyo3(item)]
+    stream: u32,
+    #[pyo3(item)]
+    index: u32,
+    #[pyo3(item)]
+    vu: u32,
+    #[pyo3(item)]
+    tenant: i32,
+    #[pyo3(item)]
+    headers: Vec<(String, String)>,
+    #[pyo3(item)]
+    recorded: bool,
+}
+
+impl Session {
+    pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::USER_AGENT, user_agent.clone());
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
+        add_headers(&mut headers, options.headers)?;
+        Ok(Self(Arc::new(Inner {
+            hub: Arc::clone(hub),
+            stream: options.stream,
+            index: options.index,
+            vu: options.vu,
+            tenant: options.tenant,
+            headers,
+            timeout,
+            recorded: options.recorded,
+            state: Mutex::default(),
+        })))
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap, more: Vec<(String, String)>) -> PyResult<()> {
+    for (name, value) in more {
+        let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
+        let header = HeaderName::try_from(&name).map_err(|_| fault())?;
+        headers.insert(header, HeaderValue::try_from(&value).map_err(|_| fault())?);
+    }
+    Ok(())
+}
+
+/// What distinguishes a request beyond method and URL; crosses from Python by name.
+#[derive(Default)]
+struct RequestOptions {
+    name: Option<String>,
+    group: String,
+    body: Bytes,
+    content_type: Option<String>,
+    headers: Vec<(String, String)>,
+    expect: Vec<u16>,
+    timeout: Option<Duration>,
+}
+
+#[pymethods]
+impl Session {
+    /// Waits for the next iteration: the index of its scenario, or None when the VU has nothing more to do.
+    fn next(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
+        let inner = &self.0;
+        let mut answer = Next::End;
+        let ask = |token| answer = inner.hub.engine.scheduler.next(inner.stream, inner.index, token);
+        let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), ask)?;
+        let result = match answer {
+            Next::Wait => return Ok(pending),
+            Next::Start(iteration) => inner.begin(py, iteration)?,
+            Next::End => py.None(),
+        };
+        pending.get().settle(result);
+        Ok(pending)
+    }
+
+    /// Ends the current iteration as `completed`, `failed`, `error` or `interrupted`; tells whether it sent a request.
+    fn done(&self, outcome: &str) -> PyResult<bool> {
+        let outcome = match outcome {
+            "completed" => Outcome::Completed,
+            "failed" => Outcome::Failed,
+            "error" => Outcome::Error,
+            "interrupted" => Outcome::Interrupted,
+            other => return Err(PyValueError::new_err(format!("no such outcome: {other}"))),
+        };
+        self.0.end(outcome);
+        Ok(!self.0.state.lock().first_request)
+    }
+
+    #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
+    fn request(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        name: Option<String>,
+        group: Option<String>,
+        body: Option<Vec<u8>>,
+        content_type: Option<String>,
+        headers: Option<&Bound<'_, PyAny>>,
+        expect: Option<Vec<u16>>,
+        timeout_s: Option<f64>,
+    ) -> PyResult<Py<Pending>> {
+        let headers = match headers {
+            Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
+            None => Vec::new(),
+        };
+        let timeout = match timeout_s {
+            Some(seconds) => Some(Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?),
+            None => None,
+        };
+        let options = RequestOptions {
+            name,
+            group: group.unwrap_or_default(),
+            body: body.unwrap_or_default().into(),
+            content_type,
+            headers,
+            expect: expect.unwrap_or_default(),
+            timeout,
+        };
+        self.0.request(py, method, url, options)
+    }
+
+    /// Resumes after `seconds`.
+    #[pyo3(signature = (seconds, /))]
+    fn pause(&self, py: Python<'_>, seconds: f64) -> PyResult<Py<Pending>> {
+        let engine = &self.0.hub.engine;
+        let length = Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
+        let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
+        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| engine.scheduler.pause(token, at))
+    }
+
+    /// Counts a check; a failed one makes the last response of this VU a failure.
+    #[pyo3(signature = (name, ok, group="", /))]
+    fn check(&self, name: &str, ok: bool, group: &str) {
+        self.0.check(name, ok, group, None);
+    }
+
+    /// Nanoseconds since the start of the load.
+    fn now_ns(&self) -> i64 {
+        self.0.hub.engine.load_ns()
+    }
+
+    /// Closes the VU's connections.
+    fn close(&self) {
+        self.0.hub.engine.client.forget(self.0.vu);
+    }
+}
+
+impl Inner {
+    /// Starts an iteration now; the script gets the index of its scenario.
+    pub(crate) fn begin(&self, py: Python<'_>, iteration: Iteration) -> PyResult<Py<PyAny>> {
+        let now = self.hub.engine.clock.now_ns();
+        *self.state.lock() = State { current: Some((iteration, now)), first_request: true, last: None, last_failed: false };
+        self.hub.engine.scheduler.count_busy(self.stream, 1);
+        Ok(iteration.scenario.into_pyobject(py)?.into_any().unbind())
+    }
+
+    fn end(&self, outcome: Outcome) {
+        let Some((iteration, start)) = self.state.lock().current.take() else { return };
+        let engine = &self.hub.engine;
+        engine.scheduler.count_busy(self.stream, -1);
+        engine.record(Record::Iteration(IterationRecord {
+            stream: iteration.stream,
+            scenario: iteration.scenario,
+            intended_start: iteration.intended_start,
+            start,
+            end: engine.clock.now_ns(),
+            outcome,
+            scheduled: iteration.scheduled,
+        }));
+    }
+
+    fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
+        let engine = &self.hub.engine;
+        let start = engine.clock.now_ns();
+        let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let mut request = Request::new(Full::new(options.body));
+        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(HOST, endpoint.authority.clone());
+        if let Some(kind) = options.content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?);
+        }
+        add_headers(headers, options.headers)?;
+        let origin = self.origin(method, url, options.name.as_deref(), &options.group, start);
+        let timeout = options.timeout.unwrap_or(self.timeout);
+        let (expect, recorded) = (options.expect.into_boxed_slice(), self.recorded);
+        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| {
+            engine.client.send(Job { token, endpoint, request, origin, timeout, expect, recorded });
+        })
+    }
+
+    /// Who asks, and since when: the first request of an iteration carries the iteration's start delay.
+    fn origin(&self, method: &str, url: &str, name: Option<&str>, group: &str, start: i64) -> Origin {
+        let engine = &self.hub.engine;
+        let mut state = self.state.lock();
+        let first = std::mem::take(&mut state.first_request);
+        let (scenario, iteration, delay) = match &state.current {
+            Some((iteration, begun)) => (iteration.scenario, iteration.number, if first { begun - iteration.intended_start } else { 0 }),
+            None => (u32::MAX, 0, 0),
+        };
+        let series = match name {
+            Some(name) => engine.names.series(scenario, group, name),
+            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url))),
+        };
+        let id = engine.next_request();
+        Origin { id, series, vu: self.vu, iteration, tenant: self.tenant, intended_start: start - delay, start }
+    }
+
+    /// Remembers the newest response, so that a failed check can be counted against it.
+    pub(crate) fn answered(&self, exchange: &Arc<Exchange>) {
+        let mut state = self.state.lock();
+        state.last_failed = exchange.sample.failure.is_some();
+        state.last = Some(Arc::clone(exchange));
+    }
+
+    /// Counts a check on `exchange`, by default the last response of this VU.
+    pub(crate) fn check(&self, name: &str, ok: bool, group: &str, exchange: Option<&Arc<Exchange>>) {
+        if !self.recorded {
+            return;
+        }
+        let mut state = self.state.lock();
+        let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        self.hub.engine.names.count_check(scenario, group, name, ok);
+        if ok {
+            return;
+        }
+        let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
+        if is_last && !state.last_failed {
+            state.last_failed = true;
+            if let Some(last) = &state.last {
+                let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
+                self.hub.engine.record(Record::CheckFailed(Box::new(sample)));
+            }
+        }
+    }
+}
+
+/// The path of a URL, without scheme, host, query and fragment.
+fn path_of(url: &str) -> &str {
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => url,
+    };
+    path.find(['?', '#']).and_then(|at| path.get(..at)).unwrap_or(path)
+}
