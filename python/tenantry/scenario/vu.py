@@ -62,7 +62,7 @@ class Vu(Http):
         """The user's row of the population. Raises UsageError when the workload has no dataset."""
         return self._who("vu.user").user
 
-    def pick(self, table: str, **where: Any) -> Row:
+    def pick(self, table: str, /, **where: Any) -> Row:
         """A random row of this tenant's `table`, computed without asking the database; `where` gives values that its columns must have."""
         who = self._who("vu.pick")
         assert self._population is not None
