@@ -81,7 +81,7 @@ def _split(url: str) -> SplitResult:
         port = parts.port
     except ValueError as error:
         raise UsageError(f"the target {_bare(url)!r} is not a URL: {str(error).lower()}", where="target", hint=example) from None
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https"):
         what = "has no scheme" if "://" not in url else f"has the scheme {parts.scheme!r}; http and https are known"
         raise UsageError(f"the target {_bare(url)!r} {what}", where="target", hint=example)
     if parts.username is not None or parts.password is not None:

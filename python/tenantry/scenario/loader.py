@@ -28,7 +28,8 @@ def load_workload(spec: str) -> Workload:
     is_file = place.endswith(".py") or "/" in place or Path(place).is_dir()
     module = _import_file(Path(place)) if is_file else _import_module(place)
     name, found = _find(module, place, name)
-    hooks, faults = _hooks(module, sys.modules.get(found.parts[0].weights[0][0].function.__module__) if found.parts else None)
+    homes = [sys.modules.get(scenario.function.__module__) for scenario in found.scenarios.values()]
+    hooks, faults = _hooks(module, *homes)
     return named(found, name, hooks, faults)
 
 

@@ -1,0 +1,130 @@
+"""Settings come from flags, then the environment, then the project's file, then defaults; each knows where it came from."""
+
+from pathlib import Path
+
+import pytest
+
+from tenantry.config import KEYS, Config, load_config
+from tenantry.errors import UsageError, UsageErrors
+
+FULL = """
+target = "http://127.0.0.1:8000"
+workload = "clinic.py:mixed"
+runs = "out"
+dsn_env = "CLINIC_DSN"
+
+[safety]
+allow = ["staging.example", "10.0.0.5"]
+
+[run]
+set = { rate = "200/s", vus = 20, dashboard.rate = "5/s" }
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def load(folder: Path, flags: dict[str, object] | None = None, **environ: str) -> Config:
+    return load_config(flags, environ=environ, folder=folder)
+
+
+def test_without_anything_there_are_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    assert (config.target, config.workload, config.runs, config.allow, config.overrides, config.dsn) == (
+        None,
+        None,
+        Path("runs"),
+        (),
+        {},
+        None,
+    )
+    assert {value.origin for value in config.values.values()} == {"default"}
+    assert set(config.values) == set(KEYS)
+
+
+def test_a_file_gives_every_key_with_its_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "tenantry.toml", FULL)
+    config = load(tmp_path, CLINIC_DSN="postgresql://u:hunter2@127.0.0.1/x")
+    assert config.file == file
+    assert config.target == "http://127.0.0.1:8000"
+    assert config.workload == str(tmp_path / "clinic.py:mixed")
+    assert config.runs == tmp_path / "out"
+    assert config.allow == ("staging.example", "10.0.0.5")
+    assert config.overrides == {"rate": "200/s", "vus": "20", "dashboard.rate": "5/s"}
+    assert config.dsn == "postgresql://u:hunter2@127.0.0.1/x"
+    assert config.values["target"].origin == f"{file}:2"
+    assert config.values["safety.allow"].origin == f"{file}:8"
+    assert config.values["run.set"].origin == f"{file}:11"
+    assert "hunter2" not in repr(config)
+
+
+def test_a_pyproject_serves_as_well_and_the_nearest_file_counts(tmp_path: Path) -> None:
+    outer = write(
+        tmp_path / "pyproject.toml",
+        '[project]\nname = "x"\n[tool.tenantry]\ntarget = "http://outer"\n[tool.tenantry.safety]\nallow = ["a.b"]\n',
+    )
+    config = load(tmp_path / "sub")
+    assert (config.target, config.allow, config.file) == ("http://outer", ("a.b",), outer)
+    write(tmp_path / "sub" / "pyproject.toml", "[tool.ruff]\n")
+    assert load(tmp_path / "sub" / "deep").target == "http://outer"
+    write(tmp_path / "sub" / "tenantry.toml", 'target = "http://inner"\n')
+    assert load(tmp_path / "sub" / "deep").target == "http://inner"
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "tenantry.toml", FULL)
+    environ = {"TENANTRY_TARGET": "http://env", "TENANTRY_RUNS": "env-runs", "TENANTRY_SAFETY_ALLOW": "a.example, b.example"}
+    config = load(tmp_path, {"target": "http://flag", "runs": None}, **environ)
+    assert (config.target, config.values["target"].origin) == ("http://flag", "--target")
+    assert (config.runs, config.values["runs"].origin) == (Path("env-runs"), "TENANTRY_RUNS")
+    assert config.allow == ("a.example", "b.example")
+
+
+def test_overrides_are_merged_key_by_key(tmp_path: Path) -> None:
+    write(tmp_path / "tenantry.toml", '[run]\nset = { rate = "1/s", vus = 1, duration = "1s" }\n')
+    config = load(tmp_path, {"run.set": ("rate=3/s",)}, TENANTRY_RUN_SET="rate=2/s,vus=2")
+    assert config.overrides == {"rate": "3/s", "vus": "2", "duration": "1s"}
+    assert load(tmp_path, {"run.set": ()}).overrides["rate"] == "1/s"
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, TENANTRY_TARGET="").target is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "hint"),
+    [
+        ("\ntarget = 5\n", 2, "target is 5", "http://127.0.0.1:8000"),
+        ('target = " "\n', 1, "target is ' '", "http://127.0.0.1:8000"),
+        ("[safety]\nallow = 5\n", 2, "safety.allow is 5", "staging.example"),
+        ("[safety]\nallow = [5]\n", 2, "safety.allow is [5]", "staging.example"),
+        ("[run]\nset = 5\n", 2, "run.set is 5", "rate"),
+        ("[run]\nset = {rate = [1]}\n", 2, "run.set is", "rate"),
+        ("safety = 5\n", 1, "safety is 5, not a table", "[safety]"),
+        ("\n\ntargt = 'x'\n", 3, "unknown key 'targt'", "did you mean target?"),
+        ("[safety]\nallowed = []\n", 2, "unknown key 'safety.allowed'", "did you mean safety.allow?"),
+        ("[runn]\nset = {}\n", 1, "unknown key 'runn'", "did you mean runs?"),
+        ("dsn = 'postgresql://x'\n", 1, "unknown key 'dsn'", "dsn_env"),
+        ("colour = 1\n", 1, "unknown key 'colour'", "known: target"),
+        ("x = 1\ntarget =\n", 2, "this is not TOML", "repair"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:
+    file = write(tmp_path / "tenantry.toml", text)
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path)
+    assert message in caught.value.what
+    assert hint in caught.value.hint
+    assert caught.value.where == f"{file}:{line}"
+
+
+def test_all_faults_are_told_together(tmp_path: Path) -> None:
+    write(tmp_path / "tenantry.toml", "targt = 1\nworklod = 2\nruns = 3\n")
+    with pytest.raises(UsageErrors) as caught:
+        load(tmp_path, {"run.set": ("rate",)}, TENANTRY_RUN_SET="vus")
+    places = [fault.where for fault in caught.value.faults]
+    assert len(places) == 5
+    assert places[-2:] == ["--set: --set rate", "TENANTRY_RUN_SET: --set vus"]
