@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import raise_all
@@ -48,7 +48,7 @@ def prepare(
         plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
     )
     raise_all(faults + more)
-    return Prepared(workload, plan, tuple(thresholds))
+    return Prepared(workload, replace(plan, allow=tuple(allow)), tuple(thresholds))
 
 
 def _origin(

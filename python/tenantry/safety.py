@@ -23,16 +23,17 @@ def looks_like_production(name: str) -> bool:
 
 
 def check_target(url: str, *, allow: Collection[str] = (), confirm: str | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """The target's origin, `http://127.0.0.1:8000`; raises UsageError for a bad URL and UnsafeTarget for a host that is not allowed.
+    """The target in one spelling: `http://127.0.0.1:8000`, or with a path that all URLs begin with.
 
-    `confirm` is the host as the user typed it after `--yes-production`; `environment` holds further names by what they are, such as
-    `{"APP_ENV": "production"}`.
+    Raises UsageError for a bad URL and UnsafeTarget for a host that is not allowed. `confirm` is the host as the user typed it after
+    `--yes-production`; `environment` holds further names by what they are, such as `{"APP_ENV": "production"}`.
     """
     parts = _split(url)
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     check_host(host, allow=allow, what=f"target {parts.scheme}://{shown}", confirm=confirm, names=environment)
-    return f"{parts.scheme}://{shown}{f':{parts.port}' if parts.port is not None else ''}"
+    port = f":{parts.port}" if parts.port is not None else ""
+    return f"{parts.scheme}://{shown}{port}{parts.path.rstrip('/')}"
 
 
 def check_host(
@@ -72,7 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a target URL; raises UsageError for anything that is more or less than scheme, host and port."""
+    """The parts of a target URL; raises UsageError for anything but scheme, host, port and path."""
     example = "write it as http://127.0.0.1:8000"
     if re.search(r"[\s\\\x00-\x1f]", url):
         raise UsageError("the target holds a space, backslash or control character", where="target", hint=example)
@@ -92,12 +93,8 @@ def _split(url: str) -> SplitResult:
         raise UsageError(
             f"the target {_bare(url)!r} has no {'host' if not parts.hostname else 'usable port'}", where="target", hint=example
         )
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise UsageError(
-            f"the target {_bare(url)!r} is more than scheme, host and port",
-            where="target",
-            hint="put the path into the URLs of the scenarios",
-        )
+    if parts.query or parts.fragment:
+        raise UsageError(f"the target {_bare(url)!r} has a query or fragment", where="target", hint="put it into the URLs of the scenarios")
     return parts
 
 

@@ -56,4 +56,5 @@ def test_a_window_that_an_override_made_too_long_is_a_fault() -> None:
 def test_another_host_needs_to_be_allowed() -> None:
     with pytest.raises(UnsafeTarget):
         prepare("prepared.py:good", target="http://10.0.0.5")
-    assert prepare("prepared.py:good", target="http://10.0.0.5", allow=["10.0.0.5"]).plan.target == "http://10.0.0.5"
+    plan = prepare("prepared.py:good", target="http://10.0.0.5", allow=["10.0.0.5"]).plan
+    assert (plan.target, plan.allow) == ("http://10.0.0.5", ("10.0.0.5",))

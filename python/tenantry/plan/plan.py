@@ -22,7 +22,10 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A workload with all overrides applied, for one target. `tenants` is the number of tenants of the dataset to draw from."""
+    """A workload with all overrides applied, for one target.
+
+    `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to.
+    """
 
     name: str
     target: str
@@ -36,6 +39,7 @@ class Plan:
     connect_timeout_ns: int
     tenant_choice: str = "uniform"
     tags: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
 
     @property
     def duration_ns(self) -> int:
@@ -62,6 +66,7 @@ class Plan:
             "connect_timeout_ns": self.connect_timeout_ns,
             "tenant_choice": self.tenant_choice,
             "tags": dict(self.tags),
+            "allow": list(self.allow),
             "duration_ns": self.duration_ns,
             "max_vus": self.max_vus,
         }
