@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,30 +22,34 @@ _OPTIONS = ("name", "params", "json", "data", "headers", "expect", "timeout")
 
 
 class Template(NamedTuple):
-    """A URL with `{fields}`: `parts` are the texts around them, `path` is the URL's path with the fields as written."""
+    """A URL with `{fields}`: `start`, then each field with the text after it; `path` is the URL's path with the fields as written."""
 
-    parts: tuple[str, ...]
-    fields: tuple[str, ...]
+    start: str
+    rest: tuple[tuple[str, str], ...]
+    fields: frozenset[str]
     path: str
 
     def fill(self, values: Mapping[str, object]) -> str:
         """The URL with percent-encoded values; raises UsageError for a value that is missing, None or not used."""
-        if values.keys() != set(self.fields):
+        if values.keys() != self.fields:
             raise self._mismatch(values)
-        pieces = [self.parts[0]]
-        for field, text in zip(self.fields, self.parts[1:], strict=True):
+        url = self.start
+        for field, text in self.rest:
             value = values[field]
-            if value is None:
-                raise UsageError(f"{{{field}}} in the URL {self.path} is None", hint="give it a value")
-            pieces += (str(value) if type(value) is int else quote(str(value), safe=""), text)
-        return "".join(pieces)
+            url += (str(value) if type(value) is int else self._quoted(field, value)) + text
+        return url
+
+    def _quoted(self, field: str, value: object) -> str:
+        if value is None:
+            raise UsageError(f"{{{field}}} in the URL {self.path} is None", hint="give it a value")
+        return quote(str(value), safe="")
 
     def _mismatch(self, values: Mapping[str, object]) -> UsageError:
-        missing = [field for field in self.fields if field not in values]
+        missing = [field for field, _ in self.rest if field not in values]
         if missing:
             return UsageError(f"no value for {{{missing[0]}}} in the URL {self.path}", hint=f"give {missing[0]}=... as a keyword argument")
         extra = next(key for key in values if key not in self.fields)
-        known = [*self.fields, *_OPTIONS]
+        known = [*sorted(self.fields), *_OPTIONS]
         return UsageError(f"unknown keyword argument {extra!r} for the URL {self.path}", hint=did_you_mean(extra, known))
 
 
@@ -61,7 +65,8 @@ def compile_template(url: str) -> Template:
         raise UsageError(
             f"the field {{{taken[0]}}} of the URL {url} has the name of an option", hint=f"call it {taken[0]}_ or another name"
         )
-    return Template(tuple(pieces[::2]), fields, _path(url))
+    rest = tuple(zip(fields, pieces[2::2], strict=True))
+    return Template(pieces[0], rest, frozenset(fields), _path(url))
 
 
 def _path(url: str) -> str:
@@ -92,9 +97,14 @@ def _plain(value: object) -> str:
 
 def encode_json(value: object) -> bytes:
     """JSON bytes; dataclasses, dates, decimals and UUIDs included."""
+    return _encoder()(value)
+
+
+@cache
+def _encoder() -> Callable[[object], bytes]:
     from msgspec.json import encode
 
-    return encode(value)
+    return encode
 
 
 def encode_data(data: Params | str | bytes) -> tuple[bytes, str | None]:
