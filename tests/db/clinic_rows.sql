@@ -36,3 +36,8 @@ INSERT INTO invoices (id, clinic_id, owner_id, number, status, issued_on, due_on
 SELECT (c - 1) * 100 + i, c, (c - 1) * 10 + 1, 'INV-' || i, CASE WHEN i % 4 = 0 THEN 'overdue' ELSE 'paid' END,
     '2025-01-01'::date + i, '2025-03-01', i
 FROM generate_series(1, 2) c, generate_series(1, 40) i;
+
+-- One sale of clinic 2, of its last product.
+INSERT INTO orders (id, clinic_id, owner_id, status, total) VALUES (1, 2, 11, 'paid', 20.25);
+INSERT INTO order_items (id, clinic_id, order_id, product_id, quantity, price) VALUES (1, 2, 1, 40, 1, 20.25);
+INSERT INTO payments (id, clinic_id, order_id, amount, method) VALUES (1, 2, 1, 20.25, 'card');

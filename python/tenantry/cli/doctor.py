@@ -186,9 +186,7 @@ def lines(check: Check) -> Iterator[str]:
         head = f"{mark:<5} {check.name if mark else '':<11} "
         if text:
             flat = " ".join(text.split())
-            yield from textwrap.wrap(
-                flat, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
-            )
+            yield from textwrap.wrap(flat, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 @click.command()

@@ -209,6 +209,6 @@ def _is_ready(folder: Path, port: int) -> bool:
 
 
 def _fault(what: str, lines: str, folder: Path) -> EnvironmentFault:
-    if "No space left on device" in lines:
+    if any(words in lines for words in ("No space left on device", "Check free disk space")):
         return EnvironmentFault(f"{what}: the disk is full\n{lines}", where=str(folder.parent), hint="free some space, or set TMPDIR")
     return EnvironmentFault(f"{what}\n{lines}", where=str(folder.parent))
