@@ -1,0 +1,55 @@
+"""A run as one JSON object: what `--json` prints and what every report is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tenantry.verdict import judge
+
+if TYPE_CHECKING:
+    from tenantry.results import Run
+
+SCHEMA = 1
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Everything that a stored run tells, from its folder alone; plain JSON values, times in seconds, any of them may be None."""
+    verdict = judge(run)
+    told: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": _identity(run),
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "exit": int(verdict.exit),
+        "thresholds": [result.as_dict() for result in verdict.thresholds],
+        "findings": [],
+    }
+    parts = ("totals", "series", "checks", "failures", "errors", "generator", "tenants", "timeline", "events")
+    told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts}
+    return told | {"warnings": list(run.warnings)}
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    manifest = run.manifest
+    dataset = manifest.dataset or {}
+    machine = {key: value for key, value in (manifest.machine or {}).items() if key != "python"}
+    return {
+        "folder": str(run.folder),
+        "name": run.name,
+        "workload": manifest.name,
+        "target": manifest.target,
+        "started_at": manifest.started_at,
+        "ended_at": manifest.ended_at,
+        "end": manifest.end,
+        "duration_s": run.duration_s,
+        "tool_version": manifest.tool_version,
+        "git": manifest.git,
+        "machine": machine,
+        "python": (manifest.machine or {}).get("python"),
+        "rng_seed": manifest.rng_seed,
+        "dataset": dataset.get("name"),
+        "tenants": dataset.get("tenants"),
+        "command": manifest.command,
+    }

@@ -1,0 +1,145 @@
+"""What a stored run can tell, as typed values. Times in seconds, rates per second; None where there is nothing to tell."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A distribution of durations in seconds."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p999: float = msgspec.field(name="p99.9")
+    avg: float
+    max: float
+    n: int
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts and rates of a run or of one series.
+
+    `iterations` are those completed without failure or error; `offered_rate` is None for closed load profiles. In a series the rates and
+    counts of iterations are those of its scenario.
+    """
+
+    requests: int
+    failures: int
+    iterations: int
+    offered_rate: float | None
+    started_rate: float | None
+    throughput: float | None
+    dropped_iterations: int
+    interrupted_iterations: int
+    errors: int
+    bytes_received: int
+    service_time_s: Summary | None
+    response_time_s: Summary | None
+
+
+class Series(Totals, frozen=True, kw_only=True):
+    """One request name within a scenario and group."""
+
+    name: str
+    scenario: str
+    group: str
+
+
+class Iterations(msgspec.Struct, frozen=True):
+    """Counts of iterations: `due` by an open schedule, `ended` without failure or error, `failed` by the app, `errors` of the script."""
+
+    due: int = 0
+    started: int = 0
+    ended: int = 0
+    failed: int = 0
+    errors: int = 0
+    dropped: int = 0
+    interrupted: int = 0
+
+
+class Check(msgspec.Struct, frozen=True):
+    """How often a check held and did not."""
+
+    scenario: str
+    name: str
+    passes: int
+    fails: int
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Failed requests of one kind, with the detail of one of them."""
+
+    name: str
+    scenario: str
+    kind: str
+    count: int
+    detail: str
+
+
+class Generator(msgspec.Struct, frozen=True):
+    """How the load process itself fared. `busy_share` is the highest average over ten consecutive seconds, 1 being a core at its limit."""
+
+    start_delay_s: Summary | None
+    hand_over_s: Summary | None
+    busy_share: float | None
+    cpu_s: float | None
+    rss_bytes: int | None
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """What one tenant saw; `p95_s` comes from a sketch with steps of 10 %."""
+
+    tenant: int
+    requests: int
+    failures: int
+    p95_s: float
+
+
+class Tenants(msgspec.Struct, frozen=True):
+    """Tenants side by side. Only those with at least 20 requests are ranked; `p95_ratio` is the worst one's p95 by the median one's."""
+
+    seen: int
+    requests_p50: float | None
+    worst: list[Tenant]
+    best: list[Tenant]
+    p95_ratio: float | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something worth a mark on the time line, in seconds since the start of the load."""
+
+    second: float
+    kind: str
+    text: str
+
+
+Column = list[float | None]
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """The run over time, one entry per `step_s` seconds (1 up to two hours), dense from 0 to the end.
+
+    Counts are per second, quantiles are merged over the step. `phases_s` is the mean of each phase over the requests of the step.
+    Quantiles and phases are None where there is no data; `offered` and `dropped` are None throughout without an open load profile.
+    """
+
+    step_s: int
+    second: list[int]
+    offered: Column
+    started: Column
+    completed: Column
+    dropped: Column
+    requests: Column
+    failures: Column
+    vus: Column
+    response_p50: Column
+    response_p95: Column
+    response_p99: Column
+    service_p95: Column
+    start_delay_p50: Column
+    start_delay_p99: Column
+    start_delay_max: Column
+    failure_kinds: dict[str, Column]
+    phases_s: dict[str, Column]

@@ -1,0 +1,84 @@
+"""Totals and series: requests with their times, and the iterations they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from tenantry.results.model import Iterations, Series, Summary, Totals
+from tenantry.results.sql import SUMMARY_PERMILLE, quantiles, summary
+from tenantry.results.tables import Tables
+
+_NONE = Iterations()
+
+
+def iterations(tables: Tables) -> dict[str, Iterations]:
+    """Iterations per scenario; rows that belong to no scenario count under ''."""
+    rows = tables.rows(
+        """SELECT scenario, sum(due)::BIGINT, sum(started)::BIGINT, sum(completed)::BIGINT, sum(failed)::BIGINT, sum(errors)::BIGINT,
+                  sum(dropped)::BIGINT, sum(interrupted)::BIGINT
+           FROM iterations GROUP BY scenario ORDER BY scenario""",
+        of=("iterations",),
+    )
+    return {scenario: Iterations(*counts) for scenario, *counts in rows}
+
+
+def added(parts: Iterable[Iterations]) -> Iterations:
+    """All of them as one."""
+    rows = [msgspec.structs.astuple(part) for part in parts]
+    return Iterations(*(sum(column) for column in zip(*rows, strict=True))) if rows else _NONE
+
+
+def totals_and_series(
+    tables: Tables, scenarios: Mapping[str, Iterations], *, duration_s: float, open_scenarios: frozenset[str]
+) -> tuple[Totals, list[Series]]:
+    """The whole run and each of its series; rates are counts divided by `duration_s`."""
+    counts = tables.rows(
+        """SELECT series, scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT
+           FROM requests GROUP BY ALL ORDER BY series""",
+        of=("http",),
+    )
+    service, response = _summaries(tables, "service"), _summaries(tables, "response")
+
+    def fields(key: int | None, sent: tuple[int, int, int], ran: Iterations, is_open: bool) -> dict[str, Any]:
+        return {**_rates(sent, ran, duration_s, is_open=is_open), "service_time_s": service.get(key), "response_time_s": response.get(key)}
+
+    sums = (sum(row[4] for row in counts), sum(row[5] for row in counts), sum(row[6] for row in counts))
+    totals = Totals(**fields(None, sums, added(scenarios.values()), bool(open_scenarios)))
+    series = [
+        Series(
+            name=name,
+            scenario=scenario,
+            group=group,
+            **fields(key, (n, bad, size), scenarios.get(scenario, _NONE), scenario in open_scenarios),
+        )
+        for key, scenario, group, name, n, bad, size in counts
+    ]
+    return totals, series
+
+
+def _rates(sent: tuple[int, int, int], ran: Iterations, duration_s: float, *, is_open: bool) -> dict[str, Any]:
+    requests, failures, received = sent
+
+    def rate(count: int) -> float | None:
+        return count / duration_s if duration_s > 0 else None
+
+    return {
+        "requests": requests,
+        "failures": failures,
+        "iterations": ran.ended,
+        "offered_rate": rate(ran.due) if is_open else None,
+        "started_rate": rate(ran.started),
+        "throughput": rate(requests - failures),
+        "dropped_iterations": ran.dropped,
+        "interrupted_iterations": ran.interrupted,
+        "errors": ran.errors,
+        "bytes_received": received,
+    }
+
+
+def _summaries(tables: Tables, histogram: str) -> dict[int | None, Summary]:
+    query = quantiles("requests", histogram=histogram, key="series", permille=SUMMARY_PERMILLE, total=True)
+    return {key: summary(*row) for key, *row in tables.rows(query, of=("http",))}

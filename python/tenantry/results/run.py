@@ -1,0 +1,170 @@
+"""A stored run, opened for reading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tenantry.results import requests, side, timeline
+from tenantry.results.histogram import Distribution
+from tenantry.results.manifest import Manifest, ScriptError, read_errors, read_manifest
+from tenantry.results.model import Check, Event, Failure, Generator, Iterations, Series, Tenants, Timeline, Totals
+from tenantry.results.source import Spans
+from tenantry.results.tables import Tables
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB", "temp_directory": "", "preserve_insertion_order": False}
+
+
+class Run:
+    """One run folder. Answers come from its files alone and are worked out once; use it in a `with` block or call `close`.
+
+    A run that was killed is read as far as its files go: what is missing is empty, what is damaged is left out and named in `warnings`.
+    It is a `Source` of thresholds: `trend`, `share`, `count` and `value` tell a metric over a span of seconds.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, connection: DuckDBPyConnection) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.tables = Tables(folder, connection)
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Files that could not be read, one sentence each; complete once everything was asked for."""
+        return self.tables.warnings
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return self.folder.name
+
+    @cached_property
+    def last_second(self) -> int:
+        """The last second that has data; -1 without any."""
+        latest = "SELECT max(s) FROM (SELECT max(second) AS s FROM http UNION ALL SELECT max(second) FROM iterations)"
+        second = self.tables.rows(latest, of=("http", "iterations"))[0][0]
+        return -1 if second is None else int(second)
+
+    @cached_property
+    def duration_s(self) -> float:
+        """Length of the load in seconds, by which rates divide; of a killed run, up to its last second with data."""
+        return self.manifest.elapsed_s or float(self.last_second + 1)
+
+    @cached_property
+    def seconds(self) -> int:
+        """Whole seconds that the time line covers, the time after the load included in which its last requests ended."""
+        return max(math.ceil(self.duration_s), self.last_second + 1)
+
+    @cached_property
+    def iterations(self) -> dict[str, Iterations]:
+        """Iterations per scenario."""
+        return requests.iterations(self.tables)
+
+    @cached_property
+    def all_iterations(self) -> Iterations:
+        return requests.added(self.iterations.values())
+
+    @cached_property
+    def _requests(self) -> tuple[Totals, list[Series]]:
+        return requests.totals_and_series(self.tables, self.iterations, duration_s=self.duration_s, open_scenarios=self.open_scenarios)
+
+    @property
+    def totals(self) -> Totals:
+        """The whole run."""
+        return self._requests[0]
+
+    @property
+    def series(self) -> list[Series]:
+        """One entry per scenario, group and request name, in that order."""
+        return self._requests[1]
+
+    @cached_property
+    def open_scenarios(self) -> frozenset[str]:
+        """Scenarios whose iterations a schedule starts, whatever the answers."""
+        if self.manifest.streams:
+            return self.manifest.open_scenarios
+        return frozenset(name for name, counts in self.iterations.items() if counts.due)
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """Checks, those that failed most first."""
+        return side.checks(self.tables)
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """Failed requests per series and kind, the most frequent first."""
+        return side.failures(self.tables)
+
+    @cached_property
+    def errors(self) -> list[ScriptError]:
+        """Exceptions of the scenarios, the most frequent first."""
+        found, warning = read_errors(self.folder)
+        if warning:
+            self.warnings.append(warning)
+        return sorted(found, key=lambda error: -error.count)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The load process; `start_delay_s` covers the open streams when there are any."""
+        return side.generator(self.tables, self.manifest.open_streams)
+
+    @cached_property
+    def tenants(self) -> Tenants:
+        """The tenants that sent requests."""
+        return side.tenants(self.tables)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The run over time."""
+        return timeline.timeline(self.tables, seconds=self.seconds, is_open=bool(self.open_scenarios))
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Stages, warnings and notes in order of time."""
+        rows = self.tables.rows("SELECT at_ns, kind, text FROM events ORDER BY at_ns", of=("events",))
+        return [Event(round(at_ns / 1e9, 3), kind, text) for at_ns, kind, text in rows]
+
+    @cached_property
+    def _spans(self) -> Spans:
+        return Spans(self.tables, self.seconds)
+
+    def trend(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> Distribution | None:
+        """The distribution of a trend metric; None without a sample."""
+        return self._spans.trend(metric, tags, start_s, end_s)
+
+    def share(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> tuple[int, int]:
+        """The part and the whole of a rate metric."""
+        return self._spans.share(metric, tags, start_s, end_s)
+
+    def count(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> int | None:
+        """The events of a counter metric; None when nothing in the run fits the tags."""
+        return self._spans.count(metric, tags, start_s, end_s)
+
+    def value(self, metric: str, /) -> float | None:
+        """A gauge over the whole run; None when the run cannot tell."""
+        return self.tenants.p95_ratio if metric == "tenant_p95_ratio" else None
+
+
+def open_run(folder: Path | str) -> Run:
+    """Open a run folder; raises UsageError when it is not one, is damaged, or was written by a newer tenantry."""
+    folder = Path(folder).resolve()
+    manifest = read_manifest(folder)
+    import duckdb
+
+    return Run(folder, manifest, duckdb.connect(":memory:", config=_SETTINGS))

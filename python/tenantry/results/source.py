@@ -1,0 +1,177 @@
+"""What thresholds ask of a stored run: trends, shares and counts over spans of time (see `tenantry.thresholds.source`)."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from tenantry.results.histogram import Counts, Distribution
+
+if TYPE_CHECKING:
+    from tenantry.results.tables import Tables
+
+_HISTOGRAMS = {
+    "response_time": ("http", "response"),
+    "service_time": ("http", "service"),
+    "start_delay": ("iterations", "delay"),
+    "iteration_duration": ("iterations", "duration"),
+}
+_SHARES = {"failures": ("http", "failures", "requests"), "checks": ("checks", "passes", "passes + fails")}
+_COUNTS = {
+    "throughput": ("http", "requests - failures"),
+    "requests": ("http", "requests"),
+    "iterations": ("iterations", "completed"),
+    "started_rate": ("iterations", "started"),
+    "dropped_iterations": ("iterations", "dropped"),
+    "errors": ("iterations", "errors"),
+}
+_FEW_SPANS = 2
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Spans:
+    """Metrics over spans of whole seconds, of a run of `seconds`. One that is asked for span after span is answered from memory."""
+
+    def __init__(self, tables: Tables, seconds: int) -> None:
+        self._tables = tables
+        self._seconds = seconds
+        self._asked: Counter[Key] = Counter()
+        self._distributions: dict[Key, _Distributions] = {}
+        self._counts: dict[Key, _Counts | None] = {}
+
+    def trend(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> Distribution | None:
+        table, histogram = _HISTOGRAMS[metric]
+        end_s = self._end(end_s)
+        key = _key(metric, tags)
+        if key in self._distributions:
+            return self._distributions[key].span(start_s, end_s)
+        self._asked[key] += 1
+        if self._asked[key] > _FEW_SPANS:
+            self._distributions[key] = _Distributions(self._per_second(table, histogram, tags))
+            return self._distributions[key].span(start_s, end_s)
+        return self._merged(table, histogram, tags, (start_s, end_s))
+
+    def share(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> tuple[int, int]:
+        table, part, whole = _SHARES[metric]
+        counts = self._running(_key(metric, tags), table, (part, whole))
+        return (counts.between(0, start_s, self._end(end_s)), counts.between(1, start_s, self._end(end_s))) if counts else (0, 0)
+
+    def count(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> int | None:
+        table, events = _COUNTS[metric]
+        counts = self._running(_key(metric, tags), table, (events, "0"))
+        return counts.between(0, start_s, self._end(end_s)) if counts else None
+
+    def _end(self, end_s: int | None) -> int:
+        return self._seconds if end_s is None else end_s
+
+    def _merged(self, table: str, histogram: str, tags: Mapping[str, str], span: tuple[int, int]) -> Distribution | None:
+        """One span, merged by the database."""
+        where, values = _where(tags)
+        base, parameters = f"FROM {table} WHERE {where} AND second >= ? AND second < ?", [*values, *span]
+        exact = self._tables.rows(f"SELECT sum({histogram}_sum_ns)::BIGINT, max({histogram}_max_ns) {base}", parameters, of=(table,))
+        counts = self._tables.rows(
+            f"""WITH entries AS (SELECT unnest({histogram}_buckets) AS bucket, unnest({histogram}_counts) AS c {base})
+                SELECT bucket, sum(c)::BIGINT FROM entries GROUP BY bucket""",
+            parameters,
+            of=(table,),
+        )
+        if not counts:
+            return None
+        merged = Counts()
+        merged.add(*zip(*counts, strict=True))
+        return Distribution(merged, sum_ns=exact[0][0], max_ns=exact[0][1])
+
+    def _per_second(self, table: str, histogram: str, tags: Mapping[str, str]) -> dict[int, _Second]:
+        where, values = _where(tags)
+        columns = (f"{histogram}_{part}" for part in ("buckets", "counts", "sum_ns", "max_ns"))
+        found: dict[int, _Second] = {}
+        for second, buckets, counts, sum_ns, max_ns in self._tables.rows(
+            f"SELECT second, {', '.join(columns)} FROM {table} WHERE {where}", values, of=(table,)
+        ):
+            found.setdefault(second, _Second()).add(buckets, counts, sum_ns, max_ns)
+        return found
+
+    def _running(self, key: Key, table: str, events: tuple[str, str]) -> _Counts | None:
+        """Running counts of two sums per second; None when nothing in the run fits the tags."""
+        if key not in self._counts:
+            where, values = _where(dict(key[1]))
+            first, second = (f"sum({expression})::BIGINT" for expression in events)
+            rows = self._tables.rows(
+                f"SELECT second, {first}, {second} FROM {table} WHERE {where} GROUP BY second ORDER BY second", values, of=(table,)
+            )
+            self._counts[key] = _Counts(rows, self._seconds) if rows else None
+        return self._counts[key]
+
+
+def _key(metric: str, tags: Mapping[str, str]) -> Key:
+    return metric, tuple(sorted(tags.items()))
+
+
+def _where(tags: Mapping[str, str]) -> tuple[str, list[str]]:
+    return " AND ".join(["true", *(f'"{tag}" = ?' for tag in tags)]), list(tags.values())
+
+
+class _Counts:
+    """Two counts per second as running sums, so that any span is a subtraction."""
+
+    def __init__(self, rows: list[tuple[int, int, int]], seconds: int) -> None:
+        per_second = [[0] * seconds, [0] * seconds]
+        for second, *counts in rows:
+            for column, count in zip(per_second, counts, strict=True):
+                if second < seconds:
+                    column[second] += count
+        self._seconds = seconds
+        self._running = [[0, *accumulate(column)] for column in per_second]
+
+    def between(self, column: int, start: int, end: int) -> int:
+        running = self._running[column]
+        start, end = (min(max(second, 0), self._seconds) for second in (start, end))
+        return running[end] - running[start] if end > start else 0
+
+
+@dataclass(slots=True)
+class _Second:
+    """The histograms of one second, one after the other: a bucket may occur several times."""
+
+    buckets: array[int] = field(default_factory=lambda: array("i"))
+    counts: array[int] = field(default_factory=lambda: array("q"))
+    sum_ns: int = 0
+    max_ns: int = 0
+
+    def add(self, buckets: list[int], counts: list[int], sum_ns: int, max_ns: int) -> None:
+        self.buckets.extend(buckets)
+        self.counts.extend(counts)
+        self.sum_ns += sum_ns
+        self.max_ns = max(self.max_ns, max_ns)
+
+
+class _Distributions:
+    """Histograms per second, merged over a span that may slide: only seconds that enter or leave it are counted."""
+
+    def __init__(self, seconds: dict[int, _Second]) -> None:
+        self._seconds = seconds
+        self._merged = Counts()
+        self._span = range(0)
+
+    def span(self, start: int, end: int) -> Distribution | None:
+        """Everything from `start` (included) to `end` (excluded); None without a sample."""
+        if not self._span.start <= start < self._span.stop <= end:
+            self._merged, self._span = Counts(), range(start, start)
+        for left in self._within(self._span.start, start):
+            self._merged.subtract(left.buckets, left.counts)
+        for entered in self._within(self._span.stop, end):
+            self._merged.add(entered.buckets, entered.counts)
+        self._span = range(start, end)
+        if not self._merged.n:
+            return None
+        inside = self._within(start, end)
+        sum_ns, max_ns = sum(second.sum_ns for second in inside), max(second.max_ns for second in inside)
+        return Distribution(self._merged.copy(), sum_ns=sum_ns, max_ns=max_ns)
+
+    def _within(self, start: int, end: int) -> list[_Second]:
+        return [self._seconds[second] for second in range(start, end) if second in self._seconds]

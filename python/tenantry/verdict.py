@@ -1,0 +1,219 @@
+"""The verdict on a stored run: whether anything was measured, whether the measurement is valid, whether the app met its thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tenantry.errors import Exit, UsageError
+from tenantry.results import Run
+from tenantry.results.model import Generator
+from tenantry.thresholds.evaluate import ThresholdResult, evaluate
+from tenantry.thresholds.model import Threshold
+from tenantry.thresholds.parser import parse_threshold
+from tenantry.types import Verdict as Word
+from tenantry.units import NS, show_duration, show_rate
+
+LEAST_DELAY_LIMIT_S = 0.010
+DELAY_SHARE = 0.05
+MOST_BUSY = 0.85
+_NAMED = 3
+_EXITS: dict[Word, Exit] = {"pass": Exit.PASS, "fail": Exit.THRESHOLD, "no_data": Exit.NO_DATA, "invalid": Exit.INVALID}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run says: one word, one reason in whole sentences, the exit code, and what they rest on."""
+
+    verdict: Word
+    reason: str
+    exit: Exit
+    thresholds: tuple[ThresholdResult, ...]
+    generator: Generator
+
+    def changed(self, **changes: Any) -> Verdict:
+        """The same with other fields."""
+        return replace(self, **changes)
+
+
+def judge(run: Run) -> Verdict:
+    """The verdict on a run, from its folder alone."""
+    thresholds = [_parsed(text) for text in run.manifest.plan.get("thresholds") or []]
+    results = tuple(evaluate(threshold, run) if threshold else _unreadable(text) for text, threshold in thresholds)
+    word, reason = _decide(run, [threshold for _, threshold in thresholds if threshold], results)
+    found = Verdict(word, _with_end(run, reason), _EXITS[word], results, run.generator)
+    stored = run.manifest.verdict
+    if stored is not None and stored.verdict == "invalid" and word != "invalid":
+        return found.changed(verdict="invalid", reason=stored.reason, exit=Exit.INVALID)
+    return found.changed(exit=_exit(run, word))
+
+
+def _decide(run: Run, thresholds: list[Threshold], results: tuple[ThresholdResult, ...]) -> tuple[Word, str]:
+    nothing = _nothing_measured(run)
+    if nothing:
+        return "no_data", nothing
+    bottleneck = _generator_fault(run, thresholds)
+    if bottleneck:
+        return "invalid", _joined([bottleneck, _dropped(run)])
+    for outcome, tell in (("no_data", _without_data), ("fail", _failed)):
+        concerned = [result for result in results if result.result == outcome]
+        if concerned:
+            word: Word = "no_data" if outcome == "no_data" else "fail"
+            return word, _joined([tell(concerned, len(results)), _dropped(run)])
+    return "pass", _joined([_passed(run, len(results)), _dropped(run)])
+
+
+def _nothing_measured(run: Run) -> str | None:
+    """Why the run says nothing about the app, if so."""
+    ran = run.all_iterations
+    if ran.errors and not ran.ended + ran.failed:
+        first = f", most often {run.errors[0].message} at {run.errors[0].location or 'an unknown place'}" if run.errors else ""
+        which = "the only iteration" if ran.errors == 1 else f"every one of {ran.errors:,} iterations"
+        return f"{which} ended with an exception of the scenario{first}: nothing can be said about the app"
+    if not run.totals.requests:
+        return f"no request was made in {_seconds(run.duration_s)}: nothing can be said about the app"
+    return None
+
+
+def _generator_fault(run: Run, thresholds: list[Threshold]) -> str | None:
+    """Why the generator and not the app was measured, if so."""
+    failed = next((event.text for event in run.events if event.kind == "recorder_failed"), None)
+    if failed is not None:
+        return f"the run folder could not be written ({failed}), so part of what was measured is missing"
+    delay, busy = run.generator.start_delay_s, run.generator.busy_share
+    limit, basis = delay_limit_s(thresholds)
+    if run.manifest.open_streams and delay is not None and delay.p99 > limit:
+        return (
+            f"start delay p99 was {shown(delay.p99, 's')}, above {shown(limit, 's')}{basis}: "
+            "the generator could not keep its schedule, so nothing can be said about the app"
+        )
+    if busy is not None and busy > MOST_BUSY:
+        return (
+            f"the generator was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}: "
+            "it was the bottleneck, so nothing can be said about the app"
+        )
+    return None
+
+
+def delay_limit_s(thresholds: list[Threshold]) -> tuple[float, str]:
+    """The start delay p99 in seconds above which a run is invalid, and half a sentence on where it comes from."""
+    limits = [
+        condition.limit
+        for threshold in thresholds
+        for condition in threshold.conditions
+        if condition.metric in ("response_time", "service_time") and condition.unit == "s" and condition.op in ("<", "<=")
+    ]
+    if not limits or DELAY_SHARE * min(limits) <= LEAST_DELAY_LIMIT_S:
+        return LEAST_DELAY_LIMIT_S, ""
+    return DELAY_SHARE * min(limits), f" ({DELAY_SHARE:.0%} of the limit of {shown(min(limits), 's')})".replace("%", " %")
+
+
+def _without_data(results: list[ThresholdResult], total: int) -> str:
+    names = _listed([f"`{result.text}`" for result in results])
+    return f"{_number_of(results, total)} never got a sample: {names}"
+
+
+def _failed(results: list[ThresholdResult], total: int) -> str:
+    if total == len(results) == 1:
+        return _breach(results[0])
+    return f"{_number_of(results, total)} failed: {_listed([_breach(result) for result in results])}"
+
+
+def _breach(result: ThresholdResult) -> str:
+    observed, limit = shown(result.observed, result.unit), shown(result.limit, result.unit)
+    stat = "" if result.stat in ("value", "rate", "count") else f" {result.stat}"
+    return f"{_selected(result)}{stat} was {observed}, the limit is {result.op} {limit}"
+
+
+def _selected(result: ThresholdResult) -> str:
+    """The metric with the tags that the threshold selects by, where they are plain to see in its text."""
+    start = result.text.find(f"{result.metric}{{")
+    end = result.text.find("}", start)
+    return result.text[start : end + 1] if 0 <= start < end else result.metric
+
+
+def _passed(run: Run, thresholds: int) -> str:
+    totals = run.totals
+    requests = f"{totals.requests:,} request{'s' * (totals.requests != 1)}, {totals.failures:,} failed"
+    match thresholds:
+        case 0:
+            return f"no threshold was set, so nothing could fail; {requests}"
+        case 1:
+            return f"the threshold was met; {requests}"
+        case _:
+            return f"all {thresholds} thresholds were met; {requests}"
+
+
+def _dropped(run: Run) -> str | None:
+    ran = run.all_iterations
+    if not ran.dropped:
+        return None
+    return f"{ran.dropped:,} of {ran.due:,} due iterations were dropped because no virtual user was free"
+
+
+def _with_end(run: Run, reason: str) -> str:
+    """The reason, with how the run ended when it did not reach its end."""
+    planned = run.manifest.plan.get("duration_ns")
+    after = f"after {_seconds(run.duration_s)}" + (f" of {_seconds(planned / NS)}" if planned else "")
+    match run.manifest.end:
+        case "finished":
+            return reason
+        case "interrupted":
+            return f"interrupted {after}; until then {reason}"
+        case "aborted":
+            return f"stopped early {after}; until then {reason}"
+        case _:
+            return f"the run has no end in its folder (killed, or still going), its data ends {after}; until then {reason}"
+
+
+def _exit(run: Run, word: Word) -> Exit:
+    if run.manifest.end == "aborted" and word != "no_data":
+        return Exit.ABORTED
+    return _EXITS[word] if run.manifest.end in ("finished", "aborted") else Exit.INTERRUPTED
+
+
+def _parsed(text: str) -> tuple[str, Threshold | None]:
+    try:
+        return text, parse_threshold(text)
+    except UsageError:
+        return text, None
+
+
+def _unreadable(text: str) -> ThresholdResult:
+    """A threshold of another version that this one cannot read is never a pass."""
+    return ThresholdResult(text, text, "", "", 0.0, None, "count", 0, "no_data")
+
+
+def _number_of(results: list[ThresholdResult], total: int) -> str:
+    return "the threshold" if total == 1 else f"{len(results)} of {total} thresholds"
+
+
+def _listed(parts: list[str]) -> str:
+    more = f"; and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    return "; ".join(parts[:_NAMED]) + more
+
+
+def _joined(parts: list[str | None]) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _seconds(seconds: float) -> str:
+    return shown(seconds, "s")
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A measured value for people, by unit: `s`, `share`, `per_s`, `count`, `ratio`; `-` for None."""
+    if value is None:
+        return "-"
+    match unit:
+        case "s":
+            number, _, of = show_duration(value).partition(" ")
+            return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {of}".rstrip()
+        case "share":
+            return f"{value * 100:.3g} %" if value < 0.1 else f"{value * 100:.1f}".removesuffix(".0") + " %"
+        case "per_s":
+            return show_rate(value)
+        case "count":
+            return f"{value:,.0f}"
+        case _:
+            return f"{value:.3g}"
