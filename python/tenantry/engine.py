@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from tenantry import __version__
-from tenantry._core import Engine, Pending, Session
+from tenantry._core import Database, DatabaseError, Engine, Pending, Population, Row, Session
 from tenantry.plan.plan import Plan, Stream
 from tenantry.plan.profiles import ConstantRate, ConstantVus, Profile, RampingVus
 
-__all__ = ["Engine", "Pending", "Session", "open_engine"]
+__all__ = ["Database", "DatabaseError", "Engine", "Pending", "Population", "Row", "Session", "open_engine"]
 
 
 def open_engine(plan: Plan, folder: Path) -> Engine:

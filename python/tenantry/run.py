@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tenantry.driver import Crew, ScriptErrors
-from tenantry.engine import Engine, close_engine, open_engine
+from tenantry.engine import Engine, Session, close_engine, open_engine
 from tenantry.errors import EnvironmentFault, Exit, Interrupted, TargetError, TenantryError
 from tenantry.folder import RunFolder
 from tenantry.plan.plan import Plan
@@ -100,7 +100,7 @@ class Conductor:
         self.fault: str | None = None
         self.aborted = False
         self._signals = 0
-        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
 
     async def conduct(self) -> None:
         """Setup, load, teardown; leaves everything that was measured in the run folder."""
@@ -141,7 +141,13 @@ class Conductor:
             engine.event("interrupted", "no new iterations; running ones may end")
             self._stop(engine)
         else:
-            for task in self._tasks:
+            self._interrupt({stream.name for stream in self.plan.streams})
+
+    def _interrupt(self, streams: set[str]) -> None:
+        """End the running iterations of these streams now."""
+        for task, (stream, session) in self._tasks.items():
+            if stream in streams and not task.done():
+                session.interrupt()
                 task.cancel()
 
     def _stop(self, engine: Engine) -> None:
@@ -158,7 +164,7 @@ class Conductor:
         self.loaded = True
         for stream, vu, session in users:
             task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
-            self._tasks[task] = stream
+            self._tasks[task] = stream, session
         watcher = asyncio.create_task(self._watch(engine))
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -205,12 +211,13 @@ class Conductor:
         """Interrupt iterations that outlast their stream's graceful stop."""
         now = engine.now_ns()
         stopped = self.folder.load_end_ns
+        overdue = set()
         for stream in self.plan.streams:
             ends = stream.profile.duration_ns if stopped is None else min(stopped, stream.profile.duration_ns)
             if now > ends + stream.profile.graceful_stop_ns:
-                for task, name in self._tasks.items():
-                    if name == stream.name and not task.done():
-                        task.cancel()
+                overdue.add(stream.name)
+        if overdue:
+            self._interrupt(overdue)
 
     async def _check_abort(self, engine: Engine) -> None:
         for threshold in self.thresholds:

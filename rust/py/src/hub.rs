@@ -1,6 +1,7 @@
 //! What all sessions of an engine share: the engine, the awaitables, the event loop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
@@ -17,6 +18,8 @@ pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) slots: Slots,
     pub(crate) event_loop: Py<PyAny>,
+    /// Changes whenever a script is resumed and when it waits again.
+    pub(crate) turn: AtomicU64,
 }
 
 impl Hub {
@@ -25,7 +28,9 @@ impl Hub {
         let completions = &self.engine.completions;
         completions.acknowledge();
         for _ in 0..BATCH {
-            let Some(completion) = completions.pop() else { return Ok(()) };
+            let Some(completion) = completions.pop() else {
+                return Ok(());
+            };
             self.deliver(py, completion)?;
         }
         if !completions.is_empty() {
@@ -35,12 +40,19 @@ impl Hub {
     }
 
     fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
-        let (Completion::Response(token, _) | Completion::Start(token, _) | Completion::End(token) | Completion::Resume(token)) = completion;
-        let Some(pending) = self.slots.take(token) else { return Ok(()) };
+        let (Completion::Response(token, _)
+        | Completion::Start(token, _)
+        | Completion::End(token)
+        | Completion::Resume(token)) = completion;
+        let Some(pending) = self.slots.take(token) else {
+            return Ok(());
+        };
         let pending = pending.into_bound(py);
+        self.turn.fetch_add(1, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
+                self.engine
+                    .hand_over(self.engine.clock.now_ns() - exchange.sample.end);
                 let exchange = Arc::from(exchange);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
@@ -56,6 +68,7 @@ impl Hub {
             Completion::End(_) | Completion::Resume(_) => py.None(),
         };
         Pending::complete(&pending, result);
+        self.turn.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -63,13 +76,25 @@ impl Hub {
     pub(crate) fn abandon(&self, token: Token, waiting: &Waiting) {
         drop(self.slots.take(token));
         match waiting {
-            Waiting::Request(_) => self.engine.client.cancel(token),
+            Waiting::Request(session) => {
+                self.engine.client.cancel(token, !session.is_interrupted())
+            }
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
             Waiting::Pause => {}
         }
     }
 
-    pub(crate) fn call_soon(&self, pending: &Bound<'_, Pending>, function: &Py<PyAny>, context: Option<&Py<PyAny>>) -> PyResult<()> {
-        call_soon(self.event_loop.bind(pending.py()), pending, function, context)
+    pub(crate) fn call_soon(
+        &self,
+        pending: &Bound<'_, Pending>,
+        function: &Py<PyAny>,
+        context: Option<&Py<PyAny>>,
+    ) -> PyResult<()> {
+        call_soon(
+            self.event_loop.bind(pending.py()),
+            pending,
+            function,
+            context,
+        )
     }
 }

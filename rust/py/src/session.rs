@@ -1,6 +1,7 @@
 //! What one virtual user may ask of the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,12 +37,14 @@ pub(crate) struct Inner {
     headers: HeaderMap,
     timeout: Duration,
     recorded: bool,
+    interrupted: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     current: Option<(Iteration, i64)>,
+    turn: u64,
     first_request: bool,
     last: Option<Arc<Exchange>>,
     last_failed: bool,
@@ -65,7 +68,12 @@ pub(crate) struct SessionOptions {
 }
 
 impl Session {
-    pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        options: SessionOptions,
+        user_agent: &HeaderValue,
+        timeout: Duration,
+    ) -> PyResult<Self> {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::USER_AGENT, user_agent.clone());
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -79,6 +87,7 @@ impl Session {
             headers,
             timeout,
             recorded: options.recorded,
+            interrupted: AtomicBool::new(false),
             state: Mutex::default(),
         })))
     }
@@ -86,7 +95,11 @@ impl Session {
 
 fn add_headers(headers: &mut HeaderMap, more: Vec<(String, String)>) -> PyResult<()> {
     for (name, value) in more {
-        let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
+        let fault = || {
+            UsageError::new_err(format!(
+                "{name:?}: {value:?} is not a header that HTTP allows"
+            ))
+        };
         let header = HeaderName::try_from(&name).map_err(|_| fault())?;
         headers.insert(header, HeaderValue::try_from(&value).map_err(|_| fault())?);
     }
@@ -111,7 +124,13 @@ impl Session {
     fn next(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
         let inner = &self.0;
         let mut answer = Next::End;
-        let ask = |token| answer = inner.hub.engine.scheduler.next(inner.stream, inner.index, token);
+        let ask = |token| {
+            answer = inner
+                .hub
+                .engine
+                .scheduler
+                .next(inner.stream, inner.index, token)
+        };
         let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), ask)?;
         let result = match answer {
             Next::Wait => return Ok(pending),
@@ -136,7 +155,10 @@ impl Session {
     }
 
     #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keywords of one Python call, handed on as one struct"
+    )]
     fn request(
         &self,
         py: Python<'_>,
@@ -151,11 +173,18 @@ impl Session {
         timeout_s: Option<f64>,
     ) -> PyResult<Py<Pending>> {
         let headers = match headers {
-            Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
+            Some(mapping) => mapping
+                .call_method0("items")?
+                .try_iter()?
+                .map(|item| item?.extract())
+                .collect::<PyResult<_>>()?,
             None => Vec::new(),
         };
         let timeout = match timeout_s {
-            Some(seconds) => Some(Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?),
+            Some(seconds) => Some(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?,
+            ),
             None => None,
         };
         let options = RequestOptions {
@@ -174,9 +203,15 @@ impl Session {
     #[pyo3(signature = (seconds, /))]
     fn pause(&self, py: Python<'_>, seconds: f64) -> PyResult<Py<Pending>> {
         let engine = &self.0.hub.engine;
-        let length = Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
-        let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
-        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| engine.scheduler.pause(token, at))
+        let length = Duration::try_from_secs_f64(seconds)
+            .map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
+        let at = engine
+            .clock
+            .now_ns()
+            .saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
+        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| {
+            engine.scheduler.pause(token, at)
+        })
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
@@ -190,6 +225,11 @@ impl Session {
         self.0.hub.engine.load_ns()
     }
 
+    /// The run gives up on this VU: what is aborted from now on is no failure of the app.
+    fn interrupt(&self) {
+        self.0.interrupted.store(true, Ordering::Relaxed);
+    }
+
     /// Closes the VU's connections.
     fn close(&self) {
         self.0.hub.engine.client.forget(self.0.vu);
@@ -200,13 +240,25 @@ impl Inner {
     /// Starts an iteration now; the script gets the index of its scenario.
     pub(crate) fn begin(&self, py: Python<'_>, iteration: Iteration) -> PyResult<Py<PyAny>> {
         let now = self.hub.engine.clock.now_ns();
-        *self.state.lock() = State { current: Some((iteration, now)), first_request: true, last: None, last_failed: false };
+        *self.state.lock() = State {
+            current: Some((iteration, now)),
+            turn: self.hub.turn.load(Ordering::Relaxed),
+            first_request: true,
+            last: None,
+            last_failed: false,
+        };
         self.hub.engine.scheduler.count_busy(self.stream, 1);
         Ok(iteration.scenario.into_pyobject(py)?.into_any().unbind())
     }
 
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     fn end(&self, outcome: Outcome) {
-        let Some((iteration, start)) = self.state.lock().current.take() else { return };
+        let Some((iteration, start)) = self.state.lock().current.take() else {
+            return;
+        };
         let engine = &self.hub.engine;
         engine.scheduler.count_busy(self.stream, -1);
         engine.record(Record::Iteration(IterationRecord {
@@ -220,43 +272,96 @@ impl Inner {
         }));
     }
 
-    fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
+    fn request(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        options: RequestOptions,
+    ) -> PyResult<Py<Pending>> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
-        let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let (endpoint, uri) = engine
+            .target
+            .resolve(url)
+            .map_err(|error| UsageError::new_err(error.to_string()))?;
         let mut request = Request::new(Full::new(options.body));
-        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
+        *request.method_mut() = Method::from_bytes(method.as_bytes())
+            .map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(HOST, endpoint.authority.clone());
         if let Some(kind) = options.content_type {
-            headers.insert(CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?);
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::try_from(kind)
+                    .map_err(|error| UsageError::new_err(error.to_string()))?,
+            );
         }
         add_headers(headers, options.headers)?;
         let origin = self.origin(method, url, options.name.as_deref(), &options.group, start);
         let timeout = options.timeout.unwrap_or(self.timeout);
         let (expect, recorded) = (options.expect.into_boxed_slice(), self.recorded);
         Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| {
-            engine.client.send(Job { token, endpoint, request, origin, timeout, expect, recorded });
+            engine.client.send(Job {
+                token,
+                endpoint,
+                request,
+                origin,
+                timeout,
+                expect,
+                recorded,
+            });
         })
     }
 
-    /// Who asks, and since when: the first request of an iteration carries the iteration's start delay.
-    fn origin(&self, method: &str, url: &str, name: Option<&str>, group: &str, start: i64) -> Origin {
+    /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
+    /// something else before it is not late by that wait.
+    fn origin(
+        &self,
+        method: &str,
+        url: &str,
+        name: Option<&str>,
+        group: &str,
+        start: i64,
+    ) -> Origin {
         let engine = &self.hub.engine;
         let mut state = self.state.lock();
         let first = std::mem::take(&mut state.first_request);
-        let (scenario, iteration, delay) = match &state.current {
-            Some((iteration, begun)) => (iteration.scenario, iteration.number, if first { begun - iteration.intended_start } else { 0 }),
-            None => (u32::MAX, 0, 0),
+        let (scenario, number, intended_start) = match &state.current {
+            Some((iteration, begun)) => {
+                let at_once =
+                    state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
+                let intended = if at_once {
+                    iteration.intended_start
+                } else {
+                    start - (begun - iteration.intended_start)
+                };
+                (
+                    iteration.scenario,
+                    iteration.number,
+                    if first { intended } else { start },
+                )
+            }
+            None => (u32::MAX, 0, start),
         };
         let series = match name {
             Some(name) => engine.names.series(scenario, group, name),
-            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url))),
+            None => engine
+                .names
+                .series(scenario, group, &format!("{method} {}", path_of(url))),
         };
         let id = engine.next_request();
-        Origin { id, series, vu: self.vu, iteration, tenant: self.tenant, intended_start: start - delay, start }
+        Origin {
+            id,
+            series,
+            vu: self.vu,
+            iteration: number,
+            tenant: self.tenant,
+            intended_start,
+            start,
+        }
     }
 
     /// Remembers the newest response, so that a failed check can be counted against it.
@@ -267,22 +372,42 @@ impl Inner {
     }
 
     /// Counts a check on `exchange`, by default the last response of this VU.
-    pub(crate) fn check(&self, name: &str, ok: bool, group: &str, exchange: Option<&Arc<Exchange>>) {
+    pub(crate) fn check(
+        &self,
+        name: &str,
+        ok: bool,
+        group: &str,
+        exchange: Option<&Arc<Exchange>>,
+    ) {
         if !self.recorded {
             return;
         }
         let mut state = self.state.lock();
-        let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        let scenario = state
+            .current
+            .as_ref()
+            .map_or(u32::MAX, |(iteration, _)| iteration.scenario);
         self.hub.engine.names.count_check(scenario, group, name, ok);
         if ok {
             return;
         }
-        let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
+        let is_last = exchange.is_none_or(|exchange| {
+            state
+                .last
+                .as_ref()
+                .is_some_and(|last| Arc::ptr_eq(last, exchange))
+        });
         if is_last && !state.last_failed {
             state.last_failed = true;
             if let Some(last) = &state.last {
-                let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
-                self.hub.engine.record(Record::CheckFailed(Box::new(sample)));
+                let sample = Sample {
+                    failure: Some(FailureKind::Check),
+                    detail: Some(name.into()),
+                    ..last.sample.clone()
+                };
+                self.hub
+                    .engine
+                    .record(Record::CheckFailed(Box::new(sample)));
             }
         }
     }
@@ -294,5 +419,7 @@ fn path_of(url: &str) -> &str {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => url,
     };
-    path.find(['?', '#']).and_then(|at| path.get(..at)).unwrap_or(path)
+    path.find(['?', '#'])
+        .and_then(|at| path.get(..at))
+        .unwrap_or(path)
 }

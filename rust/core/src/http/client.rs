@@ -1,7 +1,7 @@
 //! The engine's thread: takes jobs, performs requests, hands back completions.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -48,7 +48,11 @@ pub struct Job {
 
 impl Job {
     pub(super) fn expects(&self, status: u16) -> bool {
-        if self.expect.is_empty() { (200..400).contains(&status) } else { self.expect.contains(&status) }
+        if self.expect.is_empty() {
+            (200..400).contains(&status)
+        } else {
+            self.expect.contains(&status)
+        }
     }
 }
 
@@ -61,7 +65,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { connect_timeout: FOREVER }
+        Self {
+            connect_timeout: FOREVER,
+        }
     }
 }
 
@@ -73,6 +79,7 @@ pub(super) struct Shared {
     pub(super) open_connections: Arc<AtomicI64>,
     pools: RefCell<HashMap<u32, Rc<Pool>, FixedState>>,
     running: RefCell<HashMap<Token, AbortHandle, FixedState>>,
+    unrecorded: RefCell<HashSet<Token, FixedState>>,
     completions: Arc<CompletionQueue>,
     records: Records,
 }
@@ -85,7 +92,7 @@ impl Shared {
 
 enum Command {
     Send(Box<Job>),
-    Cancel(Token),
+    Cancel(Token, bool),
     Forget(u32),
 }
 
@@ -102,20 +109,46 @@ impl Client {
     ///
     /// # Errors
     /// When the system has no thread or descriptor left, or no TLS.
-    pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
+    pub fn spawn(
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        completions: Arc<CompletionQueue>,
+        records: Records,
+    ) -> std::io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let tls = tls_config().map_err(std::io::Error::other)?;
         let open_connections = Arc::new(AtomicI64::new(0));
         let thread_id = Arc::new(AtomicU64::new(0));
         let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
-        let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
-            id.store(this_thread().unwrap_or(0), Ordering::Release);
-            let (pools, running) = (RefCell::default(), RefCell::default());
-            let shared = Rc::new(Shared { clock, settings, tls, open_connections: open, pools, running, completions, records });
-            LocalSet::new().block_on(&runtime, serve(inbox, shared));
-        })?;
-        Ok(Self { commands: Mutex::new(Some(commands)), thread: Mutex::new(Some(thread)), open_connections, thread_id })
+        let thread = std::thread::Builder::new()
+            .name("tenantry-io".into())
+            .spawn(move || {
+                id.store(this_thread().unwrap_or(0), Ordering::Release);
+                let (pools, running, unrecorded) =
+                    (RefCell::default(), RefCell::default(), RefCell::default());
+                let shared = Shared {
+                    clock,
+                    settings,
+                    tls,
+                    open_connections: open,
+                    pools,
+                    running,
+                    unrecorded,
+                    completions,
+                    records,
+                };
+                let shared = Rc::new(shared);
+                LocalSet::new().block_on(&runtime, serve(inbox, shared));
+            })?;
+        Ok(Self {
+            commands: Mutex::new(Some(commands)),
+            thread: Mutex::new(Some(thread)),
+            open_connections,
+            thread_id,
+        })
     }
 
     /// Sends a request; its token gets a completion.
@@ -123,9 +156,9 @@ impl Client {
         self.command(Command::Send(Box::new(job)));
     }
 
-    /// Aborts a request: its connection is closed and no completion comes.
-    pub fn cancel(&self, token: Token) {
-        self.command(Command::Cancel(token));
+    /// Aborts a request: its connection is closed and no completion comes. It is a failure if it is `recorded`.
+    pub fn cancel(&self, token: Token, recorded: bool) {
+        self.command(Command::Cancel(token, recorded));
     }
 
     /// Closes the connections of a VU that has ended.
@@ -166,10 +199,16 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
             Command::Send(job) => {
                 let token = job.token;
                 let task = tokio::task::spawn_local(run(job, Rc::clone(&shared)));
-                shared.running.borrow_mut().insert(token, task.abort_handle());
+                shared
+                    .running
+                    .borrow_mut()
+                    .insert(token, task.abort_handle());
             }
-            Command::Cancel(token) => {
+            Command::Cancel(token, recorded) => {
                 if let Some(task) = shared.running.borrow_mut().remove(&token) {
+                    if !recorded {
+                        shared.unrecorded.borrow_mut().insert(token);
+                    }
                     task.abort();
                 }
             }
@@ -182,14 +221,23 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
 
 async fn run(job: Box<Job>, shared: Rc<Shared>) {
     let trace = Trace::new(Arc::clone(&shared.clock), job.origin.start);
-    let guard = Guard { job: &job, trace: &trace, shared: &shared, done: false };
+    let guard = Guard {
+        job: &job,
+        trace: &trace,
+        shared: &shared,
+        done: false,
+    };
     let exchange = perform(&job, &shared, &trace).await;
     guard.finish();
     if job.recorded {
-        shared.records.send(Record::Sample(Box::new(exchange.sample.clone())));
+        shared
+            .records
+            .send(Record::Sample(Box::new(exchange.sample.clone())));
     }
     shared.running.borrow_mut().remove(&job.token);
-    shared.completions.push(Completion::Response(job.token, Box::new(exchange)));
+    shared
+        .completions
+        .push(Completion::Response(job.token, Box::new(exchange)));
 }
 
 /// Records a request that is dropped in the middle: the script gave up on it.
@@ -208,8 +256,13 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !self.done && self.job.recorded {
-            let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
+        if !self.done
+            && self.job.recorded
+            && !self.shared.unrecorded.borrow_mut().remove(&self.job.token)
+        {
+            let sample = self
+                .trace
+                .sample(self.job, 0, Some((FailureKind::Cancelled, None)));
             self.shared.records.send(Record::Sample(Box::new(sample)));
         }
     }

@@ -1,0 +1,67 @@
+"""`tenantry run FILE:WORKLOAD`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tenantry.errors import UsageError
+
+
+@click.command()
+@click.argument("workload", required=False)
+@click.option("--target", help="Base URL of the app, for example http://127.0.0.1:8000.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting: rate=200/s, duration=30s, vus=20, rng_seed=7.")
+@click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
+@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(
+    workload: str | None,
+    target: str | None,
+    settings: tuple[str, ...],
+    tenants: int | None,
+    runs: Path | None,
+    yes_production: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run WORKLOAD (FILE.py:NAME or MODULE:NAME) against a target, judge it, and write its report.
+
+    \b
+    Exit code: 0 pass, 2 wrong usage, 10 a threshold failed, 12 the run is
+    invalid, 13 the target is unhealthy, 14 stopped early, 15 no data,
+    130 interrupted.
+    """
+    from tenantry.cli.result import show
+    from tenantry.config import load_config
+    from tenantry.prepare import prepare
+    from tenantry.report.live import LiveView
+    from tenantry.run import run_workload
+
+    flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None, "run.set": settings}
+    config = load_config(flags)
+    if config.workload is None:
+        raise UsageError("there is no workload", hint="give FILE.py:WORKLOAD, for example clinic.py:mixed")
+    prepared = prepare(
+        config.workload,
+        target=config.target,
+        overrides=config.overrides,
+        tenants=tenants,
+        allow=config.allow,
+        confirm=yes_production,
+        environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
+    )
+    with LiveView(quiet=quiet) as view:
+        finished = run_workload(
+            prepared,
+            runs=config.runs,
+            population=populate(prepared.workload.dataset, tenants),
+            command=sys.argv,
+            on_progress=view.show,
+        )
+    return show(finished, as_json=as_json)

@@ -1,0 +1,43 @@
+"""A truth server, and the engine let loose on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loads import Act, Drive, Recorded, Script, act_once, load
+from truth import TruthServer
+
+from tenantry import Workload
+from tenantry.driver import ScriptErrors
+
+
+@pytest.fixture
+def truth() -> Iterator[TruthServer]:
+    with TruthServer() as server:
+        yield server
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Drive:
+    """Carry out a workload against a URL."""
+
+    def carry_out(workload: Workload, url: str) -> Recorded:
+        errors = ScriptErrors(tmp_path)
+        asyncio.run(load(workload, url, tmp_path, errors))
+        return Recorded(tmp_path, errors)
+
+    return carry_out
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> Act:
+    """Run one async function as a virtual user."""
+
+    def run(script: Script, url: str, **options: Any) -> Any:
+        return asyncio.run(act_once(script, url, tmp_path, options))
+
+    return run
