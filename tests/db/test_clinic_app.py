@@ -12,7 +12,7 @@ import pytest
 from tenantry_clinic.routes.appointments import span_of
 
 if TYPE_CHECKING:
-    from conftest import Answer, Clinic
+    from running_clinic import Answer, Clinic
 
 SLOT = {"vet_id": 9, "starts_at": "2026-01-06T09:00:00Z"}
 TENANT_TABLES = """

@@ -17,7 +17,7 @@ from tenantry.postgres import find_postgres, start_postgres
 from tenantry.processes import answers_http, free_port, start
 
 if TYPE_CHECKING:
-    from conftest import Clinic
+    from running_clinic import Clinic
 
 APP = [sys.executable, "-m", "tenantry_clinic"]
 
