@@ -1,0 +1,104 @@
+"""`tenantry runs list|show|rm`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tenantry.results.folders import Entry
+
+_FOLDER = click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+@click.group()
+def command() -> None:
+    """List, show and remove stored runs. RUN is a run folder, its name, a unique part of its name, or `latest`."""
+
+
+@command.command("list")
+@_FOLDER
+@_JSON
+def list_command(runs: Path | None, as_json: bool) -> None:
+    """List the stored runs, the newest first."""
+    from tenantry.results.folders import list_runs
+
+    place = _runs(runs)
+    entries = list_runs(place)
+    if as_json:
+        _print_json({"schema": 1, "runs": [entry.as_dict() for entry in entries]})
+    elif not entries:
+        click.echo(f"no runs in {place}")
+    else:
+        _print_list(entries)
+
+
+@command.command("show")
+@click.argument("run")
+@_FOLDER
+@_JSON
+def show_command(run: str, runs: Path | None, as_json: bool) -> None:
+    """Show what a run measured and its verdict."""
+    from tenantry.cli.report import show
+    from tenantry.results.folders import find_run
+
+    show(find_run(run, _runs(runs)), "json" if as_json else "text")
+
+
+@command.command("rm")
+@click.argument("run", nargs=-1, required=True)
+@_FOLDER
+@_JSON
+def rm_command(run: tuple[str, ...], runs: Path | None, as_json: bool) -> None:
+    """Remove stored runs with everything in their folders."""
+    from tenantry.results.folders import find_run, remove_run
+
+    place = _runs(runs)
+    folders = list(dict.fromkeys(find_run(reference, place) for reference in run))
+    for folder in folders:
+        remove_run(folder)
+        if not as_json:
+            click.echo(f"removed {folder}")
+    if as_json:
+        _print_json({"schema": 1, "removed": [str(folder) for folder in folders]})
+
+
+def _runs(runs: Path | None) -> Path:
+    from tenantry.config import load_config
+
+    return load_config({"runs": str(runs) if runs else None}).runs
+
+
+def _print_json(told: object) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(told))
+
+
+def _print_list(entries: list[Entry]) -> None:
+    from tenantry.report.lines import Cells, columns, printed
+    from tenantry.report.text import COLOURS, SYMBOLS, console
+
+    rows = [Cells(_row(entry, SYMBOLS), COLOURS.get(_verdict(entry), "dim")) for entry in entries]
+    stdout = console()
+    printed(columns(("Run", "started (UTC)", "load", "verdict"), rows, width=stdout.width, least=(0, 19, 8, 10), left=(3,)), stdout)
+
+
+def _verdict(entry: Entry) -> str:
+    stored = entry.manifest.verdict if entry.manifest else None
+    return stored.verdict if stored else ""
+
+
+def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, str, str, str]:
+    from tenantry.report.lines import clean
+    from tenantry.report.numbers import NOTHING, duration
+
+    manifest, word = entry.manifest, _verdict(entry)
+    if manifest is None:
+        return clean(entry.folder.name), NOTHING, NOTHING, f"unreadable: {clean(entry.fault)}"
+    started = clean(manifest.started_at or NOTHING)[:19].replace("T", " ")
+    told = f"{symbols.get(word, '')} {word.replace('_', ' ')}" if word else "no end: killed, or still going"
+    return clean(entry.folder.name), started, duration(manifest.elapsed_s), told
