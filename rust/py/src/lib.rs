@@ -3,6 +3,7 @@
 mod engine;
 mod hub;
 mod pending;
+mod population;
 mod response;
 mod session;
 mod slots;
@@ -16,5 +17,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<response::Response>()?;
-    module.add_class::<session::Session>()
+    module.add_class::<session::Session>()?;
+    population::register(module)
 }

@@ -64,8 +64,12 @@ impl Block {
         self.place(table, rows);
         self.columns.resize_with(table.columns.len(), || Cells::Integers(Vec::new()));
         for index in &table.order {
-            let Some(column) = table.columns.get(*index) else { continue };
-            let Some(slot) = self.columns.get_mut(*index) else { continue };
+            let Some(column) = table.columns.get(*index) else {
+                continue;
+            };
+            let Some(slot) = self.columns.get_mut(*index) else {
+                continue;
+            };
             let old = std::mem::replace(slot, Cells::Integers(Vec::new()));
             let filled = match &column.source {
                 Source::Template(parts) => {

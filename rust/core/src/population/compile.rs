@@ -75,6 +75,7 @@ impl<'a> Compiler<'a> {
                 self.fault(format!("column {} stands twice", column.name));
             }
         }
+        by_name.retain(|name, _| spec.columns.iter().any(|column| column.name == *name && !column.hidden));
         let columns = spec.columns.iter().map(|column| self.column(spec, column, key)).collect();
         let visible = spec.columns.iter().enumerate().filter(|(_, column)| !column.hidden).map(|(index, _)| index).collect();
         Table { name: spec.name.clone(), per_tenant: spec.per_tenant, columns, visible, by_name, order: Vec::new() }
@@ -98,7 +99,10 @@ impl<'a> Compiler<'a> {
             SourceSpec::Position { start, step } => Source::Position { start: *start, step: *step },
             SourceSpec::Choice { values, weights } => self.choice(ty, values, weights),
             SourceSpec::Runs { runs } => self.runs(ty, runs),
-            SourceSpec::Each { values } => Source::Each(self.values(ty, values)),
+            SourceSpec::Each { values, by } => {
+                let by = by.as_ref().map(|name| self.named_column(table, name));
+                Source::Each { values: self.values(ty, values), by }
+            }
             SourceSpec::Integer { low, high } => self.integer(ty, *low, *high),
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
@@ -237,7 +241,11 @@ impl<'a> Compiler<'a> {
         };
         let count = count.unwrap_or(target.per_tenant.saturating_sub(from));
         if count == 0 || from + count > target.per_tenant {
-            self.fault(format!("positions {from} to {} are not in {parent}, which has {} rows per tenant", from + count, target.per_tenant));
+            self.fault(format!(
+                "positions {from} to {} are not in {parent}, which has {} rows per tenant",
+                from + count,
+                target.per_tenant
+            ));
         }
         let pick = match (by, weights) {
             (Some(column), _) => Pick::By { column: self.named_column(table, column), count: count.max(1) as i64 },
@@ -259,7 +267,9 @@ impl<'a> Compiler<'a> {
         let Some(target) = self.spec.tables.iter().position(|table| table.name == *parent) else {
             return Source::Constant(0);
         };
-        let Some(parent) = self.spec.tables.get(target) else { return Source::Constant(0) };
+        let Some(parent) = self.spec.tables.get(target) else {
+            return Source::Constant(0);
+        };
         let column = self.named_column(parent, column);
         if let Some(found) = parent.columns.get(column) {
             if found.ty != ty {
@@ -331,7 +341,9 @@ impl<'a> Compiler<'a> {
 
     fn by(&mut self, table: &TableSpec, ty: Type, column: &str, cases: &[(Value, SourceSpec)]) -> Source {
         let column = self.named_column(table, column);
-        let Some(decider) = table.columns.get(column) else { return Source::Constant(0) };
+        let Some(decider) = table.columns.get(column) else {
+            return Source::Constant(0);
+        };
         for value in missing_cases(&decider.source, cases) {
             self.fault(format!("no case for {value:?} of {}", decider.name));
         }
@@ -369,7 +381,9 @@ impl<'a> Compiler<'a> {
             Part::Cell { column, slug } => (*column, false, *slug),
             _ => return,
         };
-        let Some(column) = table.columns.get(index) else { return };
+        let Some(column) = table.columns.get(index) else {
+            return;
+        };
         if matches!(column.source, SourceSpec::Template { .. }) {
             self.fault(format!("{} is a template itself", column.name));
         }
@@ -382,7 +396,7 @@ impl<'a> Compiler<'a> {
 /// Values that a deciding column can take and no case covers; empty where they cannot be told.
 fn missing_cases<'s>(decider: &'s SourceSpec, cases: &[(Value, SourceSpec)]) -> Vec<&'s Value> {
     let values: Vec<&Value> = match decider {
-        SourceSpec::Choice { values, .. } | SourceSpec::Each { values } => values.iter().collect(),
+        SourceSpec::Choice { values, .. } | SourceSpec::Each { values, .. } => values.iter().collect(),
         SourceSpec::Runs { runs } => runs.iter().map(|(_, value)| value).collect(),
         SourceSpec::Constant { value } => vec![value],
         _ => Vec::new(),

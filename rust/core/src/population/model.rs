@@ -32,7 +32,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The columns that are written, in the order of the spec.
     pub visible: Vec<usize>,
-    /// Column by name.
+    /// Column by name; helpers have none here.
     pub by_name: HashMap<String, usize>,
     /// An order in which each column comes after those it depends on.
     pub(crate) order: Vec<usize>,
@@ -66,7 +66,7 @@ pub(crate) enum Source {
     Position { start: i64, step: i64 },
     Choice { ends: Vec<u64>, values: Vec<i64> },
     Runs { ends: Vec<u64>, values: Vec<i64> },
-    Each(Vec<i64>),
+    Each { values: Vec<i64>, by: Option<usize> },
     Integer { low: i64, count: u64 },
     Words(Arc<[i64]>),
     Flag { below: u64 },
@@ -227,6 +227,11 @@ impl Table {
     /// Number of rows for so many tenants.
     pub fn rows(&self, tenants: u64) -> u64 {
         self.per_tenant * tenants
+    }
+
+    /// Names of the columns that are written.
+    pub fn names(&self) -> Vec<&str> {
+        self.visible.iter().filter_map(|index| self.columns.get(*index)).map(|column| column.name.as_str()).collect()
     }
 }
 

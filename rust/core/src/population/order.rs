@@ -23,7 +23,9 @@ pub(crate) fn sort_columns(tables: &mut [Table]) -> Vec<String> {
 }
 
 fn visit(tables: &[Table], node: Node, marks: &mut [Vec<u8>], sorted: &mut Vec<Node>, faults: &mut Vec<String>) {
-    let Some(mark) = marks.get_mut(node.0).and_then(|marks| marks.get_mut(node.1)) else { return };
+    let Some(mark) = marks.get_mut(node.0).and_then(|marks| marks.get_mut(node.1)) else {
+        return;
+    };
     match *mark {
         0 => *mark = 1,
         1 => return faults.push(format!("{} depends on itself", name(tables, node))),
@@ -43,7 +45,9 @@ fn visit(tables: &[Table], node: Node, marks: &mut [Vec<u8>], sorted: &mut Vec<N
 }
 
 fn name(tables: &[Table], node: Node) -> String {
-    let Some(table) = tables.get(node.0) else { return String::new() };
+    let Some(table) = tables.get(node.0) else {
+        return String::new();
+    };
     let column = table.columns.get(node.1).map_or("", |column| column.name.as_str());
     format!("table {}, column {column}", table.name)
 }
@@ -51,6 +55,7 @@ fn name(tables: &[Table], node: Node) -> String {
 fn dependencies(source: &Source, table: usize, needs: &mut Vec<Node>) {
     match source {
         Source::Reference { pick: Pick::By { column, .. }, .. } => needs.push((table, *column)),
+        Source::Each { by: Some(column), .. } => needs.push((table, *column)),
         Source::Lookup { reference, table: parent, column } => needs.extend([(table, *reference), (*parent, *column)]),
         Source::SlotTime(slots) => needs.push((table, slots.slot)),
         Source::Moment(moment) => needs.extend([&moment.low, &moment.high].iter().filter_map(|bound| bound.column).map(|it| (table, it.0))),

@@ -14,11 +14,8 @@ const MICROS_TO_2000: i64 = 946_684_800_000_000;
 
 /// Appends all rows of a block, without header and trailer.
 pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut Vec<u8>) {
-    let columns: Vec<(Type, &Cells)> = table
-        .visible
-        .iter()
-        .filter_map(|index| Some((table.columns.get(*index)?.ty, block.column(*index)?)))
-        .collect();
+    let columns: Vec<(Type, &Cells)> =
+        table.visible.iter().filter_map(|index| Some((table.columns.get(*index)?.ty, block.column(*index)?))).collect();
     let count = (columns.len() as i16).to_be_bytes();
     for row in 0..block.len() {
         out.extend_from_slice(&count);

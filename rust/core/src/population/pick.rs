@@ -26,16 +26,19 @@ impl Population {
     /// A filter `column = value`; `None` as the value means null. The fault is a sentence.
     pub fn filter(&self, table: &Table, column: &str, value: Option<&Value>) -> Result<Filter, String> {
         let Some(index) = table.by_name.get(column) else {
-            let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            return Err(format!("{} has no column {column}; known: {}", table.name, known.join(", ")));
+            return Err(format!("{} has no column {column}; known: {}", table.name, table.names().join(", ")));
         };
-        let Some(found) = table.columns.get(*index) else { return Err(String::new()) };
+        let Some(found) = table.columns.get(*index) else {
+            return Err(String::new());
+        };
         let wanted = match (value, found.ty, &found.source) {
             (None, _, _) => Wanted::Integer(NULL),
             (Some(Value::Text(text)), Type::Text, Source::Template(_)) => Wanted::Text(text.clone()),
             (Some(Value::Text(text)), Type::Text, _) => self.words.code(text).map_or(Wanted::Nothing, Wanted::Integer),
             (Some(Value::Int(number)), ty, _) if ty != Type::Text => Wanted::Integer(*number),
-            (Some(value), _, _) => return Err(format!("{}.{column} cannot equal {value:?}: it has another type", table.name)),
+            (Some(value), _, _) => {
+                return Err(format!("{}.{column} cannot equal {value:?}: it has another type", table.name));
+            }
         };
         Ok(Filter { column: *index, wanted })
     }
@@ -74,7 +77,9 @@ impl Population {
 /// Where the position decides the value, the answer is arithmetic.
 fn by_position(table: &Table, tenant: u64, random: u64, filter: &Filter) -> Option<Option<At>> {
     let column = table.columns.get(filter.column)?;
-    let (Wanted::Integer(wanted), Source::Runs { ends, values }, None) = (&filter.wanted, &column.source, column.nulls) else { return None };
+    let (Wanted::Integer(wanted), Source::Runs { ends, values }, None) = (&filter.wanted, &column.source, column.nulls) else {
+        return None;
+    };
     let mut start = 0;
     let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(values.len());
     for (index, (end, value)) in ends.iter().zip(values).enumerate() {

@@ -143,6 +143,8 @@ pub enum SourceSpec {
     Each {
         /// The values.
         values: Vec<Value>,
+        /// A column of whole numbers that decides instead.
+        by: Option<String>,
     },
     /// A uniform integer; decimals, in units of the last digit.
     Integer {

@@ -55,7 +55,9 @@ impl Population {
 
     /// Appends the text of a value of a text column; false for null.
     pub fn text(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
-        let Some(found) = table.columns.get(column) else { return false };
+        let Some(found) = table.columns.get(column) else {
+            return false;
+        };
         if let Source::Template(parts) = &found.source {
             if found.is_null(at) {
                 return false;
@@ -154,7 +156,10 @@ impl Source {
             Source::Position { start, step } => start + step * at.position as i64,
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
             Source::Runs { ends, values } => element(values, interval(ends, at.position)),
-            Source::Each(values) => element(values, at.position as usize % values.len().max(1)),
+            Source::Each { values, by } => {
+                let index = by.map_or(at.position as i64, |column| others.get(column));
+                if index == NULL { NULL } else { element(values, index.rem_euclid(values.len().max(1) as i64) as usize) }
+            }
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
             Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
             Source::Flag { below } => i64::from(draw(key, at.row) < *below),
@@ -220,7 +225,9 @@ impl Moment {
     /// In units of the column; where the bounds cross, the earliest.
     #[inline]
     fn value(&self, key: u64, at: At, others: &impl Others) -> i64 {
-        let (Some(low), Some(high)) = (self.low.at(others), self.high.at(others)) else { return NULL };
+        let (Some(low), Some(high)) = (self.low.at(others), self.high.at(others)) else {
+            return NULL;
+        };
         let random = draw(key, at.row);
         match self.hours {
             None => uniform_step(low, high, self.step, random) / self.unit,

@@ -1,0 +1,223 @@
+"""Columns of a dataset: where the values come from, and their type in Postgres.
+
+Every value depends on the dataset's `rng_seed`, its table, row and column alone, so a row can be computed without any other.
+Days count from the dataset's anchor, its "today": `day(-30, 0)` lies in the last thirty days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Self
+
+from tenantry.errors import UsageError
+from tenantry.units import duration_ns
+
+Value = str | int | bool | Decimal | date | datetime
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US = 86_400_000_000
+_HOUR_US = _DAY_US // 24
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: a kind of source with its parameters. `type` is `bigint`, `int`, `bool`, `date`, `timestamptz`, `text` or
+    `numeric(precision,scale)`; empty means that of the column it is taken from. A hidden column serves others and is not written."""
+
+    kind: str
+    type: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    nulls: float = 0.0
+    hidden: bool = False
+
+    def nullable(self, share: float) -> Self:
+        """The same column with this share of nulls, 0 to 1."""
+        return replace(self, nulls=share)
+
+    def helper(self) -> Self:
+        """The same column, for the use of others: it is not written."""
+        return replace(self, hidden=True)
+
+    def typed(self, name: str) -> Self:
+        """The same column with another type in Postgres."""
+        return replace(self, type=name)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A point in time relative to another column of the row."""
+
+    column: str
+    days: float
+
+
+def after(column: str, days: float = 0) -> After:
+    """So many days after another column (date or timestamptz) of the same row; a bound of `day` and `moment`."""
+    return After(column, days)
+
+
+def key() -> Column:
+    """The row's own key: 1, 2, 3 ... over all tenants; row `p` of `k` of tenant `t` (all from 0) has `t * k + p + 1`."""
+    return Column("key", "bigint")
+
+
+def tenant_key() -> Column:
+    """The key of the row's tenant: 1 for the first."""
+    return Column("tenant_key", "bigint")
+
+
+def position(start: int = 1, step: int = 1) -> Column:
+    """Arithmetic inside the tenant: `start` in its first row of the table, then `step` more each."""
+    return Column("position", "int", {"start": start, "step": step})
+
+
+def constant(value: Value) -> Column:
+    """The same value in every row."""
+    return Column("constant", _type_of([value]), {"value": value})
+
+
+def choice(weights: Mapping[Any, float]) -> Column:
+    """One of the values, by weight: `choice({"dog": 0.6, "cat": 0.4})`."""
+    return Column("choice", _type_of(list(weights)), {"values": list(weights), "weights": list(weights.values())})
+
+
+def runs(*counted: tuple[int, Value]) -> Column:
+    """The position inside the tenant decides: `runs((7, "owner"), (2, "vet"), (1, "admin"))`; the last value goes on."""
+    return Column("runs", _type_of([value for _, value in counted]), {"runs": list(counted)})
+
+
+def each(*values: Value, by: str | None = None) -> Column:
+    """The position inside the tenant decides: the first row has the first value, and so on, from the start again at the end.
+
+    With `by`, a column of whole numbers decides instead: 0 is the first value.
+    """
+    return Column("each", _type_of(values), {"values": list(values), "by": by})
+
+
+def integer(low: int, high: int) -> Column:
+    """A uniform whole number, both ends included."""
+    return Column("integer", "int", {"low": low, "high": high})
+
+
+def decimal(low: str | int, high: str | int, sql_type: str = "numeric(12,2)") -> Column:
+    """A uniform decimal, both ends included: `decimal("0.50", 60, "numeric(5,2)")`."""
+    return Column("integer", sql_type, {"low": Decimal(low), "high": Decimal(high)})
+
+
+def words(pool: str) -> Column:
+    """A word of one of the dataset's pools."""
+    return Column("words", "text", {"pool": pool})
+
+
+def flag(share: float) -> Column:
+    """True with this probability."""
+    return Column("flag", "bool", {"share": share})
+
+
+def reference(table: str, *, positions: range | None = None, weights: Sequence[float] | None = None, by: str | None = None) -> Column:
+    """The key of a row of the same tenant in another table.
+
+    `positions`: only these of the tenant's rows there (step 1), counted from 0. `weights`: one per position. `by`: a column of whole
+    numbers that decides instead of chance, modulo the number of positions.
+    """
+    chosen = {} if positions is None else {"from": positions.start, "count": len(positions)}
+    extra = {"weights": None if weights is None else list(weights), "by": by}
+    return Column("reference", "bigint", {"table": table, **chosen, **{name: value for name, value in extra.items() if value is not None}})
+
+
+def lookup(reference: str, column: str) -> Column:
+    """A column of the row that `reference`, a column of this row, points to."""
+    return Column("lookup", "", {"reference": reference, "column": column})
+
+
+def distinct(size: int) -> Column:
+    """A whole number in `range(size)` that no other row of the tenant has; what unique slots are made of."""
+    return Column("distinct", "bigint", {"size": size})
+
+
+def slot_time(slot: str, *, first_day: int, lanes: int = 1, hours: tuple[float, float] = (8, 18), every: str = "30m") -> Column:
+    """The time of a numbered slot of a calendar with `lanes` slots at each time, starting `first_day` days after the anchor (UTC)."""
+    calendar = {"slot": slot, "first_day": first_day, "lanes": lanes, "hours": _hours(hours), "every": _micros(every)}
+    return Column("slot_time", "timestamptz", calendar)
+
+
+def day(low: float | After, high: float | After) -> Column:
+    """A uniform date, both ends included; each end in days from the anchor, or `after` another column."""
+    return Column("moment", "date", {"low": _bound(low), "high": _bound(high), "step": _DAY_US, "hours": None})
+
+
+def moment(low: float | After, high: float | After, *, every: str = "1s", hours: tuple[float, float] | None = None) -> Column:
+    """A uniform time on whole multiples of `every`, both ends included; with `hours`, on whole days and only at those hours (UTC)."""
+    span = {"low": _bound(low), "high": _bound(high), "step": _micros(every), "hours": _hours(hours) if hours else None}
+    return Column("moment", "timestamptz", span)
+
+
+def by(column: str, cases: Mapping[Any, Column]) -> Column:
+    """Another column of the row, a choice, decides: `by("species", {"dog": words("dog breeds"), "cat": ...})`."""
+    types = {case.type for case in cases.values()}
+    if len(types) != 1:
+        raise UsageError(f"the cases of by({column!r}) have several types: {', '.join(sorted(types))}", hint="give all the same type")
+    return Column("by", types.pop(), {"column": column, "cases": dict(cases)})
+
+
+def template(text: str) -> Column:
+    """Text with placeholders: a column's name, `tenant`, `position` or `row` (numbers from 1).
+
+    Formats: `{tenant:05d}` fills up with zeros, `{name:slug}` keeps lower-case letters and digits without accents.
+    """
+    return Column("template", "text", {"text": text})
+
+
+def encode_value(value: Value, sql_type: str) -> str | int:
+    """A value as the native module wants it: text, or a whole number in the unit of its type. Raises UsageError when it does not fit."""
+    match value:
+        case str():
+            return value
+        case bool() | int() if not sql_type.startswith("numeric"):
+            return int(value)
+        case datetime():
+            return round((value - _EPOCH) / timedelta(microseconds=1))
+        case date():
+            return value.toordinal() - _EPOCH.toordinal()
+        case _:
+            scaled = Decimal(value).scaleb(type_scale(sql_type))
+            if scaled != int(scaled):
+                raise UsageError(f"{value} has more digits than {sql_type}")
+            return int(scaled)
+
+
+def type_scale(sql_type: str) -> int:
+    """Digits after the point of a `numeric(precision,scale)`; 0 for other types."""
+    return int(sql_type.removesuffix(")").partition(",")[2] or 0)
+
+
+def _type_of(values: Sequence[Any]) -> str:
+    kinds = {type(value) for value in values}
+    if len(kinds) != 1:
+        raise UsageError(
+            f"these values are not of one type: {', '.join(map(repr, values))}", hint="give at least one, all of the same type"
+        )
+    if (kind := kinds.pop()) is Decimal:
+        exponents = [int(value.as_tuple().exponent) for value in values]
+        return f"numeric(12,{max(0, -min(exponents))})"
+    names = {str: "text", bool: "bool", int: "int", date: "date", datetime: "timestamptz"}
+    if kind not in names:
+        raise UsageError(f"a column cannot hold a {kind.__name__}", hint="known: str, int, bool, Decimal, date, datetime")
+    return names[kind]
+
+
+def _bound(bound: float | After) -> dict[str, Any]:
+    if isinstance(bound, After):
+        return {"column": bound.column, "offset": round(bound.days * _DAY_US)}
+    return {"column": None, "offset": round(bound * _DAY_US)}
+
+
+def _hours(hours: tuple[float, float]) -> dict[str, int]:
+    return {"open": round(hours[0] * _HOUR_US), "close": round(hours[1] * _HOUR_US)}
+
+
+def _micros(text: str) -> int:
+    return duration_ns(text) // 1000

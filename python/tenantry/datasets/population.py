@@ -1,0 +1,42 @@
+"""The rows of a dataset for a number of tenants, by arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from tenantry import engine
+from tenantry.datasets.spec import Dataset
+from tenantry.errors import UsageError
+
+
+class Population(engine.Population):
+    """A dataset of a certain size: `tenant`, `user`, `pick`, `row` and `rows` compute rows without a database.
+
+    `tenants` and `rng_seed` default to the dataset's own. Raises UsageError with everything that is wrong with the dataset.
+    """
+
+    dataset: Dataset
+
+    def __new__(cls, dataset: Dataset, tenants: int | None = None, rng_seed: int | None = None) -> Self:
+        wanted = dataset.tenants if tenants is None else tenants
+        seed = dataset.rng_seed if rng_seed is None else rng_seed
+        if wanted < 1:
+            raise UsageError(f"a population needs at least one tenant, not {wanted}", hint="--tenants 1 is the least")
+        if not 0 <= seed < 2**64:
+            raise UsageError(f"the rng_seed {seed} is not between 0 and 2^64 - 1")
+        try:
+            population = super().__new__(cls, dataset.as_json(), tenants=wanted, rng_seed=seed)
+        except ValueError as error:
+            raise UsageError(str(error), where=f"dataset {dataset.name}", hint="correct the dataset's file") from None
+        population.dataset = dataset
+        return population
+
+    def __init__(self, dataset: Dataset, tenants: int | None = None, rng_seed: int | None = None) -> None: ...
+
+    def identity(self, tenant: Any, user: Any, /) -> Mapping[str, str]:
+        """The headers of a request of this user; none when the dataset declares no identity."""
+        return {} if self.dataset.identity is None else self.dataset.identity(tenant, user)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Dataset, int, int]]:
+        return type(self), (self.dataset, self.tenants, self.rng_seed)

@@ -1,0 +1,138 @@
+"""A dataset: tables, columns and their rules, as plain data; what it says is compiled by the native module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tenantry.datasets.columns import Column, encode_value, type_scale
+from tenantry.errors import UsageError
+
+Identity = Callable[[Any, Any], Mapping[str, str]]
+_EPOCH = date(1970, 1, 1).toordinal()
+_VALUES = {"value": False, "values": True, "low": False, "high": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`per_tenant` rows for each tenant, with these columns, in this order."""
+
+    per_tenant: int
+    columns: Mapping[str, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How the app keeps tenants apart: row-level security for `role`, told the tenant's key by the setting `setting`."""
+
+    role: str
+    setting: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The declaration of a population.
+
+    `tables`: parents first. `tenant_table` has one row per tenant; the other tables say whose a row is in `tenant_column`; `mark` is the
+    column of the tenant table by which `tenantry clean` recognises its own. `users`: the table a virtual user is drawn from.
+    `anchor`: "today" of the data. `pools`: lists of words by name. `app_tables`: tables that only the app fills, children first.
+    `schema`, `constraints`: SQL files to run before and after the load on a database without these tables.
+    `identity`: from a tenant's row and a user's row to the headers that a request of that user carries.
+    """
+
+    name: str
+    anchor: date
+    tables: Mapping[str, Table]
+    tenant_table: str
+    tenant_column: str
+    mark: str
+    users: str | None = None
+    tenants: int = 100
+    rng_seed: int = 1
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    app_tables: Sequence[str] = ()
+    isolation: Isolation | None = None
+    schema: Path | None = None
+    constraints: Path | None = None
+    identity: Identity | None = None
+
+    def as_json(self) -> str:
+        """The part of the declaration that rows are computed from; raises UsageError when it contradicts itself."""
+        spec = {
+            "name": self.name,
+            "anchor": self.anchor.toordinal() - _EPOCH,
+            "tenant_table": self.tenant_table,
+            "users_table": self.users,
+            "pools": {name: list(pool) for name, pool in self.pools.items()},
+            "tables": [self._table(name, table) for name, table in self.tables.items()],
+        }
+        return json.dumps(spec)
+
+    def key_column(self, table: str) -> str | None:
+        """The column of a table that holds its arithmetic key."""
+        return next((name for name, column in self.tables[table].columns.items() if column.kind == "key"), None)
+
+    def owner_column(self, table: str) -> str:
+        """The column of a table that holds the tenant's key."""
+        return (self.key_column(table) or self.tenant_column) if table == self.tenant_table else self.tenant_column
+
+    def written(self, table: str) -> dict[str, Column]:
+        """The columns of a table that are written."""
+        return {name: column for name, column in self.tables[table].columns.items() if not column.hidden}
+
+    def column_type(self, table: str, column: str) -> str:
+        """The type of a column in Postgres; that of a look-up is found where it leads."""
+        found = self._column(table, column)
+        if found.type:
+            return found.type
+        target = self._column(table, found.parameters["reference"])
+        if target.kind != "reference":
+            raise UsageError(f"{found.parameters['reference']} is not a reference", where=self._place(table, column))
+        return self.column_type(target.parameters["table"], found.parameters["column"])
+
+    def _column(self, table: str, column: str) -> Column:
+        if table not in self.tables or column not in self.tables[table].columns:
+            raise UsageError(f"there is no column {column} in {table}", where=f"dataset {self.name}")
+        return self.tables[table].columns[column]
+
+    def _place(self, table: str, column: str) -> str:
+        return f"dataset {self.name}, table {table}, column {column}"
+
+    def _table(self, name: str, table: Table) -> dict[str, Any]:
+        columns = [self._column_json(name, column) for column in table.columns]
+        return {"name": name, "per_tenant": table.per_tenant, "columns": columns}
+
+    def _column_json(self, table: str, name: str) -> dict[str, Any]:
+        column, sql_type = self._column(table, name), self.column_type(table, name)
+        try:
+            source = self._source(table, column, sql_type)
+        except UsageError as error:
+            raise UsageError(error.what, where=self._place(table, name), hint=error.hint) from None
+        return {"name": name, "type": _type_json(sql_type), "hidden": column.hidden, "nulls": column.nulls, "source": source}
+
+    def _source(self, table: str, column: Column, sql_type: str) -> dict[str, Any]:
+        parameters = {name: _encoded(name, value, column.kind, sql_type) for name, value in column.parameters.items()}
+        if column.kind == "runs":
+            parameters["runs"] = [(count, encode_value(value, sql_type)) for count, value in column.parameters["runs"]]
+        if column.kind == "by":
+            decider = self.column_type(table, column.parameters["column"])
+            cases = column.parameters["cases"].items()
+            parameters["cases"] = [(encode_value(value, decider), self._source(table, case, sql_type)) for value, case in cases]
+        return {"kind": column.kind, **parameters}
+
+
+def _encoded(name: str, value: Any, kind: str, sql_type: str) -> Any:
+    """The parameters that are values of the column's own type are written in its unit."""
+    if name not in _VALUES or kind == "moment":
+        return value
+    return [encode_value(one, sql_type) for one in value] if _VALUES[name] else encode_value(value, sql_type)
+
+
+def _type_json(sql_type: str) -> Any:
+    if sql_type.startswith("numeric("):
+        return {"numeric": {"precision": int(sql_type[8:].partition(",")[0]), "scale": type_scale(sql_type)}}
+    return sql_type

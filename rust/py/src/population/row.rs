@@ -1,0 +1,126 @@
+//! One row; its values are computed when they are asked for.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyAttributeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDate, PyDateTime, PyDict, PyString, PyType, PyTzInfo};
+use tenantry_core::population::{At, NULL, Population, Table, Type, civil, push_plain};
+
+const MICROS: i64 = 1_000_000;
+const DAY_MICROS: i64 = 86_400 * MICROS;
+
+/// A row of the population; its columns are attributes.
+#[pyclass(module = "tenantry._core", frozen)]
+pub(crate) struct Row {
+    population: Arc<Population>,
+    table: usize,
+    at: At,
+}
+
+impl Row {
+    pub(crate) fn new(population: &Arc<Population>, table: usize, at: At) -> Self {
+        Self { population: Arc::clone(population), table, at }
+    }
+
+    fn table(&self) -> PyResult<&Table> {
+        self.population.tables().get(self.table).ok_or_else(|| PyAttributeError::new_err("no table"))
+    }
+
+    fn value<'py>(&self, py: Python<'py>, table: &Table, column: usize) -> PyResult<Bound<'py, PyAny>> {
+        let Some(ty) = table.columns.get(column).map(|column| column.ty) else {
+            return Ok(py.None().into_bound(py));
+        };
+        if ty == Type::Text {
+            let mut text = Vec::new();
+            let present = self.population.text(table, column, self.at, &mut text);
+            return Ok(if present { PyString::new(py, &String::from_utf8_lossy(&text)).into_any() } else { py.None().into_bound(py) });
+        }
+        let value = self.population.integer(table, column, self.at);
+        if value == NULL { Ok(py.None().into_bound(py)) } else { to_python(py, ty, value) }
+    }
+}
+
+#[pymethods]
+impl Row {
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        match table.by_name.get(name) {
+            Some(column) => self.value(py, table, *column),
+            None => {
+                let known = table.names().join(", ");
+                Err(PyAttributeError::new_err(format!("a row of {} has no column {name}; known: {known}", table.name)))
+            }
+        }
+    }
+
+    /// All columns by name, in the order of the table.
+    fn _asdict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (dict, table) = (PyDict::new(py), self.table()?);
+        for (name, column) in table.names().into_iter().zip(&table.visible) {
+            dict.set_item(name, self.value(py, table, *column)?)?;
+        }
+        Ok(dict)
+    }
+
+    fn __dir__(&self) -> PyResult<Vec<&str>> {
+        Ok(self.table()?.names().into_iter().chain(["_asdict"]).collect())
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| {
+            let other = other.get();
+            self.same_population(other) && (self.table, self.at) == (other.table, other.at)
+        })
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.at.row ^ ((self.table as u64) << 48)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let shown: Vec<String> = self._asdict(py)?.iter().map(|(name, value)| format!("{name}={}", represent(&value))).collect();
+        Ok(format!("{}({})", self.table()?.name, shown.join(", ")))
+    }
+}
+
+impl Row {
+    fn same_population(&self, other: &Self) -> bool {
+        let key = |row: &Self| (row.population.name().to_owned(), row.population.rng_seed());
+        Arc::ptr_eq(&self.population, &other.population) || key(self) == key(other)
+    }
+}
+
+fn represent(value: &Bound<'_, PyAny>) -> String {
+    value.repr().map_or_else(|_| "?".to_owned(), |text| text.to_string())
+}
+
+/// The value as the Python type that Postgres drivers use for it.
+fn to_python(py: Python<'_>, ty: Type, value: i64) -> PyResult<Bound<'_, PyAny>> {
+    match ty {
+        Type::Bool => Ok((value != 0).into_pyobject(py)?.to_owned().into_any()),
+        Type::Date => {
+            let (year, month, day) = civil(value);
+            Ok(PyDate::new(py, year as i32, month as u8, day as u8)?.into_any())
+        }
+        Type::Timestamptz => timestamp(py, value),
+        Type::Numeric { .. } => {
+            static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            let mut text = Vec::new();
+            push_plain(&mut text, ty, value);
+            DECIMAL.import(py, "decimal", "Decimal")?.call1((String::from_utf8_lossy(&text),))
+        }
+        Type::Bigint | Type::Int | Type::Text => Ok(value.into_pyobject(py)?.into_any()),
+    }
+}
+
+fn timestamp(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+    let (year, month, day) = civil(micros.div_euclid(DAY_MICROS));
+    let of_day = micros.rem_euclid(DAY_MICROS);
+    let seconds = of_day / MICROS;
+    let (hour, minute, second) = ((seconds / 3600) as u8, (seconds / 60 % 60) as u8, (seconds % 60) as u8);
+    let utc = PyTzInfo::utc(py)?.to_owned();
+    let time = PyDateTime::new(py, year as i32, month as u8, day as u8, hour, minute, second, (of_day % MICROS) as u32, Some(&utc))?;
+    Ok(time.into_any())
+}
