@@ -1,0 +1,159 @@
+"""The top of the report: verdict, key figures, thresholds, and what ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, per_second, plain, quantity, ratio, share, size
+
+WORDS = {"pass": "Pass", "fail": "Fail", "no_data": "No data", "invalid": "Invalid"}
+MEANINGS = {
+    "pass": "Every threshold was met, and the measurement itself was sound.",
+    "fail": "At least one threshold was not met.",
+    "no_data": "Nothing can be said: there is no measurement to judge by.",
+    "invalid": "Nothing can be said about the app: the load generator was the bottleneck, so these figures describe it and not the app.",
+}
+_GAUGE_WIDTH = 130
+
+
+class Tile(NamedTuple):
+    """A key figure, with a note below it."""
+
+    title: str
+    value: str
+    note: str = ""
+    bad: bool = False
+
+
+class ThresholdRow(NamedTuple):
+    """A threshold as the page shows it; `gauge` has the bar's width and the limit's place, or is None."""
+
+    text: str
+    result: str
+    word: str
+    limit: str
+    observed: str
+    margin: str
+    samples: str
+    gauge: tuple[float, float] | None
+
+
+def verdict(document: Document) -> str:
+    """The verdict's word; anything unknown counts as no data."""
+    word = document.get("verdict")
+    return word if isinstance(word, str) and word in WORDS else "no_data"
+
+
+def tiles(document: Document) -> list[Tile]:
+    """The key figures under the verdict."""
+    totals = part(document, "totals")
+    response = part(totals, "response_time_s")
+    failures, dropped, errors = totals.get("failures"), totals.get("dropped_iterations"), totals.get("errors")
+    delay = part(part(document, "generator"), "start_delay_s")
+    offered = totals.get("offered_rate")
+    pace = "closed load: the app sets the pace" if finite(totals.get("started_rate")) is not None else ""
+    asked = f"of {per_second(offered)} offered" if finite(offered) is not None else pace
+    return [
+        Tile("Requests", plain(totals.get("requests")), f"in {duration(part(document, 'run').get('duration_s'))}"),
+        Tile("Failed", share(ratio(failures, totals.get("requests"))), f"{plain(failures)} requests", bool(finite(failures))),
+        Tile("Throughput", per_second(totals.get("throughput")), "requests without failure"),
+        Tile(
+            "Response time p95", duration(response.get("p95")), f"p50 {duration(response.get('p50'))}, p99 {duration(response.get('p99'))}"
+        ),
+        Tile("Iterations started", per_second(totals.get("started_rate")), asked),
+        Tile("Dropped iterations", plain(dropped), "due, but no VU was free" if finite(dropped) else "", bool(finite(dropped))),
+        Tile("Script errors", plain(errors), "exceptions in scenarios" if finite(errors) else "", bool(finite(errors))),
+        Tile("Start delay p99", duration(delay.get("p99")), "lateness of the generator"),
+    ]
+
+
+def thresholds(document: Document) -> list[ThresholdRow]:
+    """The thresholds in their order."""
+    return [_threshold(row) for row in items(document, "thresholds")]
+
+
+def _threshold(row: Document) -> ThresholdRow:
+    unit, limit, observed = row.get("unit"), finite(row.get("limit")), finite(row.get("observed"))
+    result = row.get("result") if row.get("result") in ("pass", "fail") else "no_data"
+    return ThresholdRow(
+        text=str(row.get("text") or "")[:400],
+        result=str(result),
+        word={"pass": "met", "fail": "not met", "no_data": "no data"}[str(result)],
+        limit=f"{row.get('op') or ''} {quantity(limit, unit)}".strip(),
+        observed=quantity(observed, unit),
+        margin=_margin(limit, observed, unit, str(result)),
+        samples=plain(row.get("samples")),
+        gauge=_gauge(limit, observed),
+    )
+
+
+def _margin(limit: float | None, observed: float | None, unit: object, result: str) -> str:
+    """How far inside or beyond its limit: in the metric's unit, and relative to the limit where that makes sense."""
+    if limit is None or observed is None or result == "no_data":
+        return NOTHING
+    side = "inside" if result == "pass" else "beyond"
+    gap = abs(observed - limit)
+    if unit == "share":
+        return f"{plain(round(gap * 100, 3))} points {side}"
+    relative = f" ({gap / abs(limit):.0%})" if limit else ""
+    return f"{quantity(gap, unit)}{relative} {side}"
+
+
+def _gauge(limit: float | None, observed: float | None) -> tuple[float, float] | None:
+    if limit is None or observed is None or limit < 0 or observed < 0 or not limit + observed:
+        return None
+    whole = max(limit * 1.25, observed * 1.04)
+    return round(observed / whole * _GAUGE_WIDTH, 1), round(limit / whole * _GAUGE_WIDTH, 1)
+
+
+def subtitle(document: Document) -> list[str]:
+    """What the run was, in a few words each."""
+    run = part(document, "run")
+    words = [run.get("workload") or run.get("name"), run.get("target"), _moment(run.get("started_at"))]
+    return [str(word)[:200] for word in words if word] + ([f"exit {document['exit']}"] if finite(document.get("exit")) is not None else [])
+
+
+def identity(document: Document) -> list[tuple[str, str]]:
+    """What ran, where and with what; only what is known."""
+    run = part(document, "run")
+    ended = _moment(run.get("ended_at")) or "never: the run was cut off"
+    if run.get("end") not in (None, "finished"):
+        ended += f" ({run['end']})"
+    machine = run.get("machine")
+    rows = [
+        ("Run", run.get("folder") or run.get("name")),
+        ("Workload", run.get("workload")),
+        ("Target", run.get("target")),
+        ("Started", _moment(run.get("started_at"))),
+        ("Ended", ended if run.get("started_at") else None),
+        ("Load for", duration(run.get("duration_s")) if finite(run.get("duration_s")) is not None else None),
+        ("Dataset", run.get("dataset")),
+        ("Tenants", plain(run.get("tenants")) if finite(run.get("tenants")) is not None else None),
+        ("rng_seed", run.get("rng_seed")),
+        ("Command", " ".join(map(str, run["command"])) if isinstance(run.get("command"), list | tuple) else run.get("command")),
+        ("Version", f"tenantry {run['tool_version']}" if run.get("tool_version") else None),
+        ("Git", run.get("git")),
+        ("Machine", _machine(machine) if isinstance(machine, Mapping) else machine),
+        ("Python", run.get("python")),
+    ]
+    return [(title, _flat(value)[:600]) for title, value in rows if value not in (None, "", {})]
+
+
+def _flat(value: object) -> str:
+    return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None) if isinstance(value, Mapping) else str(value)
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    cores, memory = finite(machine.get("cores")), finite(machine.get("memory_bytes"))
+    words = [machine.get("cpu"), f"{plain(cores)} cores" if cores else None, size(memory) if memory else None, machine.get("kernel")]
+    return ", ".join(str(word) for word in words if word)
+
+
+def _moment(text: object) -> str:
+    """`2026-11-23 21:54:07 UTC` of an RFC 3339 time; the text itself where it is none."""
+    try:
+        return datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M:%S %Z") if text else ""
+    except ValueError:
+        return str(text)

@@ -1,0 +1,235 @@
+"""The report's tables: what stands in each cell, and what it sorts by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tenantry.report.numbers import NOTHING, Document, finite, items, millis, part, plain, ratio, share
+
+LONGEST_TEXT = 300
+MOST_ROWS = 200
+_TAIL = 10  # a percentile with fewer samples above it is a guess
+_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+
+
+class Cell(NamedTuple):
+    """Text, the number it sorts by (text sorts by itself), class names."""
+
+    text: str
+    value: float | str | None
+    css: str
+
+
+class Column(NamedTuple):
+    """A heading; `group` stands above neighbours that share it."""
+
+    title: str
+    css: str = "num"
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; rows beyond `MOST_ROWS` travel in the page's data."""
+
+    id: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: list[list[Cell]]
+    note: str = ""
+    css: str = field(default="")
+
+    @property
+    def groups(self) -> list[tuple[str, list[Column]]]:
+        """Neighbouring columns of one group together; columns without a group each alone."""
+        found: list[tuple[str, list[Column]]] = []
+        for column in self.columns:
+            if column.group and found and found[-1][0] == column.group:
+                found[-1][1].append(column)
+            else:
+                found.append((column.group, [column]))
+        return found
+
+
+def clipped(value: object, css: str = "") -> Cell:
+    """A cell of text as it came from outside: never longer than a screenful, a dash when empty."""
+    text = "" if value is None else str(value)
+    short = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text):,} characters)"
+    return Cell(short or NOTHING, short, css)
+
+
+def number(value: object, css: str = "num") -> Cell:
+    """A cell with a plain number."""
+    return Cell(plain(value), finite(value), css)
+
+
+def bad(value: object) -> Cell:
+    """A number that is marked where it is not zero."""
+    return number(value, "num bad" if finite(value) else "num")
+
+
+def shared(part_of: object, whole: object) -> Cell:
+    """A share of the whole."""
+    value = ratio(part_of, whole)
+    return Cell(share(value), value, "num bad" if value else "num")
+
+
+def latency(stats: Document, stat: str) -> Cell:
+    """A quantile in milliseconds, marked with `≈` where fewer than ten samples lie above it."""
+    value, count = finite(stats.get(stat)), finite(stats.get("n"))
+    quantile = _QUANTILES.get(stat)
+    guess = value is not None and quantile is not None and count is not None and count * (1 - quantile) < _TAIL - 1e-9
+    return Cell(("≈" if guess else "") + millis(value), value, "num few" if guess else "num")
+
+
+GUESS_NOTE = "≈ marks a percentile with fewer than ten samples above it: take it as a hint."
+_LATENCY_STATS = ("p50", "p95", "p99", "max")
+
+
+def series(document: Document) -> Table:
+    """One row per series; the most requested first where not all fit the page."""
+    rows = items(document, "series")
+    if len(rows) > MOST_ROWS:
+        rows = sorted(rows, key=lambda row: -(finite(row.get("requests")) or 0))
+    grouped = any(row.get("group") for row in rows)
+    columns = (
+        Column("Request", "name"),
+        Column("Scenario", "key"),
+        *((Column("Group", "key"),) if grouped else ()),
+        Column("ended", group="Requests"),
+        Column("failed", group="Requests"),
+        Column("failed %", group="Requests"),
+        Column("throughput/s", group="Requests"),
+        Column("offered/s", group="Scenario iterations"),
+        Column("started/s", group="Scenario iterations"),
+        *(Column(stat, group="Response time, ms") for stat in _LATENCY_STATS),
+        *(Column(stat, group="Service time, ms") for stat in _LATENCY_STATS),
+    )
+    cells = [_series_row(row, grouped) for row in rows]
+    return Table("series", "Requests by name", columns, cells, _guess_note(cells), "pinned")
+
+
+def _series_row(row: Document, grouped: bool) -> list[Cell]:
+    response, service = part(row, "response_time_s"), part(row, "service_time_s")
+    return [
+        clipped(row.get("name"), "name"),
+        clipped(row.get("scenario"), "key"),
+        *([clipped(row.get("group"), "key")] if grouped else []),
+        number(row.get("requests")),
+        bad(row.get("failures")),
+        shared(row.get("failures"), row.get("requests")),
+        number(row.get("throughput")),
+        number(row.get("offered_rate")),
+        number(row.get("started_rate")),
+        *(latency(response, stat) for stat in _LATENCY_STATS),
+        *(latency(service, stat) for stat in _LATENCY_STATS),
+    ]
+
+
+def distributions(document: Document) -> Table:
+    """The whole run's durations, one row each."""
+    totals, generator = part(document, "totals"), part(document, "generator")
+    kinds = (
+        ("Response time", "from the intended start to the end of the answer", part(totals, "response_time_s")),
+        ("Service time", "from the start of the request itself to the end of the answer", part(totals, "service_time_s")),
+        ("Start delay", "from the intended to the real start of an iteration", part(generator, "start_delay_s")),
+        ("Hand-over", "from the arrival of an answer until the script goes on", part(generator, "hand_over_s")),
+    )
+    stats = (*_QUANTILES, "avg", "max")
+    rows = [
+        [Cell(title, title, "key"), Cell(meaning, meaning, "long few"), *(latency(values, stat) for stat in stats), number(values.get("n"))]
+        for title, meaning, values in kinds
+    ]
+    columns = (Column("All in ms", ""), Column("What it measures", "long"), *(Column(stat) for stat in stats), Column("samples"))
+    return Table("distributions", "Durations over the whole run", columns, rows, _guess_note(rows))
+
+
+def failures(document: Document) -> Table:
+    """Failures by class and series, each with an example; the most frequent first."""
+    rows = sorted(items(document, "failures"), key=lambda row: -(finite(row.get("count")) or 0))
+    total = part(document, "totals").get("failures")
+    cells = [
+        [
+            clipped(row.get("name"), "name"),
+            clipped(row.get("scenario"), "key"),
+            clipped(str(row.get("kind") or "").replace("_", " "), "key"),
+            number(row.get("count")),
+            Cell(share(ratio(row.get("count"), total)), ratio(row.get("count"), total), "num"),
+            clipped(row.get("detail"), "long"),
+        ]
+        for row in rows
+    ]
+    titles = (Column("Request", "name"), Column("Scenario", "key"), Column("Class", "key"), Column("count"), Column("of all"))
+    return Table("failures", "Failures by class", (*titles, Column("Example", "long")), cells)
+
+
+def checks(document: Document) -> Table:
+    """Checks, the worst first."""
+    rows = sorted(items(document, "checks"), key=lambda row: -(finite(row.get("fails")) or 0))
+    cells = [
+        [
+            clipped(row.get("name"), "long"),
+            clipped(row.get("scenario"), "key"),
+            number(row.get("passes")),
+            bad(row.get("fails")),
+            _passed(finite(row.get("passes")) or 0, finite(row.get("fails")) or 0),
+        ]
+        for row in rows
+    ]
+    columns = (Column("Check", "long"), Column("Scenario", "key"), Column("passed"), Column("failed"), Column("passed %"))
+    return Table("checks", "Checks", columns, cells)
+
+
+def _passed(passes: float, fails: float) -> Cell:
+    value = ratio(passes, passes + fails)
+    return Cell(share(value), value, "num bad" if fails else "num")
+
+
+def errors(document: Document) -> Table:
+    """Exceptions that the scenarios raised."""
+    cells = [
+        [
+            clipped(row.get("message"), "long"),
+            clipped(row.get("location"), "name"),
+            clipped(row.get("scenario"), "key"),
+            number(row.get("count")),
+        ]
+        for row in items(document, "errors")
+    ]
+    columns = (Column("Message", "long"), Column("Where", "name"), Column("Scenario", "key"), Column("count"))
+    return Table("errors", "Script errors", columns, cells)
+
+
+def tenants(document: Document, end: str) -> Table:
+    """The `worst` or `best` tenants by p95 response time."""
+    cells = [
+        [
+            clipped(row.get("tenant"), "key"),
+            number(row.get("requests")),
+            bad(row.get("failures")),
+            latency({"p95": row.get("p95_s")}, "p95"),
+        ]
+        for row in items(part(document, "tenants"), end)
+    ]
+    columns = (Column("Tenant", "key"), Column("requests"), Column("failed"), Column("p95 ms"))
+    return Table(f"tenants-{end}", f"{end.title()} tenants by p95 response time", columns, cells)
+
+
+def events(document: Document) -> Table:
+    """Stages, deployments and notes; their numbers stand above the charts."""
+    cells = [
+        [
+            number(at),
+            Cell(plain(row.get("second")), finite(row.get("second")), "num"),
+            clipped(row.get("kind"), "key"),
+            clipped(row.get("text"), "long"),
+        ]
+        for at, row in enumerate(items(document, "events"), 1)
+    ]
+    return Table("events", "Events", (Column("no."), Column("second"), Column("Kind", "key"), Column("What", "long")), cells)
+
+
+def _guess_note(rows: Iterable[list[Cell]]) -> str:
+    return GUESS_NOTE if any(cell.text.startswith("≈") for row in rows for cell in row) else ""

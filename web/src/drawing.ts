@@ -1,0 +1,101 @@
+/** What the charts draw beside their lines: limits, events, and the names at the end of lines. */
+
+import type uPlot from "uplot";
+import type { Figure, Line } from "./figures";
+import { duration } from "./format";
+import type { Mark } from "./payload";
+import { colour } from "./theme";
+
+const LABEL_GAP = 12;
+
+export function font(pixels: number): string {
+  return `${pixels}px ${getComputedStyle(document.body).fontFamily}`;
+}
+
+/** Dashed horizontal lines with their text, where they lie inside the scale. */
+export function drawLimits(chart: uPlot, figure: Figure): void {
+  const { ctx, bbox } = chart;
+  const ratio = devicePixelRatio;
+  const scale = chart.scales["y"]!;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour("--limit");
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.setLineDash([7 * ratio, 4 * ratio]);
+  ctx.font = font(11 * ratio);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  for (const limit of figure.limits) {
+    if (limit.value < (scale.min ?? 0) || limit.value > (scale.max ?? 0)) continue;
+    const y = chart.valToPos(limit.value, "y", true);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.fillText(`${limit.label} ${duration(limit.value)}`, bbox.left + 12 * ratio, y - 3 * ratio);
+  }
+  ctx.restore();
+}
+
+/** A numbered upright line for each event. */
+export function drawMarks(chart: uPlot, marks: Mark[]): void {
+  const { ctx, bbox } = chart;
+  const ratio = devicePixelRatio;
+  const { min, max } = chart.scales["x"]!;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour("--muted");
+  ctx.lineWidth = ratio;
+  ctx.font = font(10 * ratio);
+  ctx.textAlign = "center";
+  ctx.textBaseline = "bottom";
+  for (const mark of marks) {
+    if (mark.second < (min ?? 0) || mark.second > (max ?? 0)) continue;
+    const x = chart.valToPos(mark.second, "x", true);
+    ctx.setLineDash([2 * ratio, 3 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillText(String(mark.number), x, bbox.top - ratio);
+  }
+  ctx.restore();
+}
+
+interface End {
+  text: string;
+  colour: string;
+  y: number;
+}
+
+function ends(chart: uPlot, lines: Line[]): End[] {
+  const [, last] = chart.series[0]!.idxs ?? [0, 0];
+  return lines.flatMap((line, at) => {
+    if (!line.short || !chart.series[at + 1]?.show) return [];
+    for (let index = last; index >= 0; index--) {
+      const value = chart.data[at + 1]?.[index];
+      if (typeof value === "number") return [{ text: line.short, colour: colour(line.colour), y: chart.valToPos(value, "y", true) }];
+    }
+    return [];
+  });
+}
+
+/** The name of each line beside its end, moved apart where they would overlap. */
+export function drawEnds(chart: uPlot, lines: Line[]): void {
+  const { ctx, bbox } = chart;
+  const ratio = devicePixelRatio;
+  const placed = ends(chart, lines).sort((a, b) => a.y - b.y);
+  for (let at = 1; at < placed.length; at++) placed[at]!.y = Math.max(placed[at]!.y, placed[at - 1]!.y + LABEL_GAP * ratio);
+  let floor = bbox.top + bbox.height;
+  for (const end of placed.reverse()) {
+    end.y = Math.min(end.y, floor);
+    floor = end.y - LABEL_GAP * ratio;
+  }
+  ctx.save();
+  ctx.font = font(11 * ratio);
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  for (const end of placed) {
+    ctx.fillStyle = end.colour;
+    ctx.fillText(end.text, bbox.left + bbox.width + 6 * ratio, end.y);
+  }
+  ctx.restore();
+}
