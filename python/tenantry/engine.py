@@ -37,6 +37,7 @@ def close_engine(engine: Engine) -> None:
 def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
     return {
         "target": plan.target,
+        "allow": plan.allow,
         "folder": str(folder),
         "rng_seed": plan.rng_seed,
         "scenarios": plan.scenarios,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,8 @@ async def load(workload: Workload, url: str, folder: Path, errors: ScriptErrors)
 
 async def act_once(script: Script, url: str, folder: Path, options: dict[str, Any]) -> Any:
     """Run one async function as a virtual user, outside any load, and return what it returns."""
-    plan = workload(nothing, constant_vus(1, "1s"), **options).plan(target=url)
+    allow = options.pop("allow", ())
+    plan = replace(workload(nothing, constant_vus(1, "1s"), **options).plan(target=url), allow=allow)
     engine = open_engine(plan, folder)
     try:
         crew = Crew(engine, plan, [nothing], None, ScriptErrors(folder))

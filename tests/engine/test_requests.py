@@ -95,7 +95,7 @@ def test_a_refused_connection_an_unknown_host_and_plain_text_instead_of_tls_are_
         assert (await vu.get("http://no-such-host.invalid/")).failure == "dns"
         assert (await vu.get(f"https://127.0.0.1:{truth.port}/")).failure == "tls"
 
-    act(script, truth.url)
+    act(script, truth.url, allow=("no-such-host.invalid",))
 
 
 def test_a_request_ends_at_its_time_out_and_frees_its_connection(truth: TruthServer, act: Act) -> None:
@@ -247,3 +247,11 @@ def test_a_url_that_is_none_is_an_error_of_the_script(truth: TruthServer, act: A
     with pytest.raises(TargetError, match="ftp"):
         act(script, truth.url)
     assert truth.arrivals == []
+
+
+def test_a_scenario_cannot_send_load_to_a_host_that_was_not_allowed(truth: TruthServer, act: Act) -> None:
+    async def script(vu: Vu) -> None:
+        await vu.get("//example.com/next-page")
+
+    with pytest.raises(TargetError, match=r"neither the target nor this machine"):
+        act(script, truth.url)

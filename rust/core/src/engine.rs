@@ -55,7 +55,7 @@ impl Engine {
     /// # Errors
     /// When the target is no URL, or the system refuses a thread, a descriptor or the run folder.
     pub fn new(plan: Plan, loop_thread: Option<u64>) -> Result<Self, EngineError> {
-        let target = Target::parse(&plan.target)?;
+        let target = Target::parse(&plan.target, &plan.allow)?;
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::default());
         let completions = Arc::new(CompletionQueue::new()?);
         let (records, inbox) = Records::channel();

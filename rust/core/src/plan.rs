@@ -9,6 +9,9 @@ use serde::Deserialize;
 pub struct Plan {
     /// Base URL that relative URLs of requests are joined to.
     pub target: String,
+    /// Hosts other than the target and this machine that scenarios may send requests to.
+    #[serde(default)]
+    pub allow: Vec<String>,
     /// The run folder, which exists.
     pub folder: PathBuf,
     /// Makes the choice of scenarios reproducible.

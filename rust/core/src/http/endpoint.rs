@@ -1,5 +1,6 @@
 //! Where requests go: base URL, relative and absolute URLs, the host to connect to.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
@@ -33,6 +34,9 @@ pub enum TargetError {
     /// It has no host.
     #[error("{0:?} names no host")]
     NoHost(String),
+    /// Its host is neither the target nor this machine, and was not allowed by name.
+    #[error("{0:?} leads to {1}, which is neither the target nor this machine; if it may be put under load, name it in [safety] allow")]
+    NotAllowed(String, String),
 }
 
 impl Endpoint {
@@ -60,21 +64,23 @@ impl Endpoint {
 /// The base URL of a run.
 #[derive(Debug, Clone)]
 pub struct Target {
+    allow: Vec<String>,
     base: Url,
     prefix: String,
     endpoint: Arc<Endpoint>,
 }
 
 impl Target {
-    /// The target at `url`; a path in it is put before every relative URL.
+    /// The target at `url`; a path in it is put before every relative URL. `allow` names further hosts that requests may go to.
     ///
     /// # Errors
     /// When `url` is not an absolute http or https URL.
-    pub fn parse(url: &str) -> Result<Self, TargetError> {
+    pub fn parse(url: &str, allow: &[String]) -> Result<Self, TargetError> {
         let base = Url::parse(url).map_err(|error| TargetError::Unparsable(url.to_owned(), error.to_string()))?;
         let endpoint = Arc::new(Endpoint::of(&base)?);
         let prefix = base.path().trim_end_matches('/').to_owned();
-        Ok(Self { base, prefix, endpoint })
+        let allow = allow.iter().map(|host| host.to_ascii_lowercase()).collect();
+        Ok(Self { allow, base, prefix, endpoint })
     }
 
     /// The endpoint and request target of `url`, which is absolute or begins with a slash.
@@ -95,6 +101,9 @@ impl Target {
         }
         let joined = self.base.join(&full).map_err(|error| unparsable(error.to_string()))?;
         let endpoint = Endpoint::of(&joined)?;
+        if endpoint.host != self.endpoint.host && !is_loopback(&endpoint.host) && !self.allow.contains(&endpoint.host) {
+            return Err(TargetError::NotAllowed(url.to_owned(), endpoint.host));
+        }
         let path = joined.query().map_or_else(|| joined.path().to_owned(), |query| format!("{}?{query}", joined.path()));
         let uri = Uri::try_from(path).map_err(|error| unparsable(error.to_string()))?;
         Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, uri))
@@ -107,13 +116,18 @@ impl Target {
     }
 }
 
+/// Whether a host is this machine beyond doubt.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn relative_urls_join_the_base_and_absolute_ones_replace_it() {
-        let target = Target::parse("http://127.0.0.1:8000/v1/").unwrap();
+        let target = Target::parse("http://127.0.0.1:8000/v1/", &["example.test".to_owned()]).unwrap();
         for (url, host, path) in [
             ("/pets", "127.0.0.1:8000", "/v1/pets"),
             ("/search?q=a%20b", "127.0.0.1:8000", "/v1/search?q=a%20b"),
@@ -127,11 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_host_is_refused_however_it_is_written() {
+        let target = Target::parse("http://127.0.0.1:8000", &["staging.test".to_owned()]).unwrap();
+        for url in ["http://example.com/x", "//example.com/x", "https://127.0.0.1.nip.io/", "http://staging.test.evil.com/", "http://10.0.0.1/"] {
+            assert!(matches!(target.resolve(url), Err(TargetError::NotAllowed(..))), "{url}");
+        }
+        for url in ["http://localhost:1/", "http://127.9.9.9/", "http://[::1]/", "https://STAGING.test/"] {
+            assert!(target.resolve(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_url_is_refused() {
-        let target = Target::parse("http://localhost").unwrap();
+        let target = Target::parse("http://localhost", &[]).unwrap();
         for url in ["pets", "ftp://localhost/x", "http://", ""] {
             assert!(target.resolve(url).is_err(), "{url}");
         }
-        assert!(Target::parse("localhost:8000").is_err());
+        assert!(Target::parse("localhost:8000", &[]).is_err());
     }
 }

@@ -1,0 +1,134 @@
+"""`tenantry demo`: the reference app on a throwaway Postgres, seeded, loaded and judged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from tenantry.errors import EnvironmentFault, Interrupted
+
+if TYPE_CHECKING:
+    from tenantry.prepare import Prepared
+    from tenantry.run import Finished
+
+APP = "tenantry_clinic"
+WORKLOADS = f"{APP}.workloads"
+_POOL, _READY_S = 12, 30.0
+
+
+@click.command()
+@click.option("--tenants", default=200, show_default=True, type=click.IntRange(1, 100_000), help="How many clinics to seed.")
+@click.option("--duration", default="20s", show_default=True, help="Length of the load.")
+@click.option("--rate", help="Iterations per second, for example 80/s.  [default: the workload's own]")
+@click.option("--workload", default="demo", show_default=True, help=f"A workload of {WORKLOADS}.")
+@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@click.option("--dsn-env", help="Name of an environment variable with the DSN of an empty database to use instead of a throwaway server.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(
+    tenants: int, duration: str, rate: str | None, workload: str, runs: Path | None, dsn_env: str | None, as_json: bool, quiet: bool
+) -> int:
+    """Seed, load and judge the reference clinic app on a throwaway Postgres.
+
+    Nothing to configure, about a minute; everything that is started is stopped again.
+    """
+    from tenantry.cli.result import show
+    from tenantry.config import load_config
+
+    _need_extras()
+    config = load_config({"runs": str(runs) if runs else None})
+    settings = {"duration": duration} | ({"rate": rate} if rate else {})
+    with _stop_on_terminate():
+        finished = _Demo(tenants, workload, settings, config.runs, quiet).play(os.environ.get(dsn_env) if dsn_env else None)
+    return show(finished, as_json=as_json)
+
+
+def _need_extras() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in (APP, "asyncpg", "starlette", "uvicorn", "httptools", "uvloop") if find_spec(name) is None]
+    if missing:
+        raise EnvironmentFault(f"the demo needs {', '.join(missing)}", hint="pip install 'tenantry[demo]'")
+
+
+@contextmanager
+def _stop_on_terminate() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that everything that was started is stopped."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; everything that was started is stopped") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Demo:
+    def __init__(self, tenants: int, workload: str, settings: dict[str, str], runs: Path, quiet: bool) -> None:
+        self.tenants, self.workload, self.settings, self.runs, self.quiet = tenants, workload, settings, runs, quiet
+        self._begun = time.monotonic()
+
+    def play(self, dsn: str | None) -> Finished:
+        """Postgres, schema, population, app, load; stops what it started, in reverse."""
+        from tenantry.postgres import find_postgres, start_postgres
+        from tenantry.processes import free_port
+
+        port = free_port()
+        prepared = self._prepare(f"http://127.0.0.1:{port}")
+        with ExitStack() as stack:
+            source = find_postgres(dsn)
+            self._say(f"starting {source}")
+            postgres = stack.enter_context(start_postgres(source))
+            self._seed(postgres.dsn, prepared)
+            logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-demo-")))
+            self._start_app(stack, postgres.dsn, port, logs / "app.log", prepared)
+            self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
+            return self._load(prepared)
+
+    def _prepare(self, target: str) -> Prepared:
+        from tenantry.prepare import prepare
+
+        return prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
+
+    def _seed(self, dsn: str, prepared: Prepared) -> None:
+        from tenantry.cli.population import population_of, seed_with_progress
+
+        population = population_of(prepared.workload.dataset, self.tenants)
+        seeded = seed_with_progress(population, dsn, quiet=self.quiet)
+        self._say(f"seeded {seeded.rows:,} rows for {self.tenants:,} clinics, and verified them")
+
+    def _start_app(self, stack: ExitStack, dsn: str, port: int, log: Path, prepared: Prepared) -> None:
+        from tenantry import processes
+
+        today = prepared.workload.dataset.anchor.isoformat()
+        command = [sys.executable, "-m", APP, "serve", "--dsn", dsn, "--port", str(port), "--pool", str(_POOL)]
+        app = processes.start(command, name="the clinic app", log=log, env={**os.environ, "CLINIC_TODAY": today})
+        stack.enter_context(app)
+        app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
+
+    def _load(self, prepared: Prepared) -> Finished:
+        from tenantry.cli.population import population_of
+        from tenantry.report.live import LiveView
+        from tenantry.run import run_workload
+
+        with LiveView(quiet=self.quiet) as view:
+            population = population_of(prepared.workload.dataset, self.tenants)
+            return run_workload(prepared, runs=self.runs, population=population, command=sys.argv, on_progress=view.show)
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(f"{time.monotonic() - self._begun:5.1f} s  {text}", err=True)
