@@ -25,12 +25,17 @@ def load_workload(spec: str) -> Workload:
     place, _, name = spec.strip().partition(":")
     if not place or (":" in spec and not name):
         raise UsageError(f"{spec!r} names no workload", hint="write FILE.py:WORKLOAD, for example clinic.py:mixed")
-    is_file = place.endswith(".py") or "/" in place or Path(place).is_dir()
-    module = _import_file(Path(place)) if is_file else _import_module(place)
+    module = load_module(place)
     name, found = _find(module, place, name)
     homes = [sys.modules.get(scenario.function.__module__) for scenario in found.scenarios.values()]
     hooks, faults = _hooks(module, *homes)
     return named(found, name, hooks, faults)
+
+
+def load_module(place: str) -> ModuleType:
+    """The module of a file or an installed module; raises UsageError, with file and line, when it cannot be imported."""
+    is_file = place.endswith(".py") or "/" in place or Path(place).is_dir()
+    return _import_file(Path(place)) if is_file else _import_module(place)
 
 
 def _import_file(path: Path) -> ModuleType:

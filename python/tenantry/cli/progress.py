@@ -1,0 +1,50 @@
+"""Progress of loading and generating: bars on a terminal, a line per step elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Steps:
+    """A context manager; call `show(title, done, total)` as often as there is news (total 0: nobody knows)."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        console = Console(stderr=True, highlight=False)
+        self._bars = _bars(console) if console.is_terminal and not quiet else None
+        self._quiet = quiet
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._told: set[str] = set()
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def show(self, title: str, done: int, total: int) -> None:
+        """Note the state of a step."""
+        if self._bars is not None:
+            if title not in self._tasks:
+                self._tasks[title] = self._bars.add_task(title, total=total or None)
+            self._bars.update(self._tasks[title], completed=done, total=total or None)
+            return
+        start = self._started.setdefault(title, time.perf_counter())
+        if not self._quiet and total and done >= total and title not in self._told:
+            self._told.add(title)
+            rows = f" {done:,}" if total > 1 else ""
+            print(f"{title}:{rows} in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def _bars(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)

@@ -1,0 +1,61 @@
+"""`tenantry seed DATASET`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tenantry.datasets.load import Seeded
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--dsn", help="The owner's URL of the database.  [default: the environment variable DATABASE_URL]")
+@click.option("--tenants", type=int, help="Number of tenants.  [default: the dataset's]")
+@click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
+@click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(
+    dataset: str, dsn: str | None, tenants: int | None, rng_seed: int | None, yes_production: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Load DATASET (FILE.py:NAME or MODULE:NAME) into Postgres and verify it.
+
+    All or nothing: one transaction makes the tables if they are missing, loads
+    the rows, adds the constraints, and checks counts, references and isolation.
+    """
+    import msgspec
+
+    from tenantry.cli.dsn import find_dsn
+    from tenantry.cli.progress import Steps
+    from tenantry.datasets.find import load_dataset
+    from tenantry.datasets.load import seed
+    from tenantry.datasets.population import Population
+
+    population = Population(load_dataset(dataset), tenants, rng_seed)
+    address, allow = find_dsn(dsn)
+    with Steps(quiet=quiet) as steps:
+        result = seed(population, address, allow=allow, confirm=yes_production, on_progress=steps.show)
+    if as_json:
+        click.echo(msgspec.json.encode({"schema": 1, **msgspec.to_builtins(result)}))
+    else:
+        _print(result)
+
+
+def _print(result: Seeded) -> None:
+    from tenantry.units import show_duration
+
+    rows, seconds = sum(result.rows.values()), sum(result.seconds.values())
+    click.echo(f"{result.dataset}: {rows:,} rows of {result.tenants:,} tenants in {show_duration(seconds)}")
+    for table, count in result.rows.items():
+        click.echo(f"  {table:<20}{count:>12,}  {show_duration(result.seconds[table]):>9}")
+    for step, took in result.seconds.items():
+        if step not in result.rows:
+            click.echo(f"  {step:<20}{'':>12}  {show_duration(took):>9}")
+    found = result.verification
+    seen = f", isolation in tenants {', '.join(found.isolation)}" if found.isolation else ""
+    click.echo(f"verified: row counts, {len(found.orphans)} references without orphans{seen}")
+    for text in found.not_checked:
+        click.echo(f"not checked: {text}")

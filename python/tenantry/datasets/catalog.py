@@ -1,0 +1,86 @@
+"""What the live database has, compared with what a dataset wants, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from tenantry.datasets.database import Link, in_list, literal, quoted
+from tenantry.datasets.spec import Dataset
+from tenantry.errors import PopulationError
+
+_TYPES = {
+    "bigint": {"int8"},
+    "int": {"int4"},
+    "bool": {"bool"},
+    "date": {"date"},
+    "timestamptz": {"timestamptz"},
+    "text": {"text", "varchar", "bpchar"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Which of the dataset's tables are there, and whether they have what its constraints file gives them."""
+
+    present: frozenset[str]
+    constrained: bool
+
+    @classmethod
+    def read(cls, link: Link, dataset: Dataset) -> Self:
+        """Look the dataset's tables up on the search path."""
+        names = [name for name in dataset.tables if link.texts(f"SELECT to_regclass({literal(quoted(name))})")]
+        oids = f"SELECT to_regclass(quote_ident(name)) FROM unnest(ARRAY[{in_list(names)}]::text[]) name"
+        marks = link.number(
+            f"SELECT (SELECT count(*) FROM pg_constraint WHERE contype IN ('f', 'u') AND conrelid IN ({oids}))"
+            f" + (SELECT count(*) FROM pg_policy WHERE polrelid IN ({oids}))"
+        )
+        return cls(frozenset(names), marks > 0)
+
+
+def check_tables(link: Link, dataset: Dataset) -> None:
+    """Raise PopulationError with everything that would keep the rows out: columns, types, privileges, row-level security."""
+    faults = [fault for table in dataset.tables for fault in _table_faults(link, dataset, table)]
+    if faults:
+        hint = "correct the dataset or the schema, and load as the owner of the tables or a role with BYPASSRLS"
+        raise PopulationError("the database does not take the dataset:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
+
+
+def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
+    faults = _column_faults(link, dataset, table)
+    name = literal(quoted(table))
+    user, insert, secured = link.rows(f"SELECT current_user, has_table_privilege({name}, 'INSERT'), row_security_active({name})")[0]
+    if insert != "t":
+        faults.append(f"{table}: the role {user} may not insert (GRANT INSERT ON {quoted(table)} TO {quoted(user or '')})")
+    elif secured == "t":
+        faults.append(f"{table}: row-level security binds the role {user}, and COPY is refused then")
+    return faults
+
+
+def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
+    rows = link.rows(
+        "SELECT attname, typname, attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> '' OR attidentity = 'a'"
+        " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
+        f" WHERE attrelid = to_regclass({literal(quoted(table))}) AND attnum > 0 AND NOT attisdropped"
+    )
+    there = {name: (kind, needed, generated) for name, kind, needed, generated in rows}
+    written = dataset.written(table)
+    faults = []
+    for column in written:
+        wanted = dataset.column_type(table, column)
+        if column not in there:
+            faults.append(f"{table}.{column}: the table has no such column")
+            continue
+        kind, _, generated = there[column]
+        if kind not in _TYPES.get(wanted.partition("(")[0], {"numeric"}):
+            faults.append(f"{table}.{column}: its type is {kind}, the dataset's {wanted}")
+        if generated == "t":
+            faults.append(f"{table}.{column}: the database generates it, so it cannot be given")
+    faults += [
+        f"{table}.{name}: must not be null, and the dataset has no such column" for name, row in _needed(there) if name not in written
+    ]
+    return faults
+
+
+def _needed(there: dict[str | None, tuple[str | None, str | None, str | None]]) -> list[tuple[str, object]]:
+    return [(name or "", row) for name, row in there.items() if row[1] == "t"]

@@ -1,0 +1,143 @@
+"""Removing what seeding put in, and what the app made for those tenants; nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from tenantry.datasets.catalog import Catalog
+from tenantry.datasets.database import Link, OnProgress, connect, literal, lock, quiet, quoted, transaction
+from tenantry.datasets.population import Population
+from tenantry.datasets.spec import Dataset
+from tenantry.errors import PopulationError
+
+_SLOW_S, _FAST_S = 0.8, 0.3
+_FIRST_BATCH = 20
+_LAST_KEY = 999_999_999_999
+
+
+@dataclass(slots=True)
+class Cleaned:
+    """The dataset's tenants in the database, the rows that belong to them per table (children first), and the rows removed."""
+
+    dataset: str
+    tenants: int
+    found: dict[str, int]
+    removed: dict[str, int] = field(default_factory=dict)
+
+
+def clean(
+    dataset: Dataset,
+    dsn: str,
+    *,
+    tenants: int | None = None,
+    yes: bool = False,
+    allow: Collection[str] = (),
+    confirm: str | None = None,
+    on_progress: OnProgress = quiet,
+) -> Cleaned:
+    """Count, and with `yes` remove, all rows of the dataset's tenants: those whose key lies in the arithmetic range (the first `tenants`,
+    default all) and whose mark is the one that this key has.
+
+    Removes batches of whole tenants, each in a transaction of its own, so that locks are short and a second call goes on where a first
+    was stopped. Raises PopulationError when another table refers to the rows and would keep them from being removed.
+    """
+    with connect(dsn, allow=allow, confirm=confirm) as link:
+        order = _order(link, dataset)
+        keys = _own_tenants(link, dataset, tenants)
+        found = {table: link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_whose(dataset, table, keys)}") for table in order}
+        result = Cleaned(dataset.name, len(keys), found)
+        if yes and keys:
+            result.removed = _remove(link, dataset, order, keys, on_progress)
+        return result
+
+
+def _own_tenants(link: Link, dataset: Dataset, limit: int | None) -> list[int]:
+    """Keys of the tenants that carry the mark which arithmetic gives their key; a foreign row with such a mark is left alone."""
+    table, mark = dataset.tenant_table, dataset.mark
+    column = dataset.tables[table].columns[mark]
+    prefix = str(column.parameters.get("text", "")).partition("{")[0]
+    key = quoted(dataset.owner_column(table))
+    rows = link.rows(
+        f"SELECT {key}, {quoted(mark)} FROM {quoted(table)}"
+        f" WHERE {key} BETWEEN 1 AND {limit or _LAST_KEY} AND starts_with({quoted(mark)}, {literal(prefix)}) ORDER BY {key}"
+    )
+    candidates = [(int(row[0] or 0), row[1]) for row in rows]
+    if not candidates:
+        return []
+    population = Population(dataset, candidates[-1][0])
+    return [number for number, text in candidates if getattr(population.tenant(number - 1), mark) == text]
+
+
+def _order(link: Link, dataset: Dataset) -> list[str]:
+    """The tables to empty, children first: the dataset's, the app's, and all that refer to them."""
+    catalog = Catalog.read(link, dataset)
+    missing = [table for table in dataset.tables if table not in catalog.present]
+    if missing:
+        what = f"the tables of the dataset are not there: {', '.join(missing)}"
+        raise PopulationError(what, where=link.place, hint="is this the right database?")
+    present = [table for table in dataset.app_tables if link.texts(f"SELECT to_regclass({literal(quoted(table))})")]
+    order = [*present, *reversed(list(dataset.tables))]
+    parents = _references(link)
+    while strangers := sorted({child for child, parent in parents if parent in order} - set(order)):
+        _check_owned(link, dataset, strangers)
+        order = [*strangers, *order]
+    return _children_first(order, parents)
+
+
+def _references(link: Link) -> set[tuple[str, str]]:
+    """All foreign keys of the database, as (child, parent); names as the search path knows them."""
+    rows = link.rows(
+        "SELECT DISTINCT c.relname, p.relname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
+        " JOIN pg_class p ON p.oid = k.confrelid WHERE k.contype = 'f' AND pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)"
+    )
+    return {(child or "", parent or "") for child, parent in rows if child != parent}
+
+
+def _check_owned(link: Link, dataset: Dataset, tables: Sequence[str]) -> None:
+    oids = ", ".join(f"to_regclass({literal(quoted(table))})" for table in tables)
+    query = f"SELECT attrelid::regclass FROM pg_attribute WHERE attrelid IN ({oids}) AND attname = {literal(dataset.tenant_column)}"
+    owned = {name.strip('"') for name in link.texts(query)}
+    if strange := [table for table in tables if table not in owned]:
+        what = f"{', '.join(strange)} refers to rows of the dataset, but has no column {dataset.tenant_column} to tell whose its rows are"
+        raise PopulationError(what, where=link.place, hint="remove those rows yourself first")
+
+
+def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> list[str]:
+    order: list[str] = []
+    rest = list(tables)
+    while rest:
+        free = [table for table in rest if not any(parent == table and child in rest for child, parent in references)]
+        # Tables that refer to each other in a circle: all at once, and the database decides.
+        order += free or rest
+        rest = [table for table in rest if table not in order]
+    return order
+
+
+def _whose(dataset: Dataset, table: str, keys: Sequence[int]) -> str:
+    column = dataset.owner_column(table) if table in dataset.tables else dataset.tenant_column
+    return f"{quoted(column)} = ANY ('{{{','.join(map(str, keys))}}}'::bigint[])"
+
+
+def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[int], on_progress: OnProgress) -> dict[str, int]:
+    removed = dict.fromkeys(order, 0)
+    start, size = 0, _FIRST_BATCH
+    on_progress("tenants", 0, len(keys))
+    while start < len(keys):
+        batch = keys[start : start + size]
+        began = time.perf_counter()
+        with transaction(link):
+            lock(link)
+            for table in order:
+                removed[table] += _delete(link, dataset, table, batch)
+        took = time.perf_counter() - began
+        start += len(batch)
+        size = max(1, size // 2) if took > _SLOW_S else size * 2 if took < _FAST_S else size
+        on_progress("tenants", start, len(keys))
+    return removed
+
+
+def _delete(link: Link, dataset: Dataset, table: str, keys: Sequence[int]) -> int:
+    condition = _whose(dataset, table, keys)
+    return link.number(f"WITH gone AS (DELETE FROM {quoted(table)} WHERE {condition} RETURNING 1) SELECT count(*) FROM gone")

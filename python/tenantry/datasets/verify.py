@@ -1,0 +1,131 @@
+"""Whether a database holds a population: counts, references, and isolation as the app's role sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tenantry.datasets.database import Link, literal, quoted
+from tenantry.datasets.population import Population
+from tenantry.errors import PopulationError
+
+
+@dataclass(slots=True)
+class Verification:
+    """Rows found per table, rows without their parent per reference, and rows seen by the app's role per tenant looked at.
+
+    `not_checked` says what could not be looked at, and why.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    orphans: dict[str, int] = field(default_factory=dict)
+    isolation: dict[str, dict[str, int]] = field(default_factory=dict)
+    not_checked: list[str] = field(default_factory=list)
+
+
+def verify(link: Link, population: Population) -> Verification:
+    """Compare the database with the population, by SQL; raise PopulationError with everything that differs.
+
+    Works inside a transaction, which it leaves with the role that it had.
+    """
+    found, faults = Verification(), []
+    for table in population.tables():
+        found.rows[table] = link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_seeded(population, table)}")
+        if found.rows[table] != population.count(table):
+            faults.append(f"{table} has {found.rows[table]:,} rows of the dataset instead of {population.count(table):,}")
+    for name, query in _orphan_queries(population).items():
+        found.orphans[name] = link.number(query)
+        if found.orphans[name]:
+            faults.append(f"{found.orphans[name]:,} rows refer by {name} to rows that do not exist")
+    faults += _check_isolation(link, population, found)
+    if faults:
+        hint = "something else writes to these tables, or changes rows on their way (a trigger?)"
+        raise PopulationError("the database does not hold the dataset:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
+    return found
+
+
+def _seeded(population: Population, table: str, alias: str = "") -> str:
+    """The condition for rows of the dataset: tenant and key lie in the arithmetic ranges."""
+    dataset, dot = population.dataset, f"{alias}." if alias else ""
+    condition = f"{dot}{quoted(dataset.owner_column(table))} BETWEEN 1 AND {population.tenants}"
+    key = dataset.key_column(table)
+    if key is None or table == dataset.tenant_table:
+        return condition
+    return f"{condition} AND {dot}{quoted(key)} BETWEEN 1 AND {population.count(table)}"
+
+
+def _orphan_queries(population: Population) -> dict[str, str]:
+    """For each reference, a count of the rows whose parent is missing or belongs to another tenant."""
+    dataset = population.dataset
+    queries = {}
+    for table in population.tables():
+        for name, column in dataset.written(table).items():
+            parent = dataset.tenant_table if column.kind == "tenant_key" else column.parameters.get("table")
+            if parent is None or column.kind not in ("reference", "tenant_key") or parent == table:
+                continue
+            key = quoted(dataset.key_column(parent) or dataset.owner_column(parent))
+            same = "" if parent == dataset.tenant_table else _same_tenant(population, table, parent)
+            queries[f"{table}.{name}"] = (
+                f"SELECT count(*) FROM {quoted(table)} c WHERE {_seeded(population, table, 'c')} AND c.{quoted(name)} IS NOT NULL"
+                f" AND NOT EXISTS (SELECT FROM {quoted(parent)} p WHERE p.{key} = c.{quoted(name)}{same})"
+            )
+    return queries
+
+
+def _same_tenant(population: Population, table: str, parent: str) -> str:
+    dataset = population.dataset
+    return f" AND p.{quoted(dataset.owner_column(parent))} = c.{quoted(dataset.owner_column(table))}"
+
+
+def _check_isolation(link: Link, population: Population, found: Verification) -> list[str]:
+    """As the app's role, in the first, a middle and the last tenant: exactly its own rows; without a tenant, none."""
+    isolation = population.dataset.isolation
+    if isolation is None:
+        found.not_checked.append("isolation: the dataset declares none")
+        return []
+    user, exists, member = link.rows(
+        "SELECT current_user, role IS NOT NULL, CASE WHEN role IS NOT NULL THEN pg_has_role(role, 'MEMBER') END"
+        f" FROM to_regrole({literal(quoted(isolation.role))}) role"
+    )[0]
+    if exists != "t":
+        return [f"isolation: there is no role {isolation.role}"]
+    if member != "t":
+        grant = f"GRANT {quoted(isolation.role)} TO {quoted(user or '')}"
+        found.not_checked.append(f"isolation: the role {user} may not act as {isolation.role} ({grant})")
+        return []
+    faults = []
+    for tenant in sorted({1, (population.tenants + 1) // 2, population.tenants}):
+        seen, strange = _seen(link, population, tenant)
+        found.isolation[str(tenant)] = seen
+        faults += [
+            f"{isolation.role} in tenant {tenant} sees {count:,} rows of others in {table}" for table, count in strange.items() if count
+        ]
+        faults += [
+            f"{isolation.role} in tenant {tenant} sees {count:,} of its {wanted:,} rows in {table}"
+            for table, count in seen.items()
+            if count != (wanted := population.count(table) // population.tenants)
+        ]
+    visible = {table: own + strange for table, own, strange in _counts(link, population, None)}
+    return faults + [f"{isolation.role} without a tenant sees {count:,} rows in {table}" for table, count in visible.items() if count]
+
+
+def _seen(link: Link, population: Population, tenant: int) -> tuple[dict[str, int], dict[str, int]]:
+    counts = _counts(link, population, tenant)
+    return {table: own for table, own, _ in counts}, {table: strange for table, _, strange in counts}
+
+
+def _counts(link: Link, population: Population, tenant: int | None) -> list[tuple[str, int, int]]:
+    """Per table, seeded rows of the tenant and rows of other tenants that the app's role sees."""
+    dataset = population.dataset
+    assert dataset.isolation is not None
+    told = "" if tenant is None else str(tenant)
+    link.execute(
+        f"SET LOCAL ROLE {quoted(dataset.isolation.role)}; SELECT set_config({literal(dataset.isolation.setting)}, {literal(told)}, true)"
+    )
+    counts = []
+    for table in population.tables():
+        own = f"{quoted(dataset.owner_column(table))} = {tenant or 0}"
+        seeded, strange = f"{own} AND {_seeded(population, table)}", f"NOT ({own})"
+        row = link.rows(f"SELECT count(*) FILTER (WHERE {seeded}), count(*) FILTER (WHERE {strange}) FROM {quoted(table)}")[0]
+        counts.append((table, int(row[0] or 0), int(row[1] or 0)))
+    link.execute("RESET ROLE")
+    return counts
