@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 
 from tenantry import __version__
+from tenantry.datasets.population import Population
 from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault
 from tenantry.plan.plan import Plan
 from tenantry.results.manifest import MANIFEST, SCHEMA
-from tenantry.scenario.population import Population
 from tenantry.verdict import Verdict
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -48,7 +48,8 @@ class RunFolder:
             folder._write()
         except OSError as error:
             reason = error.strerror or str(error)
-            raise EnvironmentFault(f"no run can be stored there: {reason}", where=str(runs), hint="give another folder with --runs") from error
+            hint = "give another folder with --runs"
+            raise EnvironmentFault(f"no run can be stored there: {reason}", where=str(runs), hint=hint) from error
         return folder
 
     def load_started(self) -> None:
@@ -100,7 +101,7 @@ def _fresh(runs: Path, name: str) -> Path:
 
 
 def _manifest(path: Path, plan: Plan, population: Population | None, command: Sequence[str]) -> dict[str, Any]:
-    dataset = {"name": population.name, "tenants": population.tenants, "rng_seed": plan.rng_seed} if population is not None else None
+    dataset = {"name": population.name, "tenants": population.tenants, "rng_seed": population.rng_seed} if population is not None else None
     return {
         "schema": SCHEMA,
         "name": plan.name,

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tenantry.datasets.population import Population
+from tenantry.datasets.spec import Dataset
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import Engine, Session, close_engine, open_engine
-from tenantry.errors import EnvironmentFault, Exit, Interrupted, TargetError, TenantryError
+from tenantry.errors import EnvironmentFault, Exit, Interrupted, TargetError, TenantryError, UsageError
 from tenantry.folder import RunFolder
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.report.write import write_report
 from tenantry.results import open_run
 from tenantry.scenario.decorators import Scenario
-from tenantry.scenario.population import Population
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
@@ -51,7 +52,6 @@ def run_workload(
     prepared: Prepared,
     *,
     runs: Path,
-    population: Population | None = None,
     command: Sequence[str] = (),
     on_progress: OnProgress | None = None,
 ) -> Finished:
@@ -60,6 +60,7 @@ def run_workload(
     Raises TargetError when no load was sent (unreachable, setup failed), EnvironmentFault when the run folder cannot be made, Interrupted
     when Ctrl-C came before the load began. A run that was interrupted later is kept and judged.
     """
+    population = population_of(prepared)
     check_reachable(prepared.plan.target)
     folder = RunFolder.create(runs, prepared.plan, population=population, command=command)
     conductor = Conductor(prepared, folder, population, on_progress)
@@ -69,6 +70,18 @@ def run_workload(
         folder.discard_unless_loaded(conductor.loaded)
         raise
     return _conclude(folder, conductor)
+
+
+def population_of(prepared: Prepared) -> Population | None:
+    """The rows that virtual users are drawn from; None for a workload without dataset. Raises UsageError when the dataset is wrong."""
+    dataset = prepared.workload.dataset
+    if dataset is None:
+        return None
+    if not isinstance(dataset, Dataset):
+        raise UsageError(
+            f"the dataset {dataset.name!r} is a {type(dataset).__name__}, not a Dataset", where=str(prepared.workload.location)
+        )
+    return Population(dataset, prepared.plan.tenants)
 
 
 def check_reachable(target: str) -> None:

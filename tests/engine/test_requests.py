@@ -164,7 +164,7 @@ def test_asyncio_time_outs_abort_the_request_itself(truth: TruthServer, act: Act
 def test_task_groups_gather_and_wait_take_requests_as_they_are(truth: TruthServer, act: Act) -> None:
     async def script(vu: Vu) -> None:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(vu.get(f"/delay?ms=20&n={n}")) for n in range(4)]  # type: ignore[arg-type]
+            tasks = [group.create_task(vu.get(f"/delay?ms=20&n={n}")) for n in range(4)]
         assert all(task.result().ok for task in tasks)
         both = await asyncio.gather(vu.get("/a"), vu.get("/b"))
         assert [page.status for page in both] == [200, 200]
@@ -184,7 +184,7 @@ def test_a_failing_task_group_cancels_the_requests_of_its_other_tasks(truth: Tru
     async def script(vu: Vu) -> None:
         with pytest.raises(ExceptionGroup, match="unhandled"):
             async with asyncio.TaskGroup() as group:
-                group.create_task(vu.get("/hang"))  # type: ignore[arg-type]
+                group.create_task(vu.get("/hang"))
                 group.create_task(fail())
         assert (await vu.get("/fine")).ok
 

@@ -114,14 +114,14 @@ async def test_a_request_reaches_the_session(call: Callable[[Vu], Any], asked: t
 def test_two_bodies_are_refused() -> None:
     vu, calls = recorded()
     with pytest.raises(UsageError, match="one body"):
-        vu.post("/x", json=1, data="x")
+        _ = vu.post("/x", json=1, data="x")
     assert not calls
 
 
 def test_a_field_without_value_is_refused_even_without_options() -> None:
     vu, calls = recorded()
     with pytest.raises(UsageError, match="no value for"):
-        vu.get("/x/{id}")
+        _ = vu.get("/x/{id}")
     assert not calls
 
 
@@ -186,7 +186,7 @@ async def test_a_pause_lies_between_its_bounds() -> None:
 @pytest.mark.parametrize(("low", "high"), [(-1, None), (3, 1), (-2, -1)])
 def test_a_pause_of_less_than_nothing_is_refused(low: float, high: float | None) -> None:
     with pytest.raises(UsageError, match="not a span of time"):
-        recorded()[0].pause(low, high)
+        _ = recorded()[0].pause(low, high)
 
 
 def test_random_numbers_depend_on_seed_and_number_alone() -> None:

@@ -18,6 +18,7 @@ import click
 from tenantry.errors import EnvironmentFault, Interrupted
 
 if TYPE_CHECKING:
+    from tenantry.datasets.population import Population
     from tenantry.prepare import Prepared
     from tenantry.run import Finished
 
@@ -86,6 +87,7 @@ class _Demo:
         """Postgres, schema, population, app, load; stops what it started, in reverse."""
         from tenantry.postgres import find_postgres, start_postgres
         from tenantry.processes import free_port
+        from tenantry.run import population_of
 
         port = free_port()
         prepared = self._prepare(f"http://127.0.0.1:{port}")
@@ -93,9 +95,12 @@ class _Demo:
             source = find_postgres(dsn)
             self._say(f"starting {source}")
             postgres = stack.enter_context(start_postgres(source))
-            self._seed(postgres.dsn, prepared)
+            population = population_of(prepared)
+            assert population is not None, "every workload of the clinic has its dataset"
+            self._seed(postgres.dsn, population)
             logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-demo-")))
-            self._start_app(stack, postgres.dsn, port, logs / "app.log", prepared)
+            today = population.dataset.anchor.isoformat()
+            self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port, logs / "app.log")
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
             return self._load(prepared)
 
@@ -104,30 +109,28 @@ class _Demo:
 
         return prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
 
-    def _seed(self, dsn: str, prepared: Prepared) -> None:
-        from tenantry.cli.population import population_of, seed_with_progress
+    def _seed(self, dsn: str, population: Population) -> None:
+        from tenantry.cli.progress import Steps
+        from tenantry.datasets.load import seed
 
-        population = population_of(prepared.workload.dataset, self.tenants)
-        seeded = seed_with_progress(population, dsn, quiet=self.quiet)
-        self._say(f"seeded {seeded.rows:,} rows for {self.tenants:,} clinics, and verified them")
+        with Steps(quiet=self.quiet) as steps:
+            seeded = seed(population, dsn, on_progress=steps.show)
+        rows = sum(seeded.rows.values())
+        self._say(f"seeded and verified {rows:,} rows of {self.tenants:,} clinics")
 
-    def _start_app(self, stack: ExitStack, dsn: str, port: int, log: Path, prepared: Prepared) -> None:
+    def _start_app(self, stack: ExitStack, env: dict[str, str], port: int, log: Path) -> None:
         from tenantry import processes
 
-        today = prepared.workload.dataset.anchor.isoformat()
-        command = [sys.executable, "-m", APP, "serve", "--dsn", dsn, "--port", str(port), "--pool", str(_POOL)]
-        app = processes.start(command, name="the clinic app", log=log, env={**os.environ, "CLINIC_TODAY": today})
-        stack.enter_context(app)
+        command = [sys.executable, "-m", APP, "serve", "--port", str(port), "--pool", str(_POOL)]
+        app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env={**os.environ, **env}))
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
 
     def _load(self, prepared: Prepared) -> Finished:
-        from tenantry.cli.population import population_of
         from tenantry.report.live import LiveView
         from tenantry.run import run_workload
 
         with LiveView(quiet=self.quiet) as view:
-            population = population_of(prepared.workload.dataset, self.tenants)
-            return run_workload(prepared, runs=self.runs, population=population, command=sys.argv, on_progress=view.show)
+            return run_workload(prepared, runs=self.runs, command=sys.argv, on_progress=view.show)
 
     def _say(self, text: str) -> None:
         if not self.quiet:

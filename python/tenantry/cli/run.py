@@ -14,7 +14,7 @@ from tenantry.errors import UsageError
 @click.command()
 @click.argument("workload", required=False)
 @click.option("--target", help="Base URL of the app, for example http://127.0.0.1:8000.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting: rate=200/s, duration=30s, vus=20, rng_seed=7.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, such as rate=200/s.")
 @click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
@@ -57,11 +57,5 @@ def command(
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
     )
     with LiveView(quiet=quiet) as view:
-        finished = run_workload(
-            prepared,
-            runs=config.runs,
-            population=populate(prepared.workload.dataset, tenants),
-            command=sys.argv,
-            on_progress=view.show,
-        )
+        finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show)
     return show(finished, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,7 +17,7 @@ Expect = int | tuple[int, ...]
 
 
 class Http:
-    """Requests return awaitables: `page = await vu.get("/api/pets/{id}", id=7)`.
+    """Requests return awaitables, which tasks and task groups take as well: `page = await vu.get("/api/pets/{id}", id=7)`.
 
     Keyword arguments beyond the options fill the fields of the URL, percent-encoded; the template is then the name of the series.
     A request that fails does not raise: see `Response.ok`. The options:
@@ -45,7 +45,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """GET; the options are those of the class."""
         # The path that nearly every request takes: nothing is built that was not asked for.
         if not (fields or params or headers or name or expect) and timeout is None and "{" not in url:
@@ -64,7 +64,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """HEAD; the options are those of the class."""
         return self.request("HEAD", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, **fields)
 
@@ -79,7 +79,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """OPTIONS; the options are those of the class."""
         return self.request("OPTIONS", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, **fields)
 
@@ -96,7 +96,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """POST; the options are those of the class."""
         return self.request(
             "POST", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
@@ -115,7 +115,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """PUT; the options are those of the class."""
         return self.request(
             "PUT", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
@@ -134,7 +134,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """PATCH; the options are those of the class."""
         return self.request(
             "PATCH", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
@@ -153,7 +153,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """DELETE; the options are those of the class."""
         return self.request(
             "DELETE", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
@@ -173,7 +173,7 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         **fields: Any,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """Send any method; the options are those of the class."""
         if fields or "{" in url:
             template = compile_template(url)

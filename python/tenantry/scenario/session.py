@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
 
@@ -90,11 +90,11 @@ class Session(Protocol):
         headers: Mapping[str, str] | None = None,
         expect: tuple[int, ...] | None = None,
         timeout_s: float | None = None,
-    ) -> Awaitable[Response]:
+    ) -> Coroutine[Any, Any, Response]:
         """Start a request. `url` is a path with query, or absolute; the series is `name`, by default METHOD and path without query."""
         ...
 
-    def pause(self, seconds: float, /) -> Awaitable[None]:
+    def pause(self, seconds: float, /) -> Coroutine[Any, Any, None]:
         """Wait on the engine's timers."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from contextvars import Token
 from random import Random
 from types import TracebackType
@@ -82,7 +82,7 @@ class Vu(Http):
         """`with vu.group("checkout"):` puts requests and checks into that group; groups nest as `outer/inner`."""
         return Group(name)
 
-    def pause(self, low: float, high: float | None = None) -> Awaitable[None]:
+    def pause(self, low: float, high: float | None = None) -> Coroutine[Any, Any, None]:
         """Wait `low` seconds, or a random time from `low` to `high` seconds."""
         if low < 0 or (high is not None and high < low):
             raise UsageError(f"vu.pause({low}, {high}) is not a span of time", hint="write vu.pause(1) or vu.pause(1, 3)")
