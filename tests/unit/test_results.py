@@ -34,6 +34,7 @@ def assert_summary(found: Summary | None, values_ns: list[int]) -> None:
     assert found.n == len(ordered)
     assert found.max == ordered[-1] / 1e9
     assert found.avg == pytest.approx(sum(ordered) / len(ordered) / 1e9)
+    assert found.p999 <= found.max
     for permille, seconds in ((500, found.p50), (900, found.p90), (950, found.p95), (990, found.p99), (999, found.p999)):
         assert_within_a_bucket(seconds, ordered, permille)
 
@@ -196,6 +197,17 @@ def test_a_day_long_run_has_a_bounded_time_line(tmp_path: Path) -> None:
         assert len(timeline.second) <= 7200
         assert timeline.second[1] == timeline.step_s > 1
         assert sum(value or 0 for value in timeline.requests) * timeline.step_s == pytest.approx(len(requests), rel=1e-4)
+
+
+def test_busy_virtual_users_are_the_most_of_each_stream_added_over_streams(tmp_path: Path) -> None:
+    vus = [(0, "a", 3), (0, "a", 5), (0, "b", 2), (1, "b", 4)]
+    with open_run(RunFolder(vus=vus, elapsed_s=2.0).write(tmp_path)) as run:
+        assert run.timeline.vus == [7, 4]
+
+
+def test_busy_virtual_users_of_a_long_step_are_the_most_of_its_seconds(tmp_path: Path) -> None:
+    with open_run(RunFolder(vus=[(0, "a", 3), (1, "a", 5), (2, "a", 4)], elapsed_s=86_400.0).write(tmp_path)) as run:
+        assert run.timeline.vus[0] == 5
 
 
 def test_the_generator_is_summed_up(tmp_path: Path) -> None:
