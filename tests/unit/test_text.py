@@ -49,8 +49,16 @@ def test_the_verdict_comes_first_with_its_reason_and_exit(clinic: dict[str, Any]
     first, *rest = text(clinic)
     assert "✔ PASS" in first
     assert "exit 0 (pass)" in first
-    reason = " ".join(line.strip() for line in rest[: rest.index("")])
+    reason = " ".join(line.strip() for line in rest[: rest.index("") - 1])
     assert reason == clinic["reason"]
+    assert "http://127.0.0.1:8000" in rest[rest.index("") - 1]
+
+
+def test_a_run_without_its_end_never_looks_like_a_finished_one(clinic: dict[str, Any]) -> None:
+    cut_off = clinic | {"exit": 130, "run": clinic["run"] | {"end": None}}
+    assert "PASS SO FAR" in text(cut_off)[0]
+    assert "exit 130 (interrupted)" in text(cut_off)[0]
+    assert "SO FAR" not in text(clinic)[0]
 
 
 def test_thresholds_have_limit_observed_and_margin(clinic: dict[str, Any]) -> None:
@@ -68,9 +76,9 @@ def test_every_series_has_rates_and_response_times(clinic: dict[str, Any]) -> No
 
 
 def test_a_wide_terminal_shows_service_times_beside(clinic: dict[str, Any]) -> None:
-    assert not any("service p50" in line for line in text(clinic, 80))
+    assert not any("svc p50" in line for line in text(clinic, 80))
     assert any("service time of all: p50" in line for line in text(clinic, 80))
-    titles = next(line for line in text(clinic, 140) if "service p50" in line)
+    titles = next(line for line in text(clinic, 140) if "svc p50" in line)
     assert titles.split().count("p95") == 2
 
 

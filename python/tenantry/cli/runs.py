@@ -100,5 +100,6 @@ def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, str, str, str]:
     if manifest is None:
         return clean(entry.folder.name), NOTHING, NOTHING, f"unreadable: {clean(entry.fault)}"
     started = clean(manifest.started_at or NOTHING)[:19].replace("T", " ")
-    told = f"{symbols.get(word, '')} {word.replace('_', ' ')}" if word else "no end: killed, or still going"
+    unjudged = "not judged" if manifest.end else "no end (killed?)"
+    told = f"{symbols.get(word, '')} {word.replace('_', ' ')}" if word else unjudged
     return clean(entry.folder.name), started, duration(manifest.elapsed_s), told

@@ -70,15 +70,14 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
 
 
 def _verdict(document: Document, width: int) -> Iterator[Line]:
-    word = header.verdict(document)
-    run, code = part(document, "run"), document.get("exit")
+    word, run, code = header.verdict(document), part(document, "run"), document.get("exit")
     meaning = f"exit {code} ({EXITS[code]})" if isinstance(code, int) and code in EXITS else f"exit {code}"
-    what = ", ".join(clean(item) for item in (run.get("workload"), run.get("target"), duration(run.get("duration_s"))) if item)
-    yield Line(
-        (f" {SYMBOLS[word]} {word.upper().replace('_', ' ')} ", f"bold reverse {COLOURS[word]}"), (f"  {meaning}  ", "bold"), (what, "dim")
-    )
+    so_far = "" if run.get("end") == "finished" else " SO FAR"
+    yield Line((f" {SYMBOLS[word]} {word.upper().replace('_', ' ')}{so_far} ", f"bold reverse {COLOURS[word]}"), (f"  {meaning}", "bold"))
     for text in _wrapped(document.get("reason"), width):
         yield Line((_INDENT + text, _colour(word)))
+    what = ", ".join(clean(item) for item in (run.get("workload"), run.get("target"), duration(run.get("duration_s"))) if item)
+    yield Line((_INDENT + what, "dim"))
 
 
 def _thresholds(document: Document, width: int) -> Iterator[Line]:
@@ -116,11 +115,11 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
     if not wide and service:
         times = ", ".join(f"{name} {duration(service.get(name))}" for name in _STATS)
         yield Line((f"{_INDENT}service time of all: {times}", "dim"))
-    yield Line((f"{_INDENT}ms from the intended start{'; service: from the start of the request itself' if wide else ''}", "dim"))
+    yield Line((f"{_INDENT}ms from the intended start{'; svc: service time, from the start of the request itself' if wide else ''}", "dim"))
 
 
 def _titles(*, wide: bool) -> tuple[str, ...]:
-    times = [*_STATS, *(f"service {stat}" if stat == "p50" else stat for stat in _STATS)] if wide else _STATS
+    times = [*_STATS, *(f"svc {stat}" if stat == "p50" else stat for stat in _STATS)] if wide else _STATS
     return ("Requests", "good/s", "failed", *times)
 
 
