@@ -45,9 +45,24 @@ pub struct Scheduler {
     clock: Arc<dyn Clock>,
     completions: Arc<CompletionQueue>,
     records: Records,
-    busy: Vec<AtomicI64>,
+    busy: Vec<Gauge>,
     state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Gauge {
+    now: AtomicI64,
+    most: AtomicI64,
+}
+
+/// VUs in an iteration.
+#[derive(Debug, Clone, Copy)]
+pub struct Busy {
+    /// At the moment.
+    pub now: i64,
+    /// At most, since it was last asked.
+    pub most: i64,
 }
 
 struct State {
@@ -138,7 +153,7 @@ impl Scheduler {
             timers: BinaryHeap::new(),
             sequence: 0,
         };
-        let busy = plan.streams.iter().map(|_| AtomicI64::new(0)).collect();
+        let busy = plan.streams.iter().map(|_| Gauge::default()).collect();
         Self { clock, completions, records, busy, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -189,14 +204,19 @@ impl Scheduler {
     /// Counts a VU of `stream` as busy (1) or idle again (-1).
     pub fn count_busy(&self, stream: u32, change: i64) {
         if let Some(busy) = self.busy.get(stream as usize) {
-            busy.fetch_add(change, Ordering::Relaxed);
+            let now = busy.now.fetch_add(change, Ordering::Relaxed) + change;
+            busy.most.fetch_max(now, Ordering::Relaxed);
         }
     }
 
-    /// How many VUs of each stream are in an iteration.
+    /// How many VUs of each stream are in an iteration, and the most there were since the last call.
     #[must_use]
-    pub fn busy(&self) -> Vec<i64> {
-        self.busy.iter().map(|busy| busy.load(Ordering::Relaxed)).collect()
+    pub fn busy(&self) -> Vec<Busy> {
+        let take = |gauge: &Gauge| {
+            let now = gauge.now.load(Ordering::Relaxed);
+            Busy { now, most: gauge.most.swap(now, Ordering::Relaxed) }
+        };
+        self.busy.iter().map(take).collect()
     }
 
     /// Fires events until [`close`](Self::close); the body of the scheduler's thread.
@@ -240,7 +260,9 @@ impl Scheduler {
 impl State {
     fn next(&mut self, stream: u32, vu: u32, token: Token, now: i64) -> Next {
         let (start_ns, stopping) = (self.start_ns, self.stopping);
-        let Some(state) = self.streams.get_mut(stream as usize) else { return Next::End };
+        let Some(state) = self.streams.get_mut(stream as usize) else {
+            return Next::End;
+        };
         if stopping {
             return Next::End;
         }
@@ -278,7 +300,9 @@ impl State {
         while let Some(Reverse(timer)) = self.timers.peek()
             && timer.at <= now
         {
-            let Some(Reverse(timer)) = self.timers.pop() else { return };
+            let Some(Reverse(timer)) = self.timers.pop() else {
+                return;
+            };
             let started = timer.start.and_then(|(stream, _)| {
                 let state = self.streams.get_mut(stream as usize)?;
                 Some(state.iteration(stream, timer.at, true))
@@ -297,7 +321,9 @@ impl State {
                 && at <= now
             {
                 let iteration = state.iteration(stream, at, true);
-                let StreamKind::Open { idle, .. } = &mut state.kind else { break };
+                let StreamKind::Open { idle, .. } = &mut state.kind else {
+                    break;
+                };
                 let vu = idle.pop_front();
                 records.send(Record::Due(Due { stream, scenario: iteration.scenario, at, dropped: vu.is_none() }));
                 if let Some(token) = vu {

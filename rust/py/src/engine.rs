@@ -32,27 +32,16 @@ impl Engine {
     /// Starts the engine's threads for `plan` (JSON); tasks of `event_loop` will wait for it.
     #[new]
     fn new(plan: &[u8], event_loop: Py<PyAny>) -> PyResult<Self> {
-        let plan: Plan = serde_json::from_slice(plan).map_err(|error| {
-            UsageError::new_err(format!("the engine does not take this plan: {error}"))
-        })?;
-        let user_agent = HeaderValue::try_from(&plan.user_agent)
-            .map_err(|error| UsageError::new_err(error.to_string()))?;
+        let plan: Plan =
+            serde_json::from_slice(plan).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))?;
+        let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
         let engine = CoreEngine::new(plan, this_thread()).map_err(|error| match error {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
-        let hub = Arc::new(Hub {
-            engine,
-            slots: Slots::default(),
-            event_loop,
-            turn: AtomicU64::new(0),
-        });
-        Ok(Self {
-            hub,
-            user_agent,
-            timeout,
-        })
+        let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0) });
+        Ok(Self { hub, user_agent, timeout })
     }
 
     /// The descriptor that is readable when `drain` has something to do.
@@ -68,17 +57,13 @@ impl Engine {
     /// A virtual user's side of the engine.
     #[pyo3(signature = (**options))]
     fn session(&self, options: Option<SessionOptions>) -> PyResult<Session> {
-        let options = options.ok_or_else(|| {
-            UsageError::new_err("a session needs stream, index, vu, tenant, headers and recorded")
-        })?;
+        let options = options.ok_or_else(|| UsageError::new_err("a session needs stream, index, vu, tenant, headers and recorded"))?;
         Session::new(&self.hub, options, &self.user_agent, self.timeout)
     }
 
     /// Fixes the start of the load, `lead_s` seconds from now.
     fn start(&self, lead_s: f64) {
-        self.hub
-            .engine
-            .start(Duration::try_from_secs_f64(lead_s).unwrap_or_default());
+        self.hub.engine.start(Duration::try_from_secs_f64(lead_s).unwrap_or_default());
     }
 
     /// Starts no more iterations.
@@ -93,9 +78,7 @@ impl Engine {
 
     /// Puts a mark on the time line.
     fn event(&self, kind: String, text: String) {
-        self.hub
-            .engine
-            .record(Record::Event(self.hub.engine.clock.now_ns(), kind, text));
+        self.hub.engine.record(Record::Event(self.hub.engine.clock.now_ns(), kind, text));
     }
 
     /// Why the run folder could not be written, if so.

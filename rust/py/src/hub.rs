@@ -40,10 +40,8 @@ impl Hub {
     }
 
     fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
-        let (Completion::Response(token, _)
-        | Completion::Start(token, _)
-        | Completion::End(token)
-        | Completion::Resume(token)) = completion;
+        let (Completion::Response(token, _) | Completion::Start(token, _) | Completion::End(token) | Completion::Resume(token)) =
+            completion;
         let Some(pending) = self.slots.take(token) else {
             return Ok(());
         };
@@ -51,8 +49,7 @@ impl Hub {
         self.turn.fetch_add(1, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine
-                    .hand_over(self.engine.clock.now_ns() - exchange.sample.end);
+                self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
                 let exchange = Arc::from(exchange);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
@@ -76,25 +73,13 @@ impl Hub {
     pub(crate) fn abandon(&self, token: Token, waiting: &Waiting) {
         drop(self.slots.take(token));
         match waiting {
-            Waiting::Request(session) => {
-                self.engine.client.cancel(token, !session.is_interrupted())
-            }
+            Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
             Waiting::Pause => {}
         }
     }
 
-    pub(crate) fn call_soon(
-        &self,
-        pending: &Bound<'_, Pending>,
-        function: &Py<PyAny>,
-        context: Option<&Py<PyAny>>,
-    ) -> PyResult<()> {
-        call_soon(
-            self.event_loop.bind(pending.py()),
-            pending,
-            function,
-            context,
-        )
+    pub(crate) fn call_soon(&self, pending: &Bound<'_, Pending>, function: &Py<PyAny>, context: Option<&Py<PyAny>>) -> PyResult<()> {
+        call_soon(self.event_loop.bind(pending.py()), pending, function, context)
     }
 }

@@ -102,7 +102,9 @@ impl Pending {
         if !matches!(*state, State::Waiting(_)) {
             return None;
         }
-        let State::Waiting(callbacks) = mem::replace(&mut *state, State::Cancelled) else { return None };
+        let State::Waiting(callbacks) = mem::replace(&mut *state, State::Cancelled) else {
+            return None;
+        };
         drop(state);
         self.hub.abandon(self.token, &self.waiting);
         Some(callbacks)
@@ -122,7 +124,9 @@ impl Pending {
     fn __next__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
         match &*this.state.lock() {
-            State::Done(result) => return Err(PyStopIteration::new_err((result.clone_ref(slf.py()),))),
+            State::Done(result) => {
+                return Err(PyStopIteration::new_err((result.clone_ref(slf.py()),)));
+            }
             State::Cancelled => return Err(CancelledError::new_err(())),
             State::Waiting(_) => {}
         }
@@ -175,7 +179,9 @@ impl Pending {
     }
 
     fn remove_done_callback(&self, py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let State::Waiting(callbacks) = &mut *self.state.lock() else { return Ok(0) };
+        let State::Waiting(callbacks) = &mut *self.state.lock() else {
+            return Ok(0);
+        };
         let before = callbacks.len();
         callbacks.retain(|callback| !callback.function.bind(py).eq(function).unwrap_or(false));
         Ok(before - callbacks.len())
@@ -204,7 +210,9 @@ impl Pending {
     #[pyo3(signature = (msg=None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let _ = msg;
-        let Some(callbacks) = slf.get().abandon() else { return Ok(false) };
+        let Some(callbacks) = slf.get().abandon() else {
+            return Ok(false);
+        };
         for callback in callbacks {
             slf.get().hub.call_soon(slf, &callback.function, callback.context.as_ref())?;
         }

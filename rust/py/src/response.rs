@@ -64,7 +64,8 @@ impl Response {
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = PyDict::new(py);
         for name in self.exchange.headers.keys() {
-            let values: Vec<_> = self.exchange.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+            let values: Vec<_> =
+                self.exchange.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             headers.set_item(name.as_str(), values.join(", "))?;
         }
         Ok(headers)

@@ -68,12 +68,7 @@ pub(crate) struct SessionOptions {
 }
 
 impl Session {
-    pub(crate) fn new(
-        hub: &Arc<Hub>,
-        options: SessionOptions,
-        user_agent: &HeaderValue,
-        timeout: Duration,
-    ) -> PyResult<Self> {
+    pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::USER_AGENT, user_agent.clone());
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -95,11 +90,7 @@ impl Session {
 
 fn add_headers(headers: &mut HeaderMap, more: Vec<(String, String)>) -> PyResult<()> {
     for (name, value) in more {
-        let fault = || {
-            UsageError::new_err(format!(
-                "{name:?}: {value:?} is not a header that HTTP allows"
-            ))
-        };
+        let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
         let header = HeaderName::try_from(&name).map_err(|_| fault())?;
         headers.insert(header, HeaderValue::try_from(&value).map_err(|_| fault())?);
     }
@@ -124,13 +115,7 @@ impl Session {
     fn next(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
         let inner = &self.0;
         let mut answer = Next::End;
-        let ask = |token| {
-            answer = inner
-                .hub
-                .engine
-                .scheduler
-                .next(inner.stream, inner.index, token)
-        };
+        let ask = |token| answer = inner.hub.engine.scheduler.next(inner.stream, inner.index, token);
         let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), ask)?;
         let result = match answer {
             Next::Wait => return Ok(pending),
@@ -155,10 +140,7 @@ impl Session {
     }
 
     #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keywords of one Python call, handed on as one struct"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
     fn request(
         &self,
         py: Python<'_>,
@@ -173,18 +155,13 @@ impl Session {
         timeout_s: Option<f64>,
     ) -> PyResult<Py<Pending>> {
         let headers = match headers {
-            Some(mapping) => mapping
-                .call_method0("items")?
-                .try_iter()?
-                .map(|item| item?.extract())
-                .collect::<PyResult<_>>()?,
+            Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
             None => Vec::new(),
         };
         let timeout = match timeout_s {
-            Some(seconds) => Some(
-                Duration::try_from_secs_f64(seconds)
-                    .map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?,
-            ),
+            Some(seconds) => {
+                Some(Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?)
+            }
             None => None,
         };
         let options = RequestOptions {
@@ -203,15 +180,10 @@ impl Session {
     #[pyo3(signature = (seconds, /))]
     fn pause(&self, py: Python<'_>, seconds: f64) -> PyResult<Py<Pending>> {
         let engine = &self.0.hub.engine;
-        let length = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
-        let at = engine
-            .clock
-            .now_ns()
-            .saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
-        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| {
-            engine.scheduler.pause(token, at)
-        })
+        let length =
+            Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
+        let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
+        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| engine.scheduler.pause(token, at))
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
@@ -272,96 +244,49 @@ impl Inner {
         }));
     }
 
-    fn request(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        method: &str,
-        url: &str,
-        options: RequestOptions,
-    ) -> PyResult<Py<Pending>> {
+    fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
-        let (endpoint, uri) = engine
-            .target
-            .resolve(url)
-            .map_err(|error| UsageError::new_err(error.to_string()))?;
+        let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
         let mut request = Request::new(Full::new(options.body));
-        *request.method_mut() = Method::from_bytes(method.as_bytes())
-            .map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
+        *request.method_mut() =
+            Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(HOST, endpoint.authority.clone());
         if let Some(kind) = options.content_type {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::try_from(kind)
-                    .map_err(|error| UsageError::new_err(error.to_string()))?,
-            );
+            headers.insert(CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?);
         }
         add_headers(headers, options.headers)?;
         let origin = self.origin(method, url, options.name.as_deref(), &options.group, start);
         let timeout = options.timeout.unwrap_or(self.timeout);
         let (expect, recorded) = (options.expect.into_boxed_slice(), self.recorded);
         Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| {
-            engine.client.send(Job {
-                token,
-                endpoint,
-                request,
-                origin,
-                timeout,
-                expect,
-                recorded,
-            });
+            engine.client.send(Job { token, endpoint, request, origin, timeout, expect, recorded });
         })
     }
 
     /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
     /// something else before it is not late by that wait.
-    fn origin(
-        &self,
-        method: &str,
-        url: &str,
-        name: Option<&str>,
-        group: &str,
-        start: i64,
-    ) -> Origin {
+    fn origin(&self, method: &str, url: &str, name: Option<&str>, group: &str, start: i64) -> Origin {
         let engine = &self.hub.engine;
         let mut state = self.state.lock();
         let first = std::mem::take(&mut state.first_request);
         let (scenario, number, intended_start) = match &state.current {
             Some((iteration, begun)) => {
-                let at_once =
-                    state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
-                let intended = if at_once {
-                    iteration.intended_start
-                } else {
-                    start - (begun - iteration.intended_start)
-                };
-                (
-                    iteration.scenario,
-                    iteration.number,
-                    if first { intended } else { start },
-                )
+                let at_once = state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
+                let intended = if at_once { iteration.intended_start } else { start - (begun - iteration.intended_start) };
+                (iteration.scenario, iteration.number, if first { intended } else { start })
             }
             None => (u32::MAX, 0, start),
         };
         let series = match name {
             Some(name) => engine.names.series(scenario, group, name),
-            None => engine
-                .names
-                .series(scenario, group, &format!("{method} {}", path_of(url))),
+            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url))),
         };
         let id = engine.next_request();
-        Origin {
-            id,
-            series,
-            vu: self.vu,
-            iteration: number,
-            tenant: self.tenant,
-            intended_start,
-            start,
-        }
+        Origin { id, series, vu: self.vu, iteration: number, tenant: self.tenant, intended_start, start }
     }
 
     /// Remembers the newest response, so that a failed check can be counted against it.
@@ -372,42 +297,22 @@ impl Inner {
     }
 
     /// Counts a check on `exchange`, by default the last response of this VU.
-    pub(crate) fn check(
-        &self,
-        name: &str,
-        ok: bool,
-        group: &str,
-        exchange: Option<&Arc<Exchange>>,
-    ) {
+    pub(crate) fn check(&self, name: &str, ok: bool, group: &str, exchange: Option<&Arc<Exchange>>) {
         if !self.recorded {
             return;
         }
         let mut state = self.state.lock();
-        let scenario = state
-            .current
-            .as_ref()
-            .map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
         self.hub.engine.names.count_check(scenario, group, name, ok);
         if ok {
             return;
         }
-        let is_last = exchange.is_none_or(|exchange| {
-            state
-                .last
-                .as_ref()
-                .is_some_and(|last| Arc::ptr_eq(last, exchange))
-        });
+        let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
         if is_last && !state.last_failed {
             state.last_failed = true;
             if let Some(last) = &state.last {
-                let sample = Sample {
-                    failure: Some(FailureKind::Check),
-                    detail: Some(name.into()),
-                    ..last.sample.clone()
-                };
-                self.hub
-                    .engine
-                    .record(Record::CheckFailed(Box::new(sample)));
+                let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
+                self.hub.engine.record(Record::CheckFailed(Box::new(sample)));
             }
         }
     }
@@ -419,7 +324,5 @@ fn path_of(url: &str) -> &str {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => url,
     };
-    path.find(['?', '#'])
-        .and_then(|at| path.get(..at))
-        .unwrap_or(path)
+    path.find(['?', '#']).and_then(|at| path.get(..at)).unwrap_or(path)
 }

@@ -48,11 +48,7 @@ pub struct Job {
 
 impl Job {
     pub(super) fn expects(&self, status: u16) -> bool {
-        if self.expect.is_empty() {
-            (200..400).contains(&status)
-        } else {
-            self.expect.contains(&status)
-        }
+        if self.expect.is_empty() { (200..400).contains(&status) } else { self.expect.contains(&status) }
     }
 }
 
@@ -65,9 +61,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            connect_timeout: FOREVER,
-        }
+        Self { connect_timeout: FOREVER }
     }
 }
 
@@ -109,46 +103,21 @@ impl Client {
     ///
     /// # Errors
     /// When the system has no thread or descriptor left, or no TLS.
-    pub fn spawn(
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        completions: Arc<CompletionQueue>,
-        records: Records,
-    ) -> std::io::Result<Self> {
+    pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tls = tls_config().map_err(std::io::Error::other)?;
         let open_connections = Arc::new(AtomicI64::new(0));
         let thread_id = Arc::new(AtomicU64::new(0));
         let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
-        let thread = std::thread::Builder::new()
-            .name("tenantry-io".into())
-            .spawn(move || {
-                id.store(this_thread().unwrap_or(0), Ordering::Release);
-                let (pools, running, unrecorded) =
-                    (RefCell::default(), RefCell::default(), RefCell::default());
-                let shared = Shared {
-                    clock,
-                    settings,
-                    tls,
-                    open_connections: open,
-                    pools,
-                    running,
-                    unrecorded,
-                    completions,
-                    records,
-                };
-                let shared = Rc::new(shared);
-                LocalSet::new().block_on(&runtime, serve(inbox, shared));
-            })?;
-        Ok(Self {
-            commands: Mutex::new(Some(commands)),
-            thread: Mutex::new(Some(thread)),
-            open_connections,
-            thread_id,
-        })
+        let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
+            id.store(this_thread().unwrap_or(0), Ordering::Release);
+            let (pools, running, unrecorded) = (RefCell::default(), RefCell::default(), RefCell::default());
+            let shared = Shared { clock, settings, tls, open_connections: open, pools, running, unrecorded, completions, records };
+            let shared = Rc::new(shared);
+            LocalSet::new().block_on(&runtime, serve(inbox, shared));
+        })?;
+        Ok(Self { commands: Mutex::new(Some(commands)), thread: Mutex::new(Some(thread)), open_connections, thread_id })
     }
 
     /// Sends a request; its token gets a completion.
@@ -199,10 +168,7 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
             Command::Send(job) => {
                 let token = job.token;
                 let task = tokio::task::spawn_local(run(job, Rc::clone(&shared)));
-                shared
-                    .running
-                    .borrow_mut()
-                    .insert(token, task.abort_handle());
+                shared.running.borrow_mut().insert(token, task.abort_handle());
             }
             Command::Cancel(token, recorded) => {
                 if let Some(task) = shared.running.borrow_mut().remove(&token) {
@@ -221,23 +187,14 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
 
 async fn run(job: Box<Job>, shared: Rc<Shared>) {
     let trace = Trace::new(Arc::clone(&shared.clock), job.origin.start);
-    let guard = Guard {
-        job: &job,
-        trace: &trace,
-        shared: &shared,
-        done: false,
-    };
+    let guard = Guard { job: &job, trace: &trace, shared: &shared, done: false };
     let exchange = perform(&job, &shared, &trace).await;
     guard.finish();
     if job.recorded {
-        shared
-            .records
-            .send(Record::Sample(Box::new(exchange.sample.clone())));
+        shared.records.send(Record::Sample(Box::new(exchange.sample.clone())));
     }
     shared.running.borrow_mut().remove(&job.token);
-    shared
-        .completions
-        .push(Completion::Response(job.token, Box::new(exchange)));
+    shared.completions.push(Completion::Response(job.token, Box::new(exchange)));
 }
 
 /// Records a request that is dropped in the middle: the script gave up on it.
@@ -256,13 +213,8 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !self.done
-            && self.job.recorded
-            && !self.shared.unrecorded.borrow_mut().remove(&self.job.token)
-        {
-            let sample = self
-                .trace
-                .sample(self.job, 0, Some((FailureKind::Cancelled, None)));
+        if !self.done && self.job.recorded && !self.shared.unrecorded.borrow_mut().remove(&self.job.token) {
+            let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
             self.shared.records.send(Record::Sample(Box::new(sample)));
         }
     }

@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn a_foreign_host_is_refused_however_it_is_written() {
         let target = Target::parse("http://127.0.0.1:8000", &["staging.test".to_owned()]).unwrap();
-        for url in ["http://example.com/x", "//example.com/x", "https://127.0.0.1.nip.io/", "http://staging.test.evil.com/", "http://10.0.0.1/"] {
+        for url in
+            ["http://example.com/x", "//example.com/x", "https://127.0.0.1.nip.io/", "http://staging.test.evil.com/", "http://10.0.0.1/"]
+        {
             assert!(matches!(target.resolve(url), Err(TargetError::NotAllowed(..))), "{url}");
         }
         for url in ["http://localhost:1/", "http://127.9.9.9/", "http://[::1]/", "https://STAGING.test/"] {

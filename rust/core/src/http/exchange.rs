@@ -252,7 +252,9 @@ async fn collect(wire: &mut Wire, body: Incoming) -> hyper::Result<Bytes> {
     let mut body = pin!(body);
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = driven(wire, |_, cx| body.as_mut().poll_frame(cx)).await {
-        let Ok(data) = frame?.into_data() else { continue };
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
         if first.is_empty() {
             first = data;
         } else {

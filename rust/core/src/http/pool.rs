@@ -37,7 +37,9 @@ impl Pool {
     pub(super) async fn acquire(self: &Rc<Self>, endpoint: &Arc<Endpoint>) -> (Permit, Option<Wire>) {
         loop {
             let turn = match self.try_acquire(endpoint) {
-                Ok(wire) => return (Permit { pool: Rc::clone(self), endpoint: Arc::clone(endpoint) }, wire),
+                Ok(wire) => {
+                    return (Permit { pool: Rc::clone(self), endpoint: Arc::clone(endpoint) }, wire);
+                }
                 Err(turn) => turn,
             };
             let _ = turn.await;

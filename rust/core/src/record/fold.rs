@@ -104,14 +104,14 @@ impl Chunk {
     }
 
     /// Counts a failed check on a request that was counted as fine.
-    pub(super) fn check_failed(&mut self, sample: Box<Sample>, start_ns: i64) {
+    pub(super) fn check_failed(&mut self, sample: Sample, start_ns: i64) {
         let key = (second_of(sample.end - start_ns), sample.origin.series);
         self.http.entry(key).or_default().failures += 1;
         *self.failures.entry((key.0, key.1, FailureKind::Check)).or_default() += 1;
         self.samples.offer(sample);
     }
 
-    pub(super) fn keep(&mut self, sample: Box<Sample>) {
+    pub(super) fn keep(&mut self, sample: Sample) {
         self.samples.offer(sample);
     }
 
@@ -253,7 +253,7 @@ fn write_samples(rows: &[Kept], path: &Path, start_ns: i64, labels: &Labels<'_>)
     if rows.is_empty() {
         return Ok(());
     }
-    let samples = || rows.iter().map(|row| &*row.sample);
+    let samples = || rows.iter().map(|row| &row.sample);
     let table = Table::default().count("id", samples().map(|sample| sample.origin.id));
     let table = labels
         .named(table, labels.series, samples().map(|sample| sample.origin.series))

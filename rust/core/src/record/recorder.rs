@@ -137,7 +137,8 @@ impl Recorder {
         let shared = Arc::new(Shared::default());
         let closing = Arc::new(AtomicBool::new(false));
         let (mine, stop) = (Arc::clone(&shared), Arc::clone(&closing));
-        let thread = std::thread::Builder::new().name("tenantry-record".into()).spawn(move || Recording::new(self, mine).run(&records, &stop))?;
+        let thread =
+            std::thread::Builder::new().name("tenantry-record".into()).spawn(move || Recording::new(self, mine).run(&records, &stop))?;
         Ok(RecorderHandle { thread: Mutex::new(Some(thread)), closing, shared })
     }
 }
@@ -205,12 +206,12 @@ impl Recording {
                 self.response.record(sample.response_time());
                 self.tenants.record(&sample);
                 self.chunk.request(&sample, start_ns);
-                self.chunk.keep(sample);
+                self.chunk.keep(*sample);
             }
             Record::CheckFailed(sample) => {
                 self.progress.failures += 1;
                 self.tenants.amend(&sample);
-                self.chunk.check_failed(sample, start_ns);
+                self.chunk.check_failed(*sample, start_ns);
             }
             Record::Iteration(record) => {
                 self.progress.started += 1;
@@ -241,14 +242,14 @@ impl Recording {
     fn tick(&mut self, at: i64) {
         let busy = self.engine.scheduler.busy();
         if at >= 0 {
-            (0_u32..).zip(&busy).for_each(|(stream, vus)| self.chunk.busy(at, stream, *vus));
+            (0_u32..).zip(&busy).for_each(|(stream, vus)| self.chunk.busy(at, stream, vus.most));
         }
         for (check, passes, fails) in self.engine.names.take_checks() {
             self.progress.checks_passed += passes;
             self.progress.checks_failed += fails;
             self.chunk.check(at.max(0), check, passes, fails);
         }
-        self.progress.busy_vus = busy.iter().sum();
+        self.progress.busy_vus = busy.iter().map(|vus| vus.now).sum();
         self.progress.elapsed_ns = at;
         self.progress.tenants = self.tenants.len() as u64;
         if at >= self.next_second {

@@ -8,16 +8,16 @@ const UNIFORM: usize = 100;
 
 /// A request that is kept, why, and how many it stands for.
 pub(super) struct Kept {
-    pub(super) sample: Box<Sample>,
+    pub(super) sample: Sample,
     pub(super) reason: &'static str,
     pub(super) weight: f64,
 }
 
 /// The requests kept of one chunk of time.
 pub(super) struct Reservoir {
-    failures: Vec<Box<Sample>>,
-    slowest: Vec<Box<Sample>>,
-    uniform: Vec<Box<Sample>>,
+    failures: Vec<Sample>,
+    slowest: Vec<Sample>,
+    uniform: Vec<Sample>,
     offered: u64,
     random: u64,
 }
@@ -29,7 +29,7 @@ impl Default for Reservoir {
 }
 
 impl Reservoir {
-    pub(super) fn offer(&mut self, sample: Box<Sample>) {
+    pub(super) fn offer(&mut self, sample: Sample) {
         if sample.failure.is_some() {
             if self.failures.len() < MOST_FAILURES {
                 self.failures.push(sample);
@@ -43,7 +43,7 @@ impl Reservoir {
     }
 
     /// Puts `sample` among the slowest if it belongs there; returns the one that does not.
-    fn displace(&mut self, sample: Box<Sample>) -> Box<Sample> {
+    fn displace(&mut self, sample: Sample) -> Sample {
         match self.slowest.iter_mut().min_by_key(|kept| kept.response_time()) {
             Some(least) if least.response_time() < sample.response_time() => std::mem::replace(least, sample),
             _ => sample,
@@ -51,7 +51,7 @@ impl Reservoir {
     }
 
     /// Algorithm R (Vitter 1985) over everything that is neither a failure nor among the slowest.
-    fn offer_uniform(&mut self, sample: Box<Sample>) {
+    fn offer_uniform(&mut self, sample: Sample) {
         self.offered += 1;
         if self.uniform.len() < UNIFORM {
             self.uniform.push(sample);
