@@ -276,6 +276,14 @@ def invalid() -> Doc:
     }
 
 
+def closed() -> Doc:
+    """A closed load: no schedule, so nothing was offered, dropped, or late but for first iterations."""
+    document = normal(30, 50)
+    document["timeline"] |= {"offered": [None] * 30, "dropped": [None] * 30, "start_delay_p99": [0.0002, *[None] * 29]}
+    document["totals"] |= {"offered_rate": None}
+    return document
+
+
 def empty() -> Doc:
     """A run without a single request: every number null, every list empty."""
     nothing = dict.fromkeys(

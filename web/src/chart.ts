@@ -1,7 +1,7 @@
 /** One chart: uPlot with our axes, legend, limits and event marks; redrawn on new colours, width or scale. */
 
 import uPlot from "uplot";
-import { drawEnds, drawLimits, drawMarks, font } from "./drawing";
+import { drawAfter, drawEnds, drawLimits, drawMarks, font } from "./drawing";
 import type { Figure, Line } from "./figures";
 import { moment, ticks } from "./format";
 import { Legend } from "./legend";
@@ -13,6 +13,8 @@ const SYNC = "run";
 const HEIGHT = 232;
 const AXIS_WIDTH = 58;
 const FEW_POINTS = 40;
+/** Pixels that fit A4 and letter paper, where one chart or two stand side by side: the page is laid out only after the drawing. */
+const PAPER_WIDTH = { wide: 690, narrow: 335 };
 
 /** Moves the cursor of this chart and of those in step with it; uPlot's own types leave out the last argument. */
 function moveCursor(plot: uPlot, left: number, top: number): void {
@@ -65,11 +67,11 @@ export class Chart {
     return (min ?? left) > left || (max ?? right) < right;
   }
 
-  redraw(): void {
+  redraw(printing = false): void {
     const { min, max } = this.plot.scales["x"]!;
     const zoomed = this.isZoomed();
     this.plot.destroy();
-    this.plot = this.draw();
+    this.plot = this.draw(printing);
     if (zoomed && min !== undefined && max !== undefined) this.plot.setScale("x", { min, max });
   }
 
@@ -84,14 +86,19 @@ export class Chart {
     return [(this.seconds[0] ?? 0) - half, (this.seconds.at(-1) ?? 0) + half];
   }
 
-  private draw(): uPlot {
+  private width(printing: boolean): number {
+    if (printing) return this.box.closest(".wide") ? PAPER_WIDTH.wide : PAPER_WIDTH.narrow;
+    return Math.max(this.box.clientWidth, 200);
+  }
+
+  private draw(printing = false): uPlot {
     const { lines, stacked } = this.figure;
     // A stack is drawn from its full height down to its first band, each over the one before.
     const columns = stacked ? stackedUp(lines.map((line) => line.values)).reverse() : lines.map((line) => this.drawable(line));
     const order = stacked ? [...lines].reverse() : lines;
     return new uPlot(
       {
-        width: Math.max(this.box.clientWidth, 200),
+        width: this.width(printing),
         height: HEIGHT,
         padding: [14, lines.some((line) => line.right) ? 0 : lines.some((line) => line.short) ? 70 : 14, 0, 0],
         legend: { show: false },
@@ -113,7 +120,7 @@ export class Chart {
               this.zoomed();
             },
           ],
-          drawClear: [(plot) => drawMarks(plot, this.payload.marks)],
+          drawClear: [(plot) => drawAfter(plot, this.payload), (plot) => drawMarks(plot, this.payload)],
           draw: [(plot) => drawLimits(plot, this.figure), (plot) => drawEnds(plot, lines)],
         },
       },
@@ -181,7 +188,7 @@ export class Chart {
     const bars = line.bars || this.figure.stacked === "bars" || (this.figure.stacked && this.seconds.length < 2);
     if (bars) {
       built.paths = uPlot.paths.bars!({ size: [0.86, 28], align: 0 });
-      built.fill = line.bars ? tint(line.colour, 60) : ink;
+      built.fill = ink;
       built.width = 0;
     } else if (this.figure.stacked) {
       built.fill = tint(line.colour, 62);

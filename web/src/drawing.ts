@@ -3,7 +3,7 @@
 import type uPlot from "uplot";
 import type { Figure, Line } from "./figures";
 import { duration } from "./format";
-import type { Mark } from "./payload";
+import type { Payload } from "./payload";
 import { colour } from "./theme";
 
 const LABEL_GAP = 12;
@@ -36,8 +36,21 @@ export function drawLimits(chart: uPlot, figure: Figure): void {
   ctx.restore();
 }
 
+/** A band over the time after the load, in which only its last requests ended. A point stands in the middle of its time. */
+export function drawAfter(chart: uPlot, payload: Payload): void {
+  const { ctx, bbox } = chart;
+  const max = chart.scales["x"]!.max ?? 0;
+  const end = payload.load_s === null ? max : payload.load_s - payload.step_s / 2;
+  if (end >= max) return;
+  const from = Math.max(bbox.left, chart.valToPos(end, "x", true));
+  ctx.save();
+  ctx.fillStyle = colour("--raised");
+  ctx.fillRect(from, bbox.top, bbox.left + bbox.width - from, bbox.height);
+  ctx.restore();
+}
+
 /** A numbered upright line for each event. */
-export function drawMarks(chart: uPlot, marks: Mark[]): void {
+export function drawMarks(chart: uPlot, payload: Payload): void {
   const { ctx, bbox } = chart;
   const ratio = devicePixelRatio;
   const { min, max } = chart.scales["x"]!;
@@ -47,9 +60,10 @@ export function drawMarks(chart: uPlot, marks: Mark[]): void {
   ctx.font = font(10 * ratio);
   ctx.textAlign = "center";
   ctx.textBaseline = "bottom";
-  for (const mark of marks) {
-    if (mark.second < (min ?? 0) || mark.second > (max ?? 0)) continue;
-    const x = chart.valToPos(mark.second, "x", true);
+  for (const mark of payload.marks) {
+    const at = mark.second - payload.step_s / 2;
+    if (at < (min ?? 0) || at > (max ?? 0)) continue;
+    const x = chart.valToPos(at, "x", true);
     ctx.setLineDash([2 * ratio, 3 * ratio]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

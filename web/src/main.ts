@@ -15,8 +15,9 @@ function scaleSwitch(chart: Chart): HTMLButtonElement {
   button.type = "button";
   button.className = "switch";
   const label = (): void => {
-    button.textContent = chart.isLog() ? "Log scale" : "Linear scale";
-    button.setAttribute("aria-label", `Axis is ${chart.isLog() ? "logarithmic" : "linear"}; switch it`);
+    const [now, other] = chart.isLog() ? ["Log scale", "linear"] : ["Linear scale", "logarithmic"];
+    button.textContent = now;
+    button.setAttribute("aria-label", `${now}, switch to ${other}`);
   };
   button.addEventListener("click", () => {
     chart.setLog(!chart.isLog());
@@ -64,7 +65,7 @@ async function start(): Promise<void> {
   }
   enhanceTables(payload.more_rows);
   const charts = drawCharts(payload);
-  onColours(() => charts.forEach((chart) => chart.redraw()));
+  onColours((printing) => charts.forEach((chart) => chart.redraw(printing)));
   document.documentElement.dataset["ready"] = "yes";
 }
 

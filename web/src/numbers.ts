@@ -29,7 +29,7 @@ function table(figure: Figure, payload: Payload): HTMLElement {
   const scroll = document.createElement("div");
   scroll.className = "scroll tall";
   scroll.tabIndex = 0;
-  scroll.setAttribute("role", "region");
+  scroll.setAttribute("role", "group");
   scroll.setAttribute("aria-label", "The chart's numbers");
   scroll.append(element);
   return scroll;

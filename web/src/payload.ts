@@ -27,6 +27,8 @@ export interface Payload {
   timeline: Timeline;
   /** Seconds that one point of the timeline covers. */
   step_s: number;
+  /** Length of the load; what lies behind it are its last requests. */
+  load_s: number | null;
   limits: Record<string, Limit[]>;
   marks: Mark[];
   /** Rows by table id. */

@@ -21,15 +21,16 @@ export function tint(property: string, percent: number): string {
   return computed(`color-mix(in srgb, var(${property}) ${percent}%, var(--paper))`);
 }
 
-/** Calls back whenever the colours change: system setting, switch, or printing (always light). */
-export function onColours(changed: () => void): void {
+/** Calls back whenever the colours change: system setting, switch, or printing (always light, and told so). */
+export function onColours(redraw: (printing: boolean) => void): void {
+  const changed = (): void => redraw(false);
   const root = document.documentElement;
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
   let before: string | undefined;
   addEventListener("beforeprint", () => {
     before = root.dataset["theme"];
     root.dataset["theme"] = "light";
-    changed();
+    redraw(true);
   });
   addEventListener("afterprint", () => {
     if (before === undefined) delete root.dataset["theme"];

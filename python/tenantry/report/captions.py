@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tenantry.errors import UsageError
 from tenantry.report.numbers import Document, duration, finite, items, numbers, part, per_second, plain, ratio, share
-from tenantry.report.timeline import moment_of_most, step_s
+from tenantry.report.timeline import moment_of_most, outlasts_the_load, step_s
 from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.verdict import delay_limit_s
@@ -36,9 +36,10 @@ def start_delay_limit_s(document: Document) -> float | None:
 
 
 def points_note(document: Document) -> str:
-    """What one point of the charts is, where it is not simply one second."""
+    """What the reader has to know of this run's charts beyond the usual."""
     step = step_s(document)
-    return "" if step == 1 else f"Each point covers {step:g} seconds."
+    covers = "" if step == 1 else f"Each point covers {step:g} seconds. "
+    return covers + ("In the band at the right end the load is over and its last requests end." if outlasts_the_load(document) else "")
 
 
 def _parsed(text: object) -> Threshold | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.errors import EnvironmentFault
 from tenantry.report import captions, header, tables, timeline
-from tenantry.report.numbers import Document, duration, finite, items, part, plain, printable, share, size
+from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
 from tenantry.verdict import MOST_BUSY
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def _tenants(document: Document) -> list[tuple[str, str]]:
     tenants = part(document, "tenants")
     if not finite(tenants.get("seen")):
         return []
+    median = finite(tenants.get("requests_p50"))
     return [
         ("Tenants seen", plain(tenants.get("seen"))),
-        ("Requests of the median tenant", plain(tenants.get("requests_p50"))),
+        ("Requests of the median tenant", NOTHING if median is None else f"{median:,g}"),
         ("p95 of the worst over that of the median", plain(tenants.get("p95_ratio"))),
     ]
 
@@ -99,6 +100,7 @@ def _payload(document: Document, listed: dict[str, tables.Table]) -> dict[str, A
     return {
         "timeline": timeline.drawable(document),
         "step_s": timeline.step_s(document),
+        "load_s": finite(part(document, "run").get("duration_s")),
         "limits": {
             "response": [{"label": f"limit {row['stat']}", "value": row["limit"]} for row in _latency_limits(document)],
             "start_delay": [{"label": "p99 invalid above", "value": limit}] if limit else [],

@@ -100,7 +100,8 @@ def share(value: object) -> str:
     if 0 < percent < 0.001:
         return "<0.001 %"
     if 99 < percent < 100:
-        return f"{math.floor(percent * 1000) / 1000:.6g} %"
+        digits = 2 if percent <= 99.99 else 4
+        return f"{math.floor(percent * 10**digits) / 10**digits:g} %"
     return f"{percent:.{1 if abs(percent) >= 9.995 else 2 if abs(percent) >= 0.0995 else 3}f} %"
 
 

@@ -23,9 +23,22 @@ def drawable(document: Document) -> dict[str, Any]:
     timeline = part(document, "timeline")
     seconds = [second for second in numbers(timeline, "second") if second is not None]
     columns = {key: numbers(timeline, key) for key in timeline if key not in ("second", "step_s", *_NESTED)}
+    for key in ("offered", "started", "dropped"):
+        columns[key] = _while_loading(columns.get(key, []), seconds, load_s(document))
     columns["throughput"] = _difference(columns.get("requests", []), columns.get("failures", []))
     nested = {key: {name: _fitted(numbers(part(timeline, key), name), len(seconds)) for name in part(timeline, key)} for key in _NESTED}
     return {"second": seconds, **{key: _fitted(column, len(seconds)) for key, column in columns.items()}, **nested}
+
+
+def load_s(document: Document) -> float | None:
+    """Length of the load in seconds."""
+    return finite(part(document, "run").get("duration_s"))
+
+
+def outlasts_the_load(document: Document) -> bool:
+    """Whether the last requests ended in a later second than the load."""
+    seconds, end = numbers(part(document, "timeline"), "second"), load_s(document)
+    return bool(seconds) and seconds[-1] is not None and bool(end) and seconds[-1] >= (end or 0)
 
 
 def moment_of_most(document: Document, key: str) -> str:
@@ -51,6 +64,11 @@ def marks(document: Document) -> list[dict[str, Any]]:
 
 def _difference(whole: Column, some: Column) -> Column:
     return [None if a is None else a - (b or 0) for a, b in zip(whole, some, strict=False)]
+
+
+def _while_loading(column: Column, seconds: list[float], end: float | None) -> Column:
+    """Without what is no zero but nothing: after the load, no iteration was due."""
+    return column if not end else [value if second < end else None for value, second in zip(column, seconds, strict=False)]
 
 
 def _fitted(column: Column, length: int) -> Column:
