@@ -1,6 +1,7 @@
 //! What the engine hands back to the scripts' thread: many completions, one wake-up.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
@@ -29,7 +30,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub enum Completion {
     /// A request ended.
-    Response(Token, Box<Exchange>),
+    Response(Token, Arc<Exchange>),
     /// A VU is to start an iteration.
     Start(Token, Iteration),
     /// A VU has nothing more to do.

@@ -50,7 +50,6 @@ impl Hub {
         let result = match completion {
             Completion::Response(_, exchange) => {
                 self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
-                let exchange = Arc::from(exchange);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
                     _ => return Ok(()),

@@ -10,6 +10,10 @@ mod slots;
 
 use pyo3::prelude::*;
 
+/// Every request allocates on one thread and frees on another; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The native module of tenantry; only `tenantry.engine` imports it.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit, import_exception, intern};
+use smallvec::SmallVec;
 use tenantry_core::queue::Token;
 
 use crate::hub::Hub;
@@ -39,7 +40,7 @@ pub(crate) struct Pending {
 }
 
 enum State {
-    Waiting(Vec<Callback>),
+    Waiting(SmallVec<[Callback; 1]>),
     Done(Py<PyAny>),
     Cancelled,
 }
@@ -64,7 +65,7 @@ impl Pending {
     /// An awaitable that a completion with a new token will end; `send` gets the token.
     pub(crate) fn waiting(py: Python<'_>, hub: &Arc<Hub>, waiting: Waiting, send: impl FnOnce(Token)) -> PyResult<Py<Self>> {
         let token = hub.slots.reserve();
-        let pending = Py::new(py, Self::new(hub, token, waiting, State::Waiting(Vec::new())))?;
+        let pending = Py::new(py, Self::new(hub, token, waiting, State::Waiting(SmallVec::new())))?;
         hub.slots.fill(token, pending.clone_ref(py));
         send(token);
         Ok(pending)
@@ -97,7 +98,7 @@ impl Pending {
     }
 
     /// Gives up: the engine aborts what it was doing. Returns the callbacks to be told, None when it was over already.
-    fn abandon(&self) -> Option<Vec<Callback>> {
+    fn abandon(&self) -> Option<SmallVec<[Callback; 1]>> {
         let mut state = self.state.lock();
         if !matches!(*state, State::Waiting(_)) {
             return None;

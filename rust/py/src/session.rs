@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use tenantry_core::failure::FailureKind;
-use tenantry_core::http::Job;
+use tenantry_core::http::{Endpoint, Job};
 use tenantry_core::queue::Exchange;
 use tenantry_core::record::Record;
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
@@ -34,7 +33,7 @@ pub(crate) struct Inner {
     index: u32,
     vu: u32,
     tenant: i32,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     timeout: Duration,
     recorded: bool,
     interrupted: AtomicBool,
@@ -72,14 +71,18 @@ impl Session {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::USER_AGENT, user_agent.clone());
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-        add_headers(&mut headers, options.headers)?;
+        headers.insert(HOST, hub.engine.target.endpoint().authority.clone());
+        for header in options.headers {
+            let (name, value) = parse_header(&header)?;
+            headers.insert(name, value);
+        }
         Ok(Self(Arc::new(Inner {
             hub: Arc::clone(hub),
             stream: options.stream,
             index: options.index,
             vu: options.vu,
             tenant: options.tenant,
-            headers,
+            headers: Arc::new(headers),
             timeout,
             recorded: options.recorded,
             interrupted: AtomicBool::new(false),
@@ -88,13 +91,24 @@ impl Session {
     }
 }
 
-fn add_headers(headers: &mut HeaderMap, more: Vec<(String, String)>) -> PyResult<()> {
-    for (name, value) in more {
-        let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
-        let header = HeaderName::try_from(&name).map_err(|_| fault())?;
-        headers.insert(header, HeaderValue::try_from(&value).map_err(|_| fault())?);
+fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, HeaderValue)> {
+    let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
+    Ok((HeaderName::try_from(name).map_err(|_| fault())?, HeaderValue::try_from(value).map_err(|_| fault())?))
+}
+
+/// Headers beyond those of the session: the host when it is not the target's, the content type, what the script gave.
+fn own_headers(options: &RequestOptions, endpoint: &Arc<Endpoint>, target: &Arc<Endpoint>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
+    let mut own = Vec::new();
+    if !Arc::ptr_eq(endpoint, target) {
+        own.push((HOST, endpoint.authority.clone()));
     }
-    Ok(())
+    if let Some(kind) = &options.content_type {
+        own.push((CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?));
+    }
+    for header in &options.headers {
+        own.push(parse_header(header)?);
+    }
+    Ok(own)
 }
 
 /// What distinguishes a request beyond method and URL; crosses from Python by name.
@@ -248,23 +262,21 @@ impl Inner {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
         let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
-        let mut request = Request::new(Full::new(options.body));
-        *request.method_mut() =
-            Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.clone_from(&self.headers);
-        headers.insert(HOST, endpoint.authority.clone());
-        if let Some(kind) = options.content_type {
-            headers.insert(CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?);
-        }
-        add_headers(headers, options.headers)?;
-        let origin = self.origin(method, url, options.name.as_deref(), &options.group, start);
-        let timeout = options.timeout.unwrap_or(self.timeout);
-        let (expect, recorded) = (options.expect.into_boxed_slice(), self.recorded);
-        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| {
-            engine.client.send(Job { token, endpoint, request, origin, timeout, expect, recorded });
-        })
+        let own_headers = own_headers(&options, &endpoint, engine.target.endpoint())?;
+        let job = Job {
+            token: 0,
+            endpoint,
+            method: Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?,
+            uri,
+            headers: Arc::clone(&self.headers),
+            own_headers,
+            body: options.body,
+            origin: self.origin(method, url, options.name.as_deref(), &options.group, start),
+            timeout: options.timeout.unwrap_or(self.timeout),
+            expect: options.expect.into_boxed_slice(),
+            recorded: self.recorded,
+        };
+        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| engine.client.send(Job { token, ..job }))
     }
 
     /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
@@ -312,7 +324,7 @@ impl Inner {
             state.last_failed = true;
             if let Some(last) = &state.last {
                 let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
-                self.hub.engine.record(Record::CheckFailed(Box::new(sample)));
+                self.hub.engine.record(Record::CheckFailed(sample));
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use http::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
@@ -34,8 +34,16 @@ pub struct Job {
     pub token: Token,
     /// Where it goes.
     pub endpoint: Arc<Endpoint>,
+    /// What is asked.
+    pub method: Method,
+    /// Path and query.
+    pub uri: Uri,
+    /// Headers that many requests share.
+    pub headers: Arc<HeaderMap>,
+    /// Headers of this request alone; they replace shared ones of the same name.
+    pub own_headers: Vec<(HeaderName, HeaderValue)>,
     /// What is sent.
-    pub request: Request<Full<Bytes>>,
+    pub body: Bytes,
     /// Who sends it, and when.
     pub origin: Origin,
     /// Longest time for the whole of it.
@@ -47,6 +55,18 @@ pub struct Job {
 }
 
 impl Job {
+    pub(super) fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(&self.uri);
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        for (name, value) in &self.own_headers {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
+
     pub(super) fn expects(&self, status: u16) -> bool {
         if self.expect.is_empty() { (200..400).contains(&status) } else { self.expect.contains(&status) }
     }
@@ -191,10 +211,10 @@ async fn run(job: Box<Job>, shared: Rc<Shared>) {
     let exchange = perform(&job, &shared, &trace).await;
     guard.finish();
     if job.recorded {
-        shared.records.send(Record::Sample(Box::new(exchange.sample.clone())));
+        shared.records.send(Record::Sample(exchange.sample.clone()));
     }
     shared.running.borrow_mut().remove(&job.token);
-    shared.completions.push(Completion::Response(job.token, Box::new(exchange)));
+    shared.completions.push(Completion::Response(job.token, Arc::new(exchange)));
 }
 
 /// Records a request that is dropped in the middle: the script gave up on it.
@@ -215,7 +235,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if !self.done && self.job.recorded && !self.shared.unrecorded.borrow_mut().remove(&self.job.token) {
             let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
-            self.shared.records.send(Record::Sample(Box::new(sample)));
+            self.shared.records.send(Record::Sample(sample));
         }
     }
 }

@@ -150,10 +150,11 @@ async fn attempt(job: &Job, shared: &Shared, trace: &Trace) -> Result<Answer, Fa
     if let Some(wire) = alive(idle, &permit).await {
         match transfer(wire, permit, job, trace).await {
             Attempt::Done(answer) => return answer,
-            Attempt::Stale(permit) => return fresh(permit, job, shared, trace).await,
+            Attempt::Stale(permit) => return Box::pin(fresh(permit, job, shared, trace)).await,
         }
     }
-    fresh(permit, job, shared, trace).await
+    // Rare and large: kept out of the task that every request allocates.
+    Box::pin(fresh(permit, job, shared, trace)).await
 }
 
 /// The first idle connection that the other side has not closed.
@@ -197,7 +198,7 @@ enum Attempt {
 async fn transfer(mut wire: Wire, permit: Permit, job: &Job, trace: &Trace) -> Attempt {
     trace.enter(Phase::Transfer);
     wire.marks.reset();
-    let answer = talk(&mut wire, job.request.clone()).await;
+    let answer = talk(&mut wire, job.request()).await;
     trace.transferred(&wire);
     match answer {
         Ok(answer) => {
@@ -210,11 +211,7 @@ async fn transfer(mut wire: Wire, permit: Permit, job: &Job, trace: &Trace) -> A
             let silent = wire.marks.received.get() == 0;
             let unsent = wire.marks.sent.get() == 0;
             let closed = matches!(error.kind, FailureKind::Reset);
-            if silent && closed && (unsent || is_idempotent(job.request.method())) {
-                Attempt::Stale(permit)
-            } else {
-                Attempt::Done(Err(error))
-            }
+            if silent && closed && (unsent || is_idempotent(&job.method)) { Attempt::Stale(permit) } else { Attempt::Done(Err(error)) }
         }
     }
 }

@@ -19,9 +19,9 @@ use crate::sample::{IterationRecord, Sample};
 #[derive(Debug)]
 pub enum Record {
     /// A request ended.
-    Sample(Box<Sample>),
+    Sample(Sample),
     /// A check failed on a response that was counted as fine before.
-    CheckFailed(Box<Sample>),
+    CheckFailed(Sample),
     /// An iteration ended.
     Iteration(IterationRecord),
     /// An event of an open profile came due.

@@ -206,12 +206,12 @@ impl Recording {
                 self.response.record(sample.response_time());
                 self.tenants.record(&sample);
                 self.chunk.request(&sample, start_ns);
-                self.chunk.keep(*sample);
+                self.chunk.keep(sample);
             }
             Record::CheckFailed(sample) => {
                 self.progress.failures += 1;
                 self.tenants.amend(&sample);
-                self.chunk.check_failed(*sample, start_ns);
+                self.chunk.check_failed(sample, start_ns);
             }
             Record::Iteration(record) => {
                 self.progress.started += 1;
