@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from runfolder import SECOND, Request, RunFolder, clinic_run
 
-from tenantry.errors import UsageError
+from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.report.document import document
 from tenantry.results import open_run
 
@@ -78,6 +78,15 @@ def test_a_damaged_list_of_script_errors_is_a_warning(tmp_path: Path) -> None:
     with open_run(folder) as run:
         assert run.errors == []
         assert "errors.json" in run.warnings[0]
+
+
+def test_too_little_memory_is_not_taken_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = tmp_path / "a file, not a folder"
+    nowhere.write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(nowhere))
+    monkeypatch.setattr("tenantry.results.run._MEMORY", "1MB")
+    with open_run(clinic_run(30, rate=200).write(tmp_path / "run")) as run, pytest.raises(EnvironmentFault, match="larger than the memory"):
+        run.totals  # noqa: B018
 
 
 def test_requests_before_the_load_are_not_part_of_it(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
+import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +22,7 @@ from tenantry.results.tables import Tables
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB", "temp_directory": "", "preserve_insertion_order": False}
+_MEMORY = "1GB"
 
 
 class Run:
@@ -167,4 +170,7 @@ def open_run(folder: Path | str) -> Run:
     manifest = read_manifest(folder)
     import duckdb
 
-    return Run(folder, manifest, duckdb.connect(":memory:", config=_SETTINGS))
+    # What does not fit in memory goes to a folder that the connection makes when it needs it and removes when it closes.
+    spill = str(Path(tempfile.gettempdir()) / f"tenantry-{os.getpid()}-{uuid.uuid4().hex}")
+    settings: dict[str, Any] = {"threads": 2, "memory_limit": _MEMORY, "temp_directory": spill, "preserve_insertion_order": False}
+    return Run(folder, manifest, duckdb.connect(":memory:", config=settings))

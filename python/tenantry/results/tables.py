@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenantry.errors import EnvironmentFault
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -94,10 +96,18 @@ class Tables:
     _loaded: set[str] = field(default_factory=set)
 
     def rows(self, sql: str, parameters: Sequence[object] = (), *, of: Sequence[str]) -> list[tuple[Any, ...]]:
-        """The rows of a query over the tables named in `of`."""
-        for table in of:
-            self._need(table)
-        return self.connection.execute(sql, list(parameters)).fetchall()
+        """The rows of a query over the tables named in `of`; raises EnvironmentFault when memory and temporary folder are too small."""
+        from duckdb import OutOfMemoryException
+
+        try:
+            for table in of:
+                self._need(table)
+            return self.connection.execute(sql, list(parameters)).fetchall()
+        except OutOfMemoryException as error:
+            hint = "make room in the folder for temporary files, or set TMPDIR to one with room"
+            raise EnvironmentFault(
+                "the run is larger than the memory and the temporary folder", where=str(self.folder), hint=hint
+            ) from error
 
     def _need(self, table: str) -> None:
         if table in self._loaded:
@@ -115,12 +125,17 @@ class Tables:
 
     def _fill(self, table: str, files: list[str], *, only: bool = False) -> bool:
         """Reads the files into the table, all or none; when it is the `only` file of its call, a failure becomes a warning."""
-        from duckdb import Error
+        from duckdb import Error, OutOfMemoryException
 
         spec = TABLES[table]
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         try:
             self.connection.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?) WHERE {spec.where}", [files])
+        except OutOfMemoryException as error:
+            hint = "make room in the folder for temporary files, or set TMPDIR to one with room"
+            raise EnvironmentFault(
+                "the run is larger than the memory and the temporary folder", where=str(self.folder), hint=hint
+            ) from error
         except Error as error:
             if only:
                 first_line = str(error).partition("\n")[0]
