@@ -68,6 +68,11 @@ impl CompletionQueue {
         self.signal();
     }
 
+    /// Adds one completion of several; whoever adds them signals when it has no more at hand.
+    pub fn add(&self, completion: Completion) {
+        self.queue.push(completion);
+    }
+
     /// Makes the descriptor readable.
     pub fn signal(&self) {
         if !self.signalled.swap(true, Ordering::AcqRel) {

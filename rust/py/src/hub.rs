@@ -27,16 +27,13 @@ impl Hub {
     pub(crate) fn drain(&self, py: Python<'_>) -> PyResult<()> {
         let completions = &self.engine.completions;
         completions.acknowledge();
-        for _ in 0..BATCH {
-            let Some(completion) = completions.pop() else {
-                return Ok(());
-            };
-            self.deliver(py, completion)?;
-        }
+        self.engine.client.hold();
+        let delivered = (0..BATCH).map_while(|_| completions.pop()).try_for_each(|completion| self.deliver(py, completion));
+        self.engine.client.release();
         if !completions.is_empty() {
             completions.signal();
         }
-        Ok(())
+        delivered
     }
 
     fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {

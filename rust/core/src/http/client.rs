@@ -27,6 +27,9 @@ use crate::queue::{Completion, CompletionQueue, Token};
 use crate::record::{Record, Records, this_thread};
 use crate::sample::Origin;
 
+/// How many requests or responses wait at most for their turn to be handed to the other thread together.
+const BATCH: usize = 8;
+
 /// A request to send.
 #[derive(Debug)]
 pub struct Job {
@@ -102,6 +105,45 @@ impl Shared {
     pub(super) fn pool(&self, vu: u32) -> Rc<Pool> {
         Rc::clone(self.pools.borrow_mut().entry(vu).or_default())
     }
+
+    /// Wakes the scripts' thread for several completions at once: a wake-up costs more than a request, and the thread signals
+    /// before it sleeps in any case.
+    fn hand_over(&self, completion: Completion) {
+        self.completions.add(completion);
+        if self.completions.len() >= BATCH {
+            self.completions.signal();
+        }
+    }
+}
+
+/// Commands on their way; held back while more are coming.
+struct Outbox {
+    sender: Option<UnboundedSender<Command>>,
+    held: Option<Vec<Command>>,
+}
+
+impl Outbox {
+    fn put(&mut self, command: Command) {
+        match &mut self.held {
+            Some(held) if held.len() + 1 < BATCH => held.push(command),
+            _ => {
+                self.flush();
+                self.send(command);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut held = self.held.take();
+        held.iter_mut().flat_map(|held| held.drain(..)).for_each(|command| self.send(command));
+        self.held = held;
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(sender) = &self.sender {
+            let _ = sender.send(command);
+        }
+    }
 }
 
 enum Command {
@@ -112,7 +154,7 @@ enum Command {
 
 /// The way to the engine's thread.
 pub struct Client {
-    commands: Mutex<Option<UnboundedSender<Command>>>,
+    commands: Mutex<Outbox>,
     thread: Mutex<Option<JoinHandle<()>>>,
     open_connections: Arc<AtomicI64>,
     thread_id: Arc<AtomicU64>,
@@ -125,7 +167,13 @@ impl Client {
     /// When the system has no thread or descriptor left, or no TLS.
     pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let waiting = Arc::clone(&completions);
+        let before_sleep = move || {
+            if !waiting.is_empty() {
+                waiting.signal();
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_sleep).build()?;
         let tls = tls_config().map_err(std::io::Error::other)?;
         let open_connections = Arc::new(AtomicI64::new(0));
         let thread_id = Arc::new(AtomicU64::new(0));
@@ -137,7 +185,8 @@ impl Client {
             let shared = Rc::new(shared);
             LocalSet::new().block_on(&runtime, serve(inbox, shared));
         })?;
-        Ok(Self { commands: Mutex::new(Some(commands)), thread: Mutex::new(Some(thread)), open_connections, thread_id })
+        let commands = Mutex::new(Outbox { sender: Some(commands), held: None });
+        Ok(Self { commands, thread: Mutex::new(Some(thread)), open_connections, thread_id })
     }
 
     /// Sends a request; its token gets a completion.
@@ -156,9 +205,19 @@ impl Client {
     }
 
     fn command(&self, command: Command) {
-        if let Some(commands) = &*self.commands.lock() {
-            let _ = commands.send(command);
-        }
+        self.commands.lock().put(command);
+    }
+
+    /// Lets commands wait for each other until [`release`](Self::release), a few at a time.
+    pub fn hold(&self) {
+        self.commands.lock().held.get_or_insert_default();
+    }
+
+    /// Sends the commands that were held back.
+    pub fn release(&self) {
+        let mut commands = self.commands.lock();
+        commands.flush();
+        commands.held = None;
     }
 
     /// Connections that are open now.
@@ -175,7 +234,7 @@ impl Client {
 
     /// Aborts what is running, closes all connections and ends the thread.
     pub fn close(&self) {
-        self.commands.lock().take();
+        self.commands.lock().sender.take();
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
@@ -214,7 +273,7 @@ async fn run(job: Box<Job>, shared: Rc<Shared>) {
         shared.records.send(Record::Sample(exchange.sample.clone()));
     }
     shared.running.borrow_mut().remove(&job.token);
-    shared.completions.push(Completion::Response(job.token, Arc::new(exchange)));
+    shared.hand_over(Completion::Response(job.token, Arc::new(exchange)));
 }
 
 /// Records a request that is dropped in the middle: the script gave up on it.
