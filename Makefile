@@ -61,6 +61,9 @@ browser:
 	bash tests/browser.sh
 
 bench: build ## Benchmarks side by side with the peers that are installed
-	bash benchmarks/run.sh
+	bash benchmarks/run.sh $(BENCH)
 
-.PHONY: help native web build demo check fix test browser bench
+peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
+	bash benchmarks/peers/install.sh
+
+.PHONY: help native web build demo check fix test browser bench peers
