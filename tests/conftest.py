@@ -1,4 +1,5 @@
-"""Fixtures that several test folders share: one throwaway Postgres a session, new databases in it, the clinic app on one of them."""
+"""Fixtures that several test folders share: one throwaway Postgres a session, new databases in it, the clinic app on one of them; a server
+that knows the truth; a shell that knows what its commands left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from commandline import Shell
 from running_clinic import SECRET, Clinic, Database
+from truth import TruthServer
 
 from tenantry.postgres import Postgres, find_postgres, start_postgres
 from tenantry.processes import answers_http, free_port, start
@@ -55,6 +58,18 @@ def clinic(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
     with start(command, name="the clinic app", log=tmp_path_factory.mktemp("clinic") / "app.log", env=env) as app:
         app.wait_until(partial(answers_http, port, "/api/health"))
         yield Clinic(port, database)
+
+
+@pytest.fixture
+def truth() -> Iterator[TruthServer]:
+    with TruthServer() as server:
+        yield server
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    with Shell(tmp_path) as shell:
+        yield shell
 
 
 def _password_row() -> str:

@@ -124,6 +124,10 @@ class Crew:
         except asyncio.CancelledError:
             session.done("interrupted")
             raise
+        except KeyboardInterrupt:
+            # Of `tenantry.interrupts`, because this script keeps the event loop to itself; here it ends no more than this iteration.
+            session.done("interrupted")
+            raise asyncio.CancelledError from None
         except (Exception, SystemExit) as error:
             outcome = "error"
             self.errors.add(scenario.name, error, session.now_ns() // NS)

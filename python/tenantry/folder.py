@@ -47,16 +47,17 @@ class RunFolder:
             folder = cls(path, _manifest(path, plan, population, command), _started=started)
             folder._write()
         except OSError as error:
-            reason = error.strerror or str(error)
-            hint = "give another folder with --runs"
-            raise EnvironmentFault(f"no run can be stored there: {reason}", where=str(runs), hint=hint) from error
+            raise _unwritable(runs, error) from error
         return folder
 
     def load_started(self) -> None:
-        """Note the moment from which the load is counted."""
+        """Note the moment from which the load is counted; raises EnvironmentFault when the folder cannot be written any more."""
         self.manifest["started_at"] = _rfc3339(datetime.now(UTC))
         self.manifest["started_unix_ns"] = time.time_ns()
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            raise _unwritable(self.path.parent, error) from error
 
     def load_ended(self, at_ns: int) -> None:
         """Note that the load was stopped before its planned end, `at_ns` after its start."""
@@ -77,6 +78,11 @@ class RunFolder:
 
     def _write(self) -> None:
         write_whole(self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))
+
+
+def _unwritable(runs: Path, error: OSError) -> EnvironmentFault:
+    reason = error.strerror or str(error)
+    return EnvironmentFault(f"no run can be stored there: {reason}", where=str(runs), hint="give another folder with --runs")
 
 
 def _check_room(runs: Path) -> None:

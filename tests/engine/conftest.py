@@ -1,24 +1,16 @@
-"""A truth server, and the engine let loose on it."""
+"""The engine, let loose on a server."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loads import Act, Drive, Recorded, Script, act_once, load
-from truth import TruthServer
 
 from tenantry import Workload
 from tenantry.driver import ScriptErrors
-
-
-@pytest.fixture
-def truth() -> Iterator[TruthServer]:
-    with TruthServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class _Demo:
         from tenantry.run import run_workload
 
         with LiveView(quiet=self.quiet) as view:
-            return run_workload(prepared, runs=self.runs, command=sys.argv, on_progress=view.show)
+            return run_workload(prepared, runs=self.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from tenantry.run import Finished
@@ -13,13 +16,20 @@ def show(finished: Finished, *, as_json: bool) -> int:
     from tenantry.report.text import print_summary
     from tenantry.results import open_run
 
-    for note in finished.notes:
-        click.echo(f"note: {note}", err=True)
+    verdict = finished.verdict
     with open_run(finished.folder) as run:
+        # On a full disk the folder does not say what became of its run.
+        told = document(run) | {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}
+    try:
+        for note in finished.notes:
+            click.echo(f"note: {note}", err=True)
         if as_json:
             import msgspec
 
-            click.echo(msgspec.json.encode(document(run)))
+            click.echo(msgspec.json.encode(told))
         else:
-            print_summary(document(run), report=finished.report)
-    return int(finished.verdict.exit)
+            print_summary(told, report=finished.report)
+    except BrokenPipeError:
+        # Whoever stopped reading still gets the run's exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(verdict.exit)

@@ -57,5 +57,5 @@ def command(
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
     )
     with LiveView(quiet=quiet) as view:
-        finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show)
+        finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
     return show(finished, as_json=as_json)

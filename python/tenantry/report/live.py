@@ -52,6 +52,11 @@ class LiveView:
             self._next_line_s = progress["elapsed_ns"] / NS + max(1.0, plan.duration_ns / NS / _MOST_LINES)
             print(_line(plan, progress, rates), file=sys.stderr, flush=True)
 
+    def note(self, text: str) -> None:
+        """Tell something that happened; it stays above the figures."""
+        if not self.quiet:
+            self.console.print(text, style="yellow", markup=False, soft_wrap=True)
+
 
 def _rates(last: Progress | None, now: Progress) -> dict[str, float]:
     """Counts per second since the last look, or since the start."""

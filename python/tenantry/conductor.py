@@ -1,0 +1,253 @@
+"""Carries out the load of one run: setup, virtual users, early ends, teardown."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from tenantry.datasets.population import Population
+from tenantry.driver import Crew, ScriptErrors
+from tenantry.engine import Engine, Session, close_engine, open_engine
+from tenantry.errors import Interrupted, TenantryError
+from tenantry.folder import RunFolder
+from tenantry.interrupts import interrupts
+from tenantry.plan.plan import Plan
+from tenantry.prepare import Prepared
+from tenantry.results import open_run
+from tenantry.scenario.decorators import Scenario
+from tenantry.thresholds.evaluate import evaluate
+from tenantry.thresholds.model import Threshold
+from tenantry.types import Progress
+
+_HOOK_TIMEOUT_S = 60.0
+_WATCH_S = 0.25
+_ABORT_CHECK_S = 2.0
+_BROKEN_AFTER = 100
+# A request allocates a dozen objects and frees them: collecting every 700 would only cost time.
+_GC_THRESHOLDS = (50_000, 20, 20)
+
+OnProgress = Callable[[Plan, Progress], None]
+OnNote = Callable[[str], None]
+
+
+class Conductor:
+    """Carries out the load of one run on the running event loop."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: RunFolder,
+        population: Population | None,
+        on_progress: OnProgress | None = None,
+        on_note: OnNote | None = None,
+    ) -> None:
+        self.workload, self.plan = prepared.workload, prepared.plan
+        self.thresholds: tuple[Threshold, ...] = tuple(threshold for threshold in prepared.thresholds if threshold.abort)
+        self.folder = folder
+        self.population = population
+        self.on_progress = on_progress
+        self.on_note = on_note
+        self.errors = ScriptErrors(folder.path)
+        self.end = "finished"
+        self.notes: list[str] = []
+        self.fault: str | None = None
+        self.aborted = False
+        self._phase: Literal["setup", "load", "teardown"] = "setup"
+        self._main: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
+
+    @property
+    def loaded(self) -> bool:
+        """Whether any load was sent."""
+        return self._phase != "setup"
+
+    async def conduct(self) -> None:
+        """Setup, load, teardown; leaves everything that was measured in the run folder."""
+        engine = open_engine(self.plan, self.folder.path)
+        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors)
+        self._main = asyncio.current_task()
+        with interrupts(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
+            try:
+                shared = await self._setup(crew)
+                await self._load(engine, crew, shared)
+                await self._teardown(crew, shared)
+            except asyncio.CancelledError:
+                if not self.loaded:
+                    raise Interrupted("interrupted before the load began; no run was stored") from None
+                self.end = "interrupted"
+                self._load_ended(engine)
+                raise
+            finally:
+                self._close(engine)
+
+    def _scenarios(self) -> list[Scenario]:
+        return [self.workload.scenarios[name] for name in self.plan.scenarios]
+
+    def _close(self, engine: Engine) -> None:
+        self.fault = engine.fault()
+        close_engine(engine)
+        self.fault = self.fault or engine.fault()
+        with suppress(OSError):
+            self.errors.write()
+
+    def _on_interrupt(self, engine: Engine) -> None:
+        """Ctrl-C: before and after the load give up; in it no new iterations, and if it is ending already, running ones are cut off."""
+        if self._phase != "load":
+            if self._main is not None:
+                self._main.cancel()
+        elif self.end == "finished":
+            self.end = "interrupted"
+            engine.event("interrupted", "no new iterations; running ones may end")
+            self._say("interrupted: running iterations may end; Ctrl-C again cuts them off")
+            self._stop(engine)
+        else:
+            self._cut_off({stream.name for stream in self.plan.streams})
+
+    def _say(self, text: str) -> None:
+        if self.on_note is not None:
+            with suppress(OSError):
+                self.on_note(text)
+
+    def _cut_off(self, streams: set[str]) -> None:
+        """End the running iterations of these streams now."""
+        for task, (stream, session) in self._tasks.items():
+            if stream in streams and not task.done():
+                session.interrupt()
+                task.cancel()
+
+    def _stop(self, engine: Engine) -> None:
+        self._load_ended(engine)
+        engine.stop()
+
+    def _load_ended(self, engine: Engine) -> None:
+        self.folder.load_ended(min(engine.now_ns(), self.plan.duration_ns))
+
+    async def _setup(self, crew: Crew) -> Any:
+        if self.workload.setup is None:
+            return None
+        return await crew.call_hook(self.workload.setup, "setup", None, timeout_s=_HOOK_TIMEOUT_S)
+
+    async def _load(self, engine: Engine, crew: Crew, shared: object) -> None:
+        users = crew.hire(shared)
+        self.folder.load_started()
+        for threshold in self.thresholds[:1]:
+            # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
+            _evaluate_now(threshold, self.folder.path)
+        with _rare_collection():
+            engine.start(0.1 + len(users) * 50e-6)
+            self._phase = "load"
+            for stream, vu, session in users:
+                task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
+                self._tasks[task] = stream, session
+            watcher = asyncio.create_task(self._watch(engine))
+            watcher.add_done_callback(self._watched)
+            try:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            finally:
+                watcher.cancel()
+        self._raise_first_fault([*self._tasks, watcher])
+
+    def _watched(self, watcher: asyncio.Task[None]) -> None:
+        """Nobody ends a load that nobody watches."""
+        if not watcher.cancelled():
+            self._cut_off({stream.name for stream in self.plan.streams})
+
+    def _raise_first_fault(self, tasks: list[asyncio.Task[None]]) -> None:
+        """None of our tasks must end by an exception: that is a fault of ours."""
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _watch(self, engine: Engine) -> None:
+        """Progress, the run folder's health, abort thresholds, the end of graceful stops."""
+        next_show = next_check = time.monotonic()
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            progress = engine.progress()
+            now = time.monotonic()
+            if now >= next_show:
+                next_show = now + 1.0
+                self._show(progress)
+            self._end_overdue(engine)
+            if engine.fault() is not None or self._is_broken(progress):
+                self._give_up(engine)
+            if self.thresholds and now >= next_check and not self.aborted:
+                next_check = now + _ABORT_CHECK_S
+                await self._check_abort(engine)
+
+    def _show(self, progress: Progress) -> None:
+        # The engine notes a full disk by itself; a terminal that went away is no reason to end a run.
+        with suppress(OSError):
+            self.errors.write()
+        with suppress(OSError):
+            if self.on_progress is not None:
+                self.on_progress(self.plan, progress)
+
+    def _is_broken(self, progress: Progress) -> bool:
+        """Whether every iteration raises: going on would only repeat it."""
+        return progress["errors"] >= _BROKEN_AFTER and progress["completed"] + progress["failed"] == 0
+
+    def _give_up(self, engine: Engine) -> None:
+        if self.end == "finished":
+            self.end = "aborted"
+            self._stop(engine)
+
+    def _end_overdue(self, engine: Engine) -> None:
+        """Interrupt iterations that outlast their stream's graceful stop."""
+        now = engine.now_ns()
+        stopped = self.folder.load_end_ns
+        overdue = set()
+        for stream in self.plan.streams:
+            ends = stream.profile.duration_ns if stopped is None else min(stopped, stream.profile.duration_ns)
+            if now > ends + stream.profile.graceful_stop_ns:
+                overdue.add(stream.name)
+        if overdue:
+            self._cut_off(overdue)
+
+    async def _check_abort(self, engine: Engine) -> None:
+        for threshold in self.thresholds:
+            result = await asyncio.to_thread(_evaluate_now, threshold, self.folder.path)
+            if result is not None:
+                self.aborted = True
+                engine.event("aborted", f"{threshold} failed: {result}")
+                self.notes.append(f"stopped early: {threshold} failed")
+                self._give_up(engine)
+                return
+
+    async def _teardown(self, crew: Crew, shared: object) -> None:
+        self._phase = "teardown"
+        if self.workload.teardown is None:
+            return
+        try:
+            await crew.call_hook(self.workload.teardown, "teardown", shared, timeout_s=_HOOK_TIMEOUT_S)
+        except TenantryError as error:
+            self.notes.append(str(error))
+        except asyncio.CancelledError:
+            self.notes.append("teardown was interrupted before its end")
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """What exists now lives as long as the run: the garbage collector need not visit it again while time is measured."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _evaluate_now(threshold: Threshold, folder: Path) -> str | None:
+    """What was observed, when the threshold fails on what is on disk by now."""
+    with open_run(folder) as run:
+        result = evaluate(threshold, run)
+    return f"{result.observed:g}" if result.result == "fail" and result.observed is not None else None
