@@ -87,8 +87,6 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
     unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns))
     with open_run(folder.path) as run:
         verdict = judge(run)
-    if conductor.aborted:
-        verdict = verdict.changed(exit=Exit.ABORTED)
     fault = conductor.fault or unwritten
     if fault is not None:
         verdict = _unwritten(verdict, folder.path, fault)

@@ -41,7 +41,6 @@ def stats(p50: float, n: int, spread: float = 3.2) -> Doc:
 def run(**changes: Any) -> Doc:
     """The identity of a run."""
     return {
-        "folder": "runs/20261123-215407-mixed",
         "name": "mixed",
         "workload": "tenantry_clinic.workloads:mixed",
         "target": "http://127.0.0.1:8000",
@@ -175,7 +174,8 @@ def normal(seconds: int = 120, rate: float = 200, **changes: Any) -> Doc:
     whole = totals(time, seconds)
     return {
         "schema": 1,
-        "run": run(duration_s=float(seconds)),
+        "run": "runs/20261123T220000Z-demo",
+        "about": run(duration_s=float(seconds)),
         "verdict": "pass",
         "reason": "all 4 thresholds were met",
         "exit": 0,
@@ -221,7 +221,8 @@ def failing() -> Doc:
     whole = totals(time, 180) | {"errors": 17, "response_time_s": stats(0.027, 80_000, 26)}
     failed = whole["failures"]
     return normal() | {
-        "run": run(duration_s=180.0, ended_at="2026-11-23T21:57:07Z"),
+        "run": "runs/20261123T220000Z-demo",
+        "about": run(duration_s=180.0, ended_at="2026-11-23T21:57:07Z"),
         "verdict": "fail",
         "reason": "response_time p95 was 527 ms, the limit is 500 ms; 1 more threshold was not met; some iterations were dropped",
         "exit": 10,
@@ -292,7 +293,8 @@ def empty() -> Doc:
     names = [key for key, value in timeline(1, 1).items() if isinstance(value, list)]
     return {
         "schema": 1,
-        "run": run(ended_at=None, git=None, machine=None, command=None, duration_s=0),
+        "run": "runs/20261123T220000Z-demo",
+        "about": run(ended_at=None, git=None, machine=None, command=None, duration_s=0),
         "verdict": "no_data",
         "reason": "no request was sent",
         "exit": 15,
@@ -312,7 +314,7 @@ def empty() -> Doc:
 def hostile() -> Doc:
     """A run whose names and texts try to break out of the page."""
     document = normal(3, 20)
-    document["run"] = run(name=HOSTILE, target=HOSTILE, duration_s=3.0, git="\ud800", command=[HOSTILE])
+    document["about"] = run(name=HOSTILE, target=HOSTILE, duration_s=3.0, git="\ud800", command=[HOSTILE])
     document["reason"] = HOSTILE
     document["series"] = series(
         90, 3, ((HOSTILE, HOSTILE, 0.5, 0.02), ("GET /" + "x" * 10_000, "long", 0.3, 0.02), ("GET /😀/ünï", "emoji", 0.2, math.nan))

@@ -240,7 +240,7 @@ def test_the_numbers_of_a_chart_can_be_read_as_a_table(opened: Open) -> None:
 
 def test_after_the_load_nothing_is_offered(opened: Open) -> None:
     document = documents.normal(10, 50)
-    document["run"]["duration_s"] = 8.5
+    document["about"]["duration_s"] = 8.5
     report = opened(document)
     assert report.hover("iterations", 8, 10)["offered"] == "50"
     assert report.hover("iterations", 9, 10) == {"offered": "", "started": "", "completed": str(document["timeline"]["completed"][9])}

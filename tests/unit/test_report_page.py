@@ -87,7 +87,7 @@ def test_the_policy_names_exactly_the_script_and_the_style_of_the_page() -> None
 
 @pytest.mark.parametrize("make", [documents.normal, documents.hostile, documents.empty])
 def test_the_page_names_no_address_to_load_from(make: Any) -> None:
-    page = render(make() | {"run": documents.run(target="the target")})
+    page = render(make() | {"about": documents.run(target="the target")})
     assert set(re.findall(r"https?://[\w./]+", page)) <= {"http://www.w3.org/2000/svg", "http://127.0.0.1"}
     assert not re.search(r"<(?:img|iframe|object|embed|base|form)\b", page)
 

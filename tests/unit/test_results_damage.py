@@ -26,7 +26,7 @@ def test_a_manifest_alone_is_enough_to_open(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"schema": 1}')
     with open_run(tmp_path) as run:
         told = document(run)
-    assert (told["verdict"], told["run"]["duration_s"], told["timeline"]["second"]) == ("no_data", 0.0, [])
+    assert (told["verdict"], told["about"]["duration_s"], told["timeline"]["second"]) == ("no_data", 0.0, [])
 
 
 def test_a_killed_run_lasts_as_long_as_its_data(tmp_path: Path) -> None:

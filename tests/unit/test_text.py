@@ -40,7 +40,7 @@ def printed(document: dict[str, Any], encoding: str = "utf-8", **options: Any) -
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_terminal(clinic: dict[str, Any], width: int) -> None:
-    short = clinic | {"run": clinic["run"] | {"folder": "runs/x"}}
+    short = clinic | {"run": "runs/x"}
     shown = printed(short, width=width, force_terminal=False)
     assert max(cell_len(line) for line in shown.splitlines()) <= width
 
@@ -55,7 +55,7 @@ def test_the_verdict_comes_first_with_its_reason_and_exit(clinic: dict[str, Any]
 
 
 def test_a_run_without_its_end_never_looks_like_a_finished_one(clinic: dict[str, Any]) -> None:
-    cut_off = clinic | {"exit": 130, "run": clinic["run"] | {"end": None}}
+    cut_off = clinic | {"exit": 130, "about": clinic["about"] | {"end": None}}
     assert "PASS SO FAR" in text(cut_off)[0]
     assert "exit 130 (interrupted)" in text(cut_off)[0]
     assert "SO FAR" not in text(clinic)[0]

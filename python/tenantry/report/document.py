@@ -19,7 +19,8 @@ def document(run: Run) -> dict[str, Any]:
     verdict = judge(run)
     told: dict[str, Any] = {
         "schema": SCHEMA,
-        "run": _identity(run),
+        "run": str(run.folder),
+        "about": _identity(run),
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "exit": int(verdict.exit),
@@ -36,7 +37,6 @@ def _identity(run: Run) -> dict[str, Any]:
     dataset = manifest.dataset or {}
     machine = {key: value for key, value in (manifest.machine or {}).items() if key != "python"}
     return {
-        "folder": str(run.folder),
         "name": run.name,
         "workload": manifest.name,
         "target": manifest.target,

@@ -56,7 +56,7 @@ def tiles(document: Document) -> list[Tile]:
     pace = "closed load: the app sets the pace" if finite(totals.get("started_rate")) is not None else ""
     asked = f"of {per_second(offered)} offered" if finite(offered) is not None else pace
     return [
-        Tile("Requests", plain(totals.get("requests")), f"in {duration(part(document, 'run').get('duration_s'))}"),
+        Tile("Requests", plain(totals.get("requests")), f"in {duration(part(document, 'about').get('duration_s'))}"),
         Tile("Failed", share(ratio(failures, totals.get("requests"))), f"{plain(failures)} requests", bool(finite(failures))),
         Tile("Throughput", per_second(totals.get("throughput")), "requests without failure"),
         Tile(
@@ -110,33 +110,33 @@ def _gauge(limit: float | None, observed: float | None) -> tuple[float, float] |
 
 def subtitle(document: Document) -> list[str]:
     """What the run was, in a few words each."""
-    run = part(document, "run")
-    words = [run.get("workload") or run.get("name"), run.get("target"), _moment(run.get("started_at"))]
+    about = part(document, "about")
+    words = [about.get("workload") or about.get("name"), about.get("target"), _moment(about.get("started_at"))]
     return [str(word)[:200] for word in words if word] + ([f"exit {document['exit']}"] if finite(document.get("exit")) is not None else [])
 
 
 def identity(document: Document) -> list[tuple[str, str]]:
     """What ran, where and with what; only what is known."""
-    run = part(document, "run")
-    ended = _moment(run.get("ended_at")) or "never: the run was cut off"
-    if run.get("end") not in (None, "finished"):
-        ended += f" ({run['end']})"
-    machine = run.get("machine")
+    about = part(document, "about")
+    ended = _moment(about.get("ended_at")) or "never: the run was cut off"
+    if about.get("end") not in (None, "finished"):
+        ended += f" ({about['end']})"
+    machine = about.get("machine")
     rows = [
-        ("Run", run.get("folder") or run.get("name")),
-        ("Workload", run.get("workload")),
-        ("Target", run.get("target")),
-        ("Started", _moment(run.get("started_at"))),
-        ("Ended", ended if run.get("started_at") else None),
-        ("Load for", duration(run.get("duration_s")) if finite(run.get("duration_s")) is not None else None),
-        ("Dataset", run.get("dataset")),
-        ("Tenants", plain(run.get("tenants")) if finite(run.get("tenants")) is not None else None),
-        ("rng_seed", run.get("rng_seed")),
-        ("Command", " ".join(map(str, run["command"])) if isinstance(run.get("command"), list | tuple) else run.get("command")),
-        ("Version", f"tenantry {run['tool_version']}" if run.get("tool_version") else None),
-        ("Git", run.get("git")),
+        ("Run", document.get("run") or about.get("name")),
+        ("Workload", about.get("workload")),
+        ("Target", about.get("target")),
+        ("Started", _moment(about.get("started_at"))),
+        ("Ended", ended if about.get("started_at") else None),
+        ("Load for", duration(about.get("duration_s")) if finite(about.get("duration_s")) is not None else None),
+        ("Dataset", about.get("dataset")),
+        ("Tenants", plain(about.get("tenants")) if finite(about.get("tenants")) is not None else None),
+        ("rng_seed", about.get("rng_seed")),
+        ("Command", " ".join(map(str, about["command"])) if isinstance(about.get("command"), list | tuple) else about.get("command")),
+        ("Version", f"tenantry {about['tool_version']}" if about.get("tool_version") else None),
+        ("Git", about.get("git")),
         ("Machine", _machine(machine) if isinstance(machine, Mapping) else machine),
-        ("Python", run.get("python")),
+        ("Python", about.get("python")),
     ]
     return [(title, _flat(value)[:600]) for title, value in rows if value not in (None, "", {})]
 

@@ -40,7 +40,7 @@ def render(document: Document) -> str:
         _environment()
         .get_template("page.html.j2")
         .render(
-            run=part(document, "run"),
+            run=part(document, "about"),
             verdict=header.verdict(document),
             words=header.WORDS,
             meanings=header.MEANINGS,
@@ -100,7 +100,7 @@ def _payload(document: Document, listed: dict[str, tables.Table]) -> dict[str, A
     return {
         "timeline": timeline.drawable(document),
         "step_s": timeline.step_s(document),
-        "load_s": finite(part(document, "run").get("duration_s")),
+        "load_s": finite(part(document, "about").get("duration_s")),
         "limits": {
             "response": [{"label": f"limit {row['stat']}", "value": row["limit"]} for row in _latency_limits(document)],
             "start_delay": [{"label": "p99 invalid above", "value": limit}] if limit else [],

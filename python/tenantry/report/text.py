@@ -70,7 +70,7 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
 
 
 def _verdict(document: Document, width: int) -> Iterator[Line]:
-    word, run, code = header.verdict(document), part(document, "run"), document.get("exit")
+    word, run, code = header.verdict(document), part(document, "about"), document.get("exit")
     meaning = f"exit {code} ({EXITS[code]})" if isinstance(code, int) and code in EXITS else f"exit {code}"
     so_far = "" if run.get("end") == "finished" else " SO FAR"
     yield Line((f" {SYMBOLS[word]} {word.upper().replace('_', ' ')}{so_far} ", f"bold reverse {COLOURS[word]}"), (f"  {meaning}", "bold"))
@@ -189,7 +189,7 @@ def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line
         ("checks", _checked(document)),
         ("generator", _generator(document)),
         ("tenants", _tenants(document)),
-        ("run", clean(part(document, "run").get("folder"))),
+        ("run", clean(document.get("run"))),
     ]
     facts += [("warning", clean(warning)) for warning in document.get("warnings") or []]
     facts += [("report", str(report))] if report is not None else []

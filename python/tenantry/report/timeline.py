@@ -32,7 +32,7 @@ def drawable(document: Document) -> dict[str, Any]:
 
 def load_s(document: Document) -> float | None:
     """Length of the load in seconds."""
-    return finite(part(document, "run").get("duration_s"))
+    return finite(part(document, "about").get("duration_s"))
 
 
 def outlasts_the_load(document: Document) -> bool:

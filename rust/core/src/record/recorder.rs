@@ -260,7 +260,7 @@ impl Recording {
 
     fn close_second(&mut self, at: i64) {
         let usage = self.observer.usage();
-        let second = i32::try_from((at - 1).div_euclid(SECOND)).unwrap_or(i32::MAX);
+        let second = i32::try_from(self.next_second / SECOND - 1).unwrap_or(i32::MAX);
         self.next_second = (at.div_euclid(SECOND) + 1) * SECOND;
         self.progress.response_ns = [0.5, 0.95, 0.99].map(|q| self.response.quantile_ns(q).unwrap_or(-1));
         self.progress.start_delay_p99_ns = self.start_delay.quantile_ns(0.99).unwrap_or(-1);
