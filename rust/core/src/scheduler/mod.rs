@@ -375,3 +375,6 @@ impl StreamState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
