@@ -52,8 +52,12 @@ class ScriptErrors:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old or the new one, never half of it."""
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _message(error: BaseException) -> str:

@@ -77,7 +77,16 @@ class RunFolder:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _write(self) -> None:
-        write_whole(self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))
+        path, content = self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest))
+        try:
+            write_whole(path, content)
+        except OSError:
+            # On a full disk the blocks that the file has already are still its own.
+            if not path.exists() or len(content) > path.stat().st_blocks * 512:
+                raise
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
 
 
 def _unwritable(runs: Path, error: OSError) -> EnvironmentFault:

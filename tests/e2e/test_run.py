@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -57,16 +62,24 @@ def test_a_run_that_meets_its_thresholds_passes_and_counts_what_arrived(shell: S
 
 
 def test_the_summary_is_on_stdout_and_plain_progress_on_stderr(shell: Shell, truth: TruthServer) -> None:
-    done = run(shell, truth, ONE)
+    done = run(shell, truth, ONE, "--set", "duration=1.6s")
     assert done.code == 0
     assert "PASS" in done.out.upper()
     assert str(shell.runs()[0].name) in done.out
     assert "\x1b" not in done.out + done.err
-    assert "requests" in done.err and "/1 s" in done.err
+    assert "requests" in done.err and "1/2 s" in done.err
 
 
 def test_quiet_shows_no_progress(shell: Shell, truth: TruthServer) -> None:
     assert run(shell, truth, ONE, "--quiet").err == ""
+
+
+@pytest.mark.parametrize("closed", ["| true", "2>&1 | true"])
+def test_who_stops_reading_still_gets_the_exit_code(shell: Shell, truth: TruthServer, closed: str) -> None:
+    write(shell, ONE)
+    pipe = ("bash", "-c", f'set -o pipefail; "$@" {closed}', "bash")
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--set", "duration=1.2s", prefix=pipe)
+    assert (done.code, "Traceback" in done.err) == (0, False)
 
 
 def test_a_failed_threshold_is_exit_10(shell: Shell, truth: TruthServer) -> None:
@@ -327,3 +340,72 @@ def test_ctrl_c_often_enough_ends_a_script_that_blocks_everything(shell: Shell, 
     assert done.code == 130
     assert "exit 130" in done.out and "1 request" in done.out
     assert "Traceback" not in done.err
+
+
+STEADY = """
+@scenario
+async def steady(vu: Vu) -> None:
+    await vu.get("/page")
+    await vu.pause(0.01)
+
+load = workload(steady, constant_vus(2, "60s"), thresholds=["failures < 1%"])
+"""
+# Python ignores SIGXFSZ, so a write beyond the limit fails as one to a full disk does, whoever we are.
+LIMITED = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@contextmanager
+def small_disk(shell: Shell, megabytes: int) -> Iterator[Path]:
+    """A file system of that size at `runs`."""
+    place = shell.folder / "runs"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_run_whose_files_cannot_be_written_stops_at_once_and_says_why(shell: Shell, truth: TruthServer) -> None:
+    write(shell, STEADY)
+    limit = (sys.executable, "-c", LIMITED.format(4096))
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--json", prefix=limit, timeout_s=30)
+    told = done.document
+    assert (done.code, told["exit"], told["verdict"]) == (12, 12, "invalid")
+    assert "File too large" in told["reason"] and "make room" in told["reason"]
+    assert len(truth.arrivals) < 6 * 200, "at most a few seconds of load"
+    assert "Traceback" not in done.err
+    shell.wait_until_nothing_is_left()
+
+
+def test_a_disk_that_fills_up_in_the_middle_ends_the_run_as_invalid(shell: Shell, truth: TruthServer) -> None:
+    write(shell, STEADY)
+    with small_disk(shell, 80) as place:
+        with shell.start("run", "file.py:load", "--target", truth.url, "--json") as running:
+            truth.wait_until(lambda: list(place.glob("*/series/http-*.parquet")) != [])
+            with suppress(OSError), (place / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(bytes(1 << 20))
+            full = len(truth.arrivals)
+            done = running.done(timeout_s=30)
+        told = done.document
+        assert (done.code, told["exit"], told["verdict"]) == (12, 12, "invalid")
+        assert "No space left on device" in told["reason"]
+        assert len(truth.arrivals) - full < 6 * 200, "at most a few seconds of load"
+        assert "Traceback" not in done.err
+        (place / "filler").unlink()
+        later = shell.run("report", "latest", "--format", "json")
+        assert (later.code, later.document["verdict"], later.document["exit"]) == (0, "invalid", 12)
+        assert 0 < later.document["totals"]["requests"] <= len(truth.arrivals)
+        assert not list(place.glob("*/*.part"))
+
+
+def test_without_room_for_a_run_nothing_is_sent(shell: Shell, truth: TruthServer) -> None:
+    write(shell, STEADY)
+    with small_disk(shell, 16):
+        done = shell.run("run", "file.py:load", "--target", truth.url)
+        message = one_message(done.err)
+        assert (done.code, done.out, shell.runs(), truth.arrivals) == (2, "", [], [])
+        assert "MB are free" in message and "runs" in message and "help:" in message

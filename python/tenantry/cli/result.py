@@ -29,7 +29,7 @@ def show(finished: Finished, *, as_json: bool) -> int:
             click.echo(msgspec.json.encode(told))
         else:
             print_summary(told, report=finished.report)
-    except BrokenPipeError:
-        # Whoever stopped reading still gets the run's exit code.
+    except (BrokenPipeError, SystemExit):
+        # Whoever stopped reading still gets the run's exit code; rich makes a SystemExit of a broken pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(verdict.exit)

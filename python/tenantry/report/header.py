@@ -13,7 +13,7 @@ MEANINGS = {
     "pass": "Every threshold was met, and the measurement itself was sound.",
     "fail": "At least one threshold was not met.",
     "no_data": "Nothing can be said: there is no measurement to judge by.",
-    "invalid": "Nothing can be said about the app: the load generator was the bottleneck, so these figures describe it and not the app.",
+    "invalid": "Nothing can be said about the app: the measurement itself was not sound.",
 }
 _GAUGE_WIDTH = 130
 

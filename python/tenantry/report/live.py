@@ -27,7 +27,7 @@ class LiveView:
     quiet: bool = False
     _live: Live | None = None
     _last: Progress | None = None
-    _next_line_s: float = 0.0
+    _next_line_s: float = 1.0
 
     def __enter__(self) -> Self:
         if self.console.is_terminal and not self.quiet:
@@ -49,13 +49,15 @@ class LiveView:
         if self._live is not None:
             self._live.update(_table(plan, progress, rates), refresh=True)
         elif progress["elapsed_ns"] / NS >= self._next_line_s:
-            self._next_line_s = progress["elapsed_ns"] / NS + max(1.0, plan.duration_ns / NS / _MOST_LINES)
+            self._next_line_s = progress["elapsed_ns"] / NS + max(1.0, plan.duration_ns / NS / _MOST_LINES) - 0.5
             print(_line(plan, progress, rates), file=sys.stderr, flush=True)
 
     def note(self, text: str) -> None:
         """Tell something that happened; it stays above the figures."""
-        if not self.quiet:
-            self.console.print(text, style="yellow", markup=False, soft_wrap=True)
+        if self._live is not None:
+            self._live.console.print(text, style="yellow", markup=False, soft_wrap=True)
+        elif not self.quiet:
+            print(text, file=sys.stderr, flush=True)
 
 
 def _rates(last: Progress | None, now: Progress) -> dict[str, float]:

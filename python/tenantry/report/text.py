@@ -22,7 +22,7 @@ COLOURS = {"pass": "green", "fail": "red", "no_data": "yellow", "invalid": "mage
 EXITS = {
     0: "pass",
     10: "a threshold failed",
-    12: "invalid: the generator was the bottleneck",
+    12: "the measurement is invalid",
     14: "stopped early",
     15: "no data",
     130: "interrupted",
