@@ -88,7 +88,7 @@ impl Target {
     /// # Errors
     /// When it is neither, or not a URL.
     pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Uri), TargetError> {
-        if url.starts_with('/') && !url.starts_with("//") {
+        if url.starts_with('/') && !url.starts_with("//") && url.is_ascii() {
             let uri = if self.prefix.is_empty() { Uri::try_from(url) } else { Uri::try_from(format!("{}{url}", self.prefix)) };
             if let Ok(uri) = uri {
                 return Ok((Arc::clone(&self.endpoint), uri));
