@@ -1,0 +1,59 @@
+"""Numbers that the documents tell are the constants of the code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pages import ROOT, Document, doc, rows
+
+from tenantry import conductor, driver, folder, verdict
+from tenantry.plan import profiles
+from tenantry.results import side
+
+SCENARIOS, MEASUREMENT, THRESHOLDS, RUN_FOLDER = doc("scenarios.md"), doc("measurement.md"), doc("thresholds.md"), doc("run-folder.md")
+
+
+def rust(path: str, constant: str) -> int:
+    """A whole-number constant of the engine."""
+    found = re.search(rf"\bconst {constant}: \w+ = ([\d_]+);", (ROOT / "rust/core/src" / path).read_text("utf-8"))
+    assert found, f"{path} has no constant {constant}"
+    return int(found[1].replace("_", ""))
+
+
+KEPT = [rust("record/reservoir.rs", constant) for constant in ("MOST_FAILURES", "SLOWEST", "UNIFORM")]
+CHUNK_S = rust("record/recorder.rs", "CHUNK_NS") / 1e9
+SENTENCES = [
+    (
+        MEASUREMENT,
+        f"start delay p99 above {verdict.LEAST_DELAY_LIMIT_S * 1e3:g} ms, or above {verdict.DELAY_SHARE:.0%} of".replace("%", " %"),
+    ),
+    (MEASUREMENT, f"fewer than {verdict.ENOUGH_STARTS} starts"),
+    (MEASUREMENT, f"busy for more than {verdict.MOST_BUSY:.0%} of its worst {side.BUSY_WINDOW} consecutive".replace("%", " %")),
+    (MEASUREMENT, f"A run of {side.LEAST_READINGS} to {side.BUSY_WINDOW} seconds"),
+    (MEASUREMENT, f"fewer than {side.LEAST_REQUESTS} requests are not ranked"),
+    (MEASUREMENT, f"by default `{profiles.GRACEFUL_STOP}`"),
+    (MEASUREMENT, f"within {conductor._WATCH_S} s"),
+    (THRESHOLDS, f"every {conductor._ABORT_CHECK_S:g} seconds during the run"),
+    (THRESHOLDS, f"the first {conductor._BROKEN_AFTER} iterations"),
+    (SCENARIOS, f"the first {conductor._BROKEN_AFTER} iterations"),
+    (SCENARIOS, f"Each has {conductor._HOOK_TIMEOUT_S:g} s"),
+    (SCENARIOS, f"at most {rust('record/names.rs', 'MOST_SERIES'):,} series"),
+    (RUN_FOLDER, f"up to {KEPT[0]:,} failures, the {KEPT[1]} slowest requests, and an even choice of {KEPT[2]} of the rest"),
+    (RUN_FOLDER, f"chunks of about {CHUNK_S} s"),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence"), SENTENCES, ids=[sentence for _, sentence in SENTENCES])
+def test_a_number_in_a_sentence_is_that_of_the_code(page: Document, sentence: str) -> None:
+    assert sentence in re.sub(r"\s+", " ", page.text)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    limits = {row["what"]: row["limit"] for row in rows(MEASUREMENT.section("Limits"), "what")}
+    assert limits["connections"].startswith(f"{rust('http/pool.rs', 'MOST_PER_HOST')} per virtual user")
+    assert limits["series"].startswith(f"{rust('record/names.rs', 'MOST_SERIES'):,} in a run")
+    assert limits["kinds of script errors"].startswith(f"{driver._MOST_KINDS} in a run")
+    assert limits["free disk at the start"] == f"{folder.LEAST_FREE_BYTES // 2**20} MB"
+    kept = f"per chunk of {CHUNK_S} s: up to {KEPT[0]:,} failures, the {KEPT[1]} slowest, {KEPT[2]} of the rest"
+    assert limits["single requests kept"] == kept
