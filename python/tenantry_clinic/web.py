@@ -27,7 +27,7 @@ Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not an error
+class Problem(Exception):
     """An answer other than success: a status and a sentence."""
 
     def __init__(self, status: int, message: str) -> None:

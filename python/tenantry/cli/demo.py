@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tenantry.errors import EnvironmentFault, Interrupted
+from tenantry.errors import EnvironmentFault, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from tenantry.datasets.population import Population
@@ -50,8 +50,15 @@ def command(
     config = load_config({"runs": str(runs) if runs else None})
     settings = {"duration": duration} | ({"rate": rate} if rate else {})
     with _stop_on_terminate():
-        finished = _Demo(tenants, workload, settings, config.runs, quiet).play(os.environ.get(dsn_env) if dsn_env else None)
+        finished = _Demo(tenants, workload, settings, config.runs, quiet).play(_dsn(dsn_env))
     return show(finished, as_json=as_json)
+
+
+def _dsn(name: str | None) -> str | None:
+    if name and not os.environ.get(name):
+        hint = f"export {name}=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or leave out --dsn-env"
+        raise UsageError(f"the environment variable {name} is not set", where="--dsn-env", hint=hint)
+    return os.environ[name] if name else None
 
 
 def _need_extras() -> None:

