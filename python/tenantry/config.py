@@ -166,7 +166,8 @@ def _parsed(key: str, value: Value, faults: list[UsageError]) -> Value:
     except ValueError:
         faults.append(UsageError(f"{key} is {value.value!r}", where=value.origin, hint=f"give it {entry.expected}"))
     except UsageError as fault:
-        faults.append(UsageError(fault.what, where=f"{value.origin}: {fault.where}", hint=fault.hint))
+        where = fault.where if fault.where.startswith(value.origin) else f"{value.origin}: {fault.where}"
+        faults.append(UsageError(fault.what, where=where, hint=fault.hint))
     return Value(entry.default, "default")
 
 

@@ -64,10 +64,11 @@ class Running:
     def _text(self, name: str) -> str:
         return "".join(self._heard[name])
 
-    def wait_for(self, text: str, *, timeout_s: float = 60) -> None:
-        """Return once `text` is on stderr."""
+    def wait_for(self, text: str, *, times: int = 1, timeout_s: float = 60) -> None:
+        """Return once `text` is on stderr, so many times."""
         with self._news:
-            assert self._news.wait_for(lambda: text in self._text("err"), timeout_s), f"never said {text!r}: {self._text('err')}"
+            said = self._news.wait_for(lambda: self._text("err").count(text) >= times, timeout_s)
+            assert said, f"never said {text!r}: {self._text('err')}"
 
     def signal(self, number: signal.Signals) -> None:
         """To the whole process group, as a terminal does for Ctrl-C."""
@@ -167,3 +168,9 @@ def one_message(err: str) -> str:
     starts = [line for line in err.splitlines() if line.lower().startswith("error: ")]
     assert len(starts) == 1, err
     return err[err.lower().index("error: ") :]
+
+
+def small_files(most_bytes: int) -> tuple[str, ...]:
+    """A prefix under which no file can grow beyond that: Python ignores SIGXFSZ, so a write fails as one to a full disk does."""
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))"
+    return sys.executable, "-c", f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from commandline import Done, Shell, one_message
+from commandline import Done, Shell, one_message, small_files
 from truth import TruthServer
 
 HEAD = """\
@@ -219,6 +218,15 @@ def test_a_dataset_needs_no_database_to_pick_from(shell: Shell, truth: TruthServ
     assert done.document["about"]["tenants"] == done.document["tenants"]["seen"] == 3
 
 
+STEADY = """
+@scenario
+async def steady(vu: Vu) -> None:
+    await vu.get("/page")
+    await vu.pause(0.01)
+
+load = workload(steady, constant_vus(2, "60s"), thresholds=["failures < 1%"])
+"""
+
 INTERRUPTED = """
 from pathlib import Path
 
@@ -286,6 +294,19 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(shell: Shell, truth: TruthServer) -> 
     assert (done.code, done.document["about"]["end"], truth.arrivals[-1].path) == (130, "interrupted", "/torn-down")
 
 
+def test_killed_it_leaves_a_run_that_lacks_no_more_than_the_last_three_seconds(shell: Shell, truth: TruthServer) -> None:
+    write(shell, STEADY)
+    with shell.start("run", "file.py:load", "--target", truth.url) as running:
+        running.wait_for("/60 s", times=2)
+        running.process.kill()
+        running.done()
+    killed_ns = time.monotonic_ns()
+    least = sum(arrival.at_ns < killed_ns - 3_000_000_000 for arrival in truth.arrivals)
+    told = shell.run("report", "latest", "--format", "json").document
+    assert 0 < least <= told["totals"]["requests"] <= len(truth.arrivals)
+    assert (told["about"]["end"], told["exit"]) == (None, 130)
+
+
 def test_iterations_that_outlast_the_graceful_stop_are_cut_off(shell: Shell, truth: TruthServer) -> None:
     write(shell, HANGING)
     begin = time.monotonic()
@@ -342,18 +363,6 @@ def test_ctrl_c_often_enough_ends_a_script_that_blocks_everything(shell: Shell, 
     assert "Traceback" not in done.err
 
 
-STEADY = """
-@scenario
-async def steady(vu: Vu) -> None:
-    await vu.get("/page")
-    await vu.pause(0.01)
-
-load = workload(steady, constant_vus(2, "60s"), thresholds=["failures < 1%"])
-"""
-# Python ignores SIGXFSZ, so a write beyond the limit fails as one to a full disk does, whoever we are.
-LIMITED = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); os.execv(sys.argv[1], sys.argv[1:])"
-
-
 @contextmanager
 def small_disk(shell: Shell, megabytes: int) -> Iterator[Path]:
     """A file system of that size at `runs`."""
@@ -370,8 +379,7 @@ def small_disk(shell: Shell, megabytes: int) -> Iterator[Path]:
 
 def test_a_run_whose_files_cannot_be_written_stops_at_once_and_says_why(shell: Shell, truth: TruthServer) -> None:
     write(shell, STEADY)
-    limit = (sys.executable, "-c", LIMITED.format(4096))
-    done = shell.run("run", "file.py:load", "--target", truth.url, "--json", prefix=limit, timeout_s=30)
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--json", prefix=small_files(4096), timeout_s=30)
     told = done.document
     assert (done.code, told["exit"], told["verdict"]) == (12, 12, "invalid")
     assert "File too large" in told["reason"] and "make room" in told["reason"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tenantry.errors import EnvironmentFault, Interrupted, UsageError
+from tenantry.errors import EnvironmentFault, Interrupted, UsageError, UsageErrors
 
 if TYPE_CHECKING:
     from tenantry.datasets.population import Population
@@ -105,16 +106,18 @@ class _Demo:
             population = population_of(prepared)
             assert population is not None, "every workload of the clinic has its dataset"
             self._seed(postgres.dsn, population)
-            logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-demo-")))
             today = population.dataset.anchor.isoformat()
-            self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port, logs / "app.log")
+            self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
             return self._load(prepared)
 
     def _prepare(self, target: str) -> Prepared:
         from tenantry.prepare import prepare
 
-        return prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
+        try:
+            return prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
+        except UsageError as fault:
+            raise _as_flags(fault) from None
 
     def _seed(self, dsn: str, population: Population) -> None:
         from tenantry.cli.progress import Steps
@@ -125,11 +128,15 @@ class _Demo:
         rows = sum(seeded.rows.values())
         self._say(f"seeded and verified {rows:,} rows of {self.tenants:,} clinics")
 
-    def _start_app(self, stack: ExitStack, env: dict[str, str], port: int, log: Path) -> None:
+    def _start_app(self, stack: ExitStack, env: dict[str, str], port: int) -> None:
         from tenantry import processes
 
+        logs = Path(tempfile.mkdtemp(prefix="tenantry-demo-"))
+        guard = processes.Guard(folder=logs)
+        stack.callback(guard.release)
         command = [sys.executable, "-m", APP, "serve", "--port", str(port), "--pool", str(_POOL)]
-        app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env={**os.environ, **env}))
+        environment = {**os.environ, **env}
+        app = stack.enter_context(processes.start(command, name="the clinic app", log=logs / "app.log", env=environment, guard=guard))
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
 
     def _load(self, prepared: Prepared) -> Finished:
@@ -142,3 +149,9 @@ class _Demo:
     def _say(self, text: str) -> None:
         if not self.quiet:
             click.echo(f"{time.monotonic() - self._begun:5.1f} s  {text}", err=True)
+
+
+def _as_flags(fault: UsageError) -> UsageError:
+    """The same in the words of this command: `--duration 0s`, not `--set duration=0s`."""
+    faults = fault.faults if isinstance(fault, UsageErrors) else [fault]
+    return UsageErrors([UsageError(each.what, where=re.sub(r"^--set (\w+)=", r"--\1 ", each.where), hint=each.hint) for each in faults])

@@ -1,0 +1,187 @@
+"""Wrong input, in words: each ends with one message that says what is wrong, where, and what to do, before anything is sent or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from textwrap import dedent
+
+import pytest
+from commandline import Shell, one_message
+from truth import TruthServer
+
+HEAD = """\
+from tenantry import Vu, constant_rate, constant_vus, mix, ramping_vus, scenario, setup, workload
+
+@scenario
+async def one(vu: Vu) -> None:
+    await vu.get("/one")
+
+"""
+
+
+def lines(text: str) -> str:
+    """A scenario file with a valid scenario `one`; the text begins on line 7."""
+    return HEAD + dedent(text).lstrip("\n")
+
+
+GOOD = lines('good = workload(one, constant_vus(1, "1s"))\n')
+CLINIC = "from tenantry_clinic.dataset import clinic\n"
+RUN = ("run", "file.py:load", "--target", "TARGET")
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A command, what it finds, and what its message names. `TARGET` in the command is the address of a server that must not be asked."""
+
+    command: tuple[str, ...]
+    says: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    code: int = 2
+
+
+def load(text: str, *says: str, more: tuple[str, ...] = ()) -> Wrong:
+    """`tenantry run` of a file in which `load` is wrong."""
+    return Wrong((*RUN, *more), says, {"file.py": lines(text)})
+
+
+def good(*command: str, says: tuple[str, ...], **files: str) -> Wrong:
+    """A command beside a file that is fine."""
+    return Wrong(command, says, {"file.py": GOOD, **files})
+
+
+WRONG: dict[str, Wrong] = {
+    # The scenario file
+    "no such file": good("run", "fiel.py:good", "--target", "TARGET", says=("fiel.py", "no such file", "file.py")),
+    "no such module": good("run", "nosuch.load:good", "--target", "TARGET", says=("nosuch.load", "no module named")),
+    "a folder in place of a file": good("run", ".:good", "--target", "TARGET", says=("folder", "file.py")),
+    "no such workload": good("run", "file.py:godo", "--target", "TARGET", says=("file.py", "godo", "good")),
+    "a scenario in place of a workload": good("run", "file.py:one", "--target", "TARGET", says=("one is a scenario", "workload(one")),
+    "no workload given": good("run", "--target", "TARGET", says=("no workload", "FILE.py:WORKLOAD")),
+    "a colon without a name": good("run", "file.py:", "--target", "TARGET", says=("names no workload",)),
+    "several workloads and none named": Wrong(
+        ("run", "file.py", "--target", "TARGET"),
+        ("good, better", "name one"),
+        {"file.py": GOOD + 'better = workload(one, constant_vus(2, "1s"))\n'},
+    ),
+    "no workload in the file": Wrong(("run", "file.py", "--target", "TARGET"), ("no workload", "workload("), {"file.py": HEAD}),
+    "a syntax error": load("load = workload(one, constant_vus(1 '1s'))", "file.py:7", "syntax error", "^"),
+    "a module that is not installed": load("import nosuch", "file.py:7", "nosuch", "install"),
+    "an exception while importing": load("load = 1 / 0", "file.py:7", "ZeroDivisionError"),
+    "exit() in the file": load("import sys\nsys.exit(0)", "file.py:8", "SystemExit"),
+    "a scenario that is no coroutine": load(
+        '@scenario\ndef plain(vu):\n    pass\n\nload = workload(plain, constant_vus(1, "1s"))', "file.py:7", "async def"
+    ),
+    "an unknown name in the mix": load('load = workload(mix({"two": 1}), constant_vus(1, "1s"))', "file.py:7", "two"),
+    "a weight of zero": load('load = workload(mix({one: 0}), constant_vus(1, "1s"))', "file.py:7", "weights", "zero"),
+    # Load profiles
+    "zero virtual users": load('load = workload(one, constant_vus(0, "1s"))', "file.py:7", "vus is 0", "1 or more"),
+    "a negative duration": load('load = workload(one, constant_vus(1, "-1s"))', "file.py:7", "-1s", "negative", "30s"),
+    "a duration without unit": load('load = workload(one, constant_vus(1, "10"))', "file.py:7", "'10'", "30s"),
+    "a rate of zero": load('load = workload(one, constant_rate("0/s", "1s", max_vus=1))', "file.py:7", "rate is zero"),
+    "a rate that is no rate": load('load = workload(one, constant_rate("fast", "1s", max_vus=1))', "file.py:7", "fast", "500/s"),
+    "a ramp without stages": load("load = workload(one, ramping_vus())", "file.py:7", "no stages"),
+    "several faults at once": load(
+        'load = workload(one, constant_vus(0, "-1s"), thresholds=["respnse_time p95 < 1s"])', "vus is 0", "-1s", "respnse_time"
+    ),
+    # Thresholds
+    "an unknown metric": load(
+        'load = workload(one, constant_vus(1, "1s"), thresholds=["respnse_time p95 < 1s"])', "file.py:7", "respnse_time", "response_time"
+    ),
+    "an unknown stat": load('load = workload(one, constant_vus(1, "1s"), thresholds=["response_time p95x < 1s"])', "file.py:7", "p95x"),
+    "a limit of the wrong unit": load(
+        'load = workload(one, constant_vus(1, "1s"), thresholds=["failures < 5s"])', "file.py:7", "failures", "1%"
+    ),
+    "a threshold on a scenario that is not run": load(
+        'load = workload(one, constant_vus(1, "1s"), thresholds=["failures{scenario=two} < 5%"])', "file.py:7", "two", "one"
+    ),
+    "an unknown tag": load(
+        'load = workload(one, constant_vus(1, "1s"), thresholds=["failures{nmae=x} < 5%"])', "file.py:7", "nmae", "name"
+    ),
+    # Flags and configuration
+    "an unknown setting": good("run", "file.py:good", "--target", "TARGET", "--set", "vsu=2", says=("--set vsu=2", "vus")),
+    "a setting without value": good("run", "file.py:good", "--target", "TARGET", "--set", "vus", says=("error: --set vus: ", "rate=200/s")),
+    "a setting of zero": good("run", "file.py:good", "--target", "TARGET", "--set", "vus=0", says=("--set vus=0", "vus is 0")),
+    "a setting that does not fit": good(
+        "run", "file.py:good", "--target", "TARGET", "--set", "rate=5/s", says=("--set rate=5/s", "constant_vus")
+    ),
+    "zero tenants": good("run", "file.py:good", "--target", "TARGET", "--tenants", "0", says=("--tenants", "0")),
+    "an unknown command": good("rnu", says=("rnu", "tenantry run")),
+    "an unknown option": good("run", "file.py:good", "--traget", "TARGET", says=("--traget", "--target")),
+    "an unknown key in the configuration": good(
+        "run", "file.py:good", says=("tenantry.toml:1", "tagret", "target"), **{"tenantry.toml": 'tagret = "http://127.0.0.1:1"\n'}
+    ),
+    "configuration that is not TOML": good("run", says=("tenantry.toml:2", "not TOML"), **{"tenantry.toml": 'runs = "runs"\nworkload =\n'}),
+    "a password in the configuration": good("run", says=("tenantry.toml:1", "environment"), **{"tenantry.toml": 'password = "hunter2"\n'}),
+    # Targets
+    "no target": good("run", "file.py:good", says=("no target", "--target")),
+    "a target without scheme": good("run", "file.py:good", "--target", "127.0.0.1:8000", says=("127.0.0.1:8000", "http://127.0.0.1:8000")),
+    "a target of another scheme": good("run", "file.py:good", "--target", "ftp://127.0.0.1", says=("ftp", "http")),
+    "a foreign host": good("run", "file.py:good", "--target", "http://shop.example", says=("shop.example", "[safety] allow")),
+    "a foreign host in the environment": Wrong(
+        ("run", "file.py:good"), ("shop.example", "[safety] allow"), {"file.py": GOOD}, {"TENANTRY_TARGET": "http://shop.example"}
+    ),
+    "a host that looks like production": Wrong(
+        ("run", "file.py:good", "--target", "http://prod.shop.example"),
+        ("production", "prod.shop.example", "--yes-production"),
+        {"file.py": GOOD, "tenantry.toml": '[safety]\nallow = ["prod.shop.example"]\n'},
+    ),
+    "a production environment": Wrong(
+        ("run", "file.py:good", "--target", "TARGET"), ("production", "APP_ENV"), {"file.py": GOOD}, {"APP_ENV": "production"}
+    ),
+    "nobody at the target": Wrong(
+        ("run", "file.py:good", "--target", "http://127.0.0.1:1"),
+        ("http://127.0.0.1:1", "refused", "start the app"),
+        {"file.py": GOOD},
+        code=13,
+    ),
+    # Stored runs
+    "a report of a run that is not there": good("report", "nosuch", says=("nosuch", "runs")),
+    "a report of a folder that is none": Wrong(("report", "folder"), ("folder", "run.json"), {"folder/notes.txt": ""}),
+    "a report of a damaged manifest": Wrong(("report", "folder"), ("folder/run.json", "damaged"), {"folder/run.json": '{"schema": 1, '}),
+    "a report of a newer version": Wrong(("report", "folder"), ("newer", "upgrade"), {"folder/run.json": '{"schema": 99}'}),
+    "the latest of no runs": Wrong(("report", "latest"), ("no runs", "runs")),
+    "removing a folder that is no run": Wrong(("runs", "rm", "folder"), ("run.json", "left alone"), {"folder/notes.txt": ""}),
+    "a report in an unknown format": Wrong(("report", "folder", "--format", "pdf"), ("pdf", "html")),
+    # Populations
+    "seeding without a database": Wrong(("seed", "file.py:clinic"), ("no database", "DATABASE_URL"), {"file.py": CLINIC}),
+    "an unknown dataset": Wrong(("seed", "file.py:clinc"), ("clinc", "clinic"), {"file.py": CLINIC}),
+    "a file without dataset": Wrong(("generate", "file.py"), ("file.py", "no dataset", "Dataset("), {"file.py": HEAD}),
+    "a DSN that is none": Wrong(("seed", "file.py:clinic", "--dsn", "clinic@"), ("DSN", "postgresql://"), {"file.py": CLINIC}),
+    "a foreign database": Wrong(
+        ("seed", "file.py:clinic", "--dsn", "postgresql://u:hunter2@db.example/x"), ("db.example", "[safety] allow"), {"file.py": CLINIC}
+    ),
+    "nobody at the DSN": Wrong(
+        ("seed", "file.py:clinic", "--tenants", "1"),
+        ("127.0.0.1:1", "server running"),
+        {"file.py": CLINIC},
+        {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"},
+    ),
+    "seeding no tenants": Wrong(
+        ("seed", "file.py:clinic", "--tenants", "0", "--dsn", "postgresql://u@127.0.0.1:1/x"), ("tenants", "0"), {"file.py": CLINIC}
+    ),
+    "generating no tenants": Wrong(("generate", "file.py:clinic", "--tenants", "-1"), ("tenants", "-1"), {"file.py": CLINIC}),
+    # The demo
+    "a demo of an unknown workload": Wrong(("demo", "--workload", "nosuch"), ("nosuch", "mixed")),
+    "a demo of no clinics": Wrong(("demo", "--tenants", "0"), ("--tenants", "0")),
+    "a demo of no time": Wrong(("demo", "--duration", "0s"), ("--duration 0s", "zero")),
+    "a demo of a rate that is none": Wrong(("demo", "--rate", "80"), ("--rate 80", "80/s")),
+    "a demo on a variable that is not set": Wrong(("demo", "--dsn-env", "NO_SUCH_DSN"), ("NO_SUCH_DSN",)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_wrong_input_is_told_in_one_message(shell: Shell, truth: TruthServer, wrong: Wrong) -> None:
+    for name, text in wrong.files.items():
+        (shell.folder / name).parent.mkdir(exist_ok=True)
+        (shell.folder / name).write_text(text)
+    before = sorted(shell.folder.rglob("*"))
+    done = shell.run(*(part.replace("TARGET", truth.url) for part in wrong.command), environment=wrong.environment, timeout_s=30)
+    message = one_message(done.err)
+    assert (done.code, done.out) == (wrong.code, "")
+    assert [part for part in wrong.says if part not in message] == [], message
+    assert "hunter2" not in message
+    assert truth.arrivals == []
+    assert [path for path in sorted(shell.folder.rglob("*")) if path not in before and "__pycache__" not in path.parts] == []
+    assert shell.traces() == []
