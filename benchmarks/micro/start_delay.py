@@ -29,7 +29,7 @@ class Delay:
     requests: int
     dropped: int
     delay_s: dict[str, float]
-    busy_share: float
+    busy_share: float | None
     others: float
     verdict: str
 
@@ -66,9 +66,8 @@ def table(found: Sequence[Delay]) -> str:
     lines = [f"  {'rate':>8}{'started':>10}{'dropped':>9}{stats}{'busy':>7}{'others':>8}  verdict"]
     for one in found:
         delays = "".join(f"{1000 * one.delay_s[stat]:>11.3f}" for stat in STATS)
-        lines.append(
-            f"  {one.rate:>6,}/s{one.started_per_s:>10,.0f}{one.dropped:>9,}{delays}{one.busy_share:>7.0%}{one.others:>8.0%}  {one.verdict}"
-        )
+        busy = "-" if one.busy_share is None else f"{one.busy_share:.0%}"
+        lines.append(f"  {one.rate:>6,}/s{one.started_per_s:>10,.0f}{one.dropped:>9,}{delays}{busy:>7}{one.others:>8.0%}  {one.verdict}")
     return "\n".join(lines)
 
 
