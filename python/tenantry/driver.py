@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tenantry.engine import Engine, Session
+from tenantry.engine import Engine, Pending, Session
 from tenantry.errors import AppFailure, TargetError
 from tenantry.plan.plan import Plan
 from tenantry.results.manifest import ERRORS, ScriptError
@@ -113,7 +113,11 @@ class Crew:
     async def work(self, vu: Vu, session: Session) -> None:
         """Run iterations until the schedule has no more for this virtual user."""
         try:
-            while (index := await session.next()) is not None:
+            while True:
+                step = session.next()
+                index = await step if isinstance(step, Pending) else step
+                if index is None:
+                    return
                 await self._iterate(self.scenarios[index], vu, session)
                 vu.iteration += 1
         finally:

@@ -75,7 +75,7 @@ impl CompletionQueue {
 
     /// Makes the descriptor readable.
     pub fn signal(&self) {
-        if !self.signalled.swap(true, Ordering::AcqRel) {
+        if !self.signalled.swap(true, Ordering::SeqCst) {
             self.wake.raise();
         }
     }
@@ -83,7 +83,8 @@ impl CompletionQueue {
     /// Takes the descriptor's readiness away; to be called before popping.
     pub fn acknowledge(&self) {
         self.wake.lower();
-        self.signalled.store(false, Ordering::Release);
+        // A plain store could become visible after the pops that follow it; a completion pushed in between would wake nobody.
+        self.signalled.swap(false, Ordering::SeqCst);
     }
 
     /// The oldest completion, if any.

@@ -62,23 +62,12 @@ impl Callback {
 }
 
 impl Pending {
-    /// An awaitable that a completion with a new token will end; `send` gets the token.
-    pub(crate) fn waiting(py: Python<'_>, hub: &Arc<Hub>, waiting: Waiting, send: impl FnOnce(Token)) -> PyResult<Py<Self>> {
-        let token = hub.slots.reserve();
-        let pending = Py::new(py, Self::new(hub, token, waiting, State::Waiting(SmallVec::new())))?;
+    /// An awaitable that the completion with `token`, a reserved one, will end.
+    pub(crate) fn waiting(py: Python<'_>, hub: &Arc<Hub>, waiting: Waiting, token: Token) -> PyResult<Py<Self>> {
+        let state = Mutex::new(State::Waiting(SmallVec::new()));
+        let pending = Py::new(py, Self { hub: Arc::clone(hub), token, waiting, blocking: AtomicBool::new(false), state })?;
         hub.slots.fill(token, pending.clone_ref(py));
-        send(token);
         Ok(pending)
-    }
-
-    fn new(hub: &Arc<Hub>, token: Token, waiting: Waiting, state: State) -> Self {
-        Self { hub: Arc::clone(hub), token, waiting, blocking: AtomicBool::new(false), state: Mutex::new(state) }
-    }
-
-    /// Ends an awaitable that nobody has seen yet.
-    pub(crate) fn settle(&self, result: Py<PyAny>) {
-        drop(self.hub.slots.take(self.token));
-        *self.state.lock() = State::Done(result);
     }
 
     pub(crate) fn kind(&self) -> &Waiting {

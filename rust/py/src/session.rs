@@ -125,19 +125,26 @@ struct RequestOptions {
 
 #[pymethods]
 impl Session {
-    /// Waits for the next iteration: the index of its scenario, or None when the VU has nothing more to do.
-    fn next(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
+    /// The next iteration: the index of its scenario, None when the VU has nothing more to do, or an awaitable of either.
+    ///
+    /// An iteration that starts at once needs no awaitable, and most of a closed profile do.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let inner = &self.0;
-        let mut answer = Next::End;
-        let ask = |token| answer = inner.hub.engine.scheduler.next(inner.stream, inner.index, token);
-        let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), ask)?;
-        let result = match answer {
-            Next::Wait => return Ok(pending),
-            Next::Start(iteration) => inner.begin(py, iteration)?,
-            Next::End => py.None(),
-        };
-        pending.get().settle(result);
-        Ok(pending)
+        let token = inner.hub.slots.reserve();
+        match inner.hub.engine.scheduler.next(inner.stream, inner.index, token) {
+            Next::Wait => {
+                let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), token)?;
+                Ok(pending.into_bound(py).into_any())
+            }
+            Next::Start(iteration) => {
+                inner.hub.slots.release(token);
+                Ok(inner.begin(py, iteration)?.into_bound(py))
+            }
+            Next::End => {
+                inner.hub.slots.release(token);
+                Ok(py.None().into_bound(py))
+            }
+        }
     }
 
     /// Ends the current iteration as `completed`, `failed`, `error` or `interrupted`; tells whether it sent a request.
@@ -197,7 +204,9 @@ impl Session {
         let length =
             Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("a pause of {seconds} s is not possible")))?;
         let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
-        Pending::waiting(py, &self.0.hub, Waiting::Pause, |token| engine.scheduler.pause(token, at))
+        let token = self.0.hub.slots.reserve();
+        engine.scheduler.pause(token, at);
+        Pending::waiting(py, &self.0.hub, Waiting::Pause, token)
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
@@ -262,21 +271,24 @@ impl Inner {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
         let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let method_name = method;
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
         let own_headers = own_headers(&options, &endpoint, engine.target.endpoint())?;
-        let job = Job {
-            token: 0,
+        let token = self.hub.slots.reserve();
+        engine.client.send(Job {
+            token,
             endpoint,
-            method: Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?,
+            method,
             uri,
             headers: Arc::clone(&self.headers),
             own_headers,
             body: options.body,
-            origin: self.origin(method, url, options.name.as_deref(), &options.group, start),
+            origin: self.origin(method_name, url, options.name.as_deref(), &options.group, start),
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
             recorded: self.recorded,
-        };
-        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), |token| engine.client.send(Job { token, ..job }))
+        });
+        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), token)
     }
 
     /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for

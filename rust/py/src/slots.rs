@@ -41,6 +41,11 @@ impl Slots {
         }
     }
 
+    /// Retires a token that nobody waits for.
+    pub(crate) fn release(&self, token: Token) {
+        drop(self.take(token));
+    }
+
     /// Takes the awaitable out and retires its token.
     pub(crate) fn take(&self, token: Token) -> Option<Py<Pending>> {
         let mut inner = self.0.lock();

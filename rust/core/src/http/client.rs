@@ -28,7 +28,7 @@ use crate::record::{Record, Records, this_thread};
 use crate::sample::Origin;
 
 /// How many requests or responses wait at most for their turn to be handed to the other thread together.
-const BATCH: usize = 8;
+const BATCH: usize = 32;
 
 /// A request to send.
 #[derive(Debug)]
