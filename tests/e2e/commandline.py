@@ -38,7 +38,7 @@ class Done:
     @property
     def document(self) -> dict[str, Any]:
         """The one JSON document on stdout; anything beside it is an error."""
-        assert self.out.count("\n") == 1, self.out
+        assert self.out.count("\n") == 1, self.out + self.err
         found: dict[str, Any] = json.loads(self.out)
         return found
 

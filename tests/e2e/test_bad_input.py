@@ -166,7 +166,7 @@ WRONG: dict[str, Wrong] = {
     "a demo of an unknown workload": Wrong(("demo", "--workload", "nosuch"), ("nosuch", "mixed")),
     "a demo of no clinics": Wrong(("demo", "--tenants", "0"), ("--tenants", "0")),
     "a demo of no time": Wrong(("demo", "--duration", "0s"), ("--duration 0s", "zero")),
-    "a demo of a rate that is none": Wrong(("demo", "--rate", "80"), ("--rate 80", "80/s")),
+    "a demo of a rate that is none": Wrong(("demo", "--rate", "80"), ("--rate 80", "500/s")),
     "a demo on a variable that is not set": Wrong(("demo", "--dsn-env", "NO_SUCH_DSN"), ("NO_SUCH_DSN",)),
 }
 
