@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +18,7 @@ import pytest
 from commandline import Done, Shell, one_message, small_files
 from truth import TruthServer
 
+TERMINAL = (sys.executable, "-c", "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))")
 HEAD = """\
 from tenantry import Vu, constant_rate, constant_vus, scenario, setup, teardown, workload
 
@@ -79,6 +82,24 @@ def test_who_stops_reading_still_gets_the_exit_code(shell: Shell, truth: TruthSe
     pipe = ("bash", "-c", f'set -o pipefail; "$@" {closed}', "bash")
     done = shell.run("run", "file.py:load", "--target", truth.url, "--set", "duration=1.2s", prefix=pipe)
     assert (done.code, "Traceback" in done.err) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "live", "colour"),
+    [({}, True, True), ({"NO_COLOR": "1"}, True, False), ({"CI": "true", "NO_COLOR": "1"}, False, False)],
+    ids=["terminal", "NO_COLOR", "CI"],
+)
+def test_a_terminal_shows_a_live_view_and_is_left_as_it_was(
+    shell: Shell, truth: TruthServer, environment: dict[str, str], live: bool, colour: bool
+) -> None:
+    write(shell, ONE)
+    environment |= {"TERM": "xterm-256color"}
+    done = shell.run("run", "file.py:load", "--target", truth.url, prefix=TERMINAL, environment=environment)
+    assert done.code == 0
+    assert ("virtual users" in done.out) == live
+    assert (re.search(r"\x1b\[(\d+;)*[34][0-8]", done.out) is not None) == colour
+    assert done.out.count("\x1b[?25l") == done.out.count("\x1b[?25h") == live, "the cursor is shown again"
+    assert done.out.rindex("PASS") > done.out.rfind("\x1b[?25h")
 
 
 def test_a_failed_threshold_is_exit_10(shell: Shell, truth: TruthServer) -> None:

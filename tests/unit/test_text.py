@@ -10,6 +10,7 @@ from rich.console import Console
 from runfolder import Iteration, Request, RunFolder, clinic_run
 
 from tenantry.report.document import document
+from tenantry.report.lines import Cells, columns
 from tenantry.report.text import lines, print_summary
 from tenantry.results import open_run
 
@@ -173,3 +174,11 @@ def test_dropped_iterations_stand_with_their_scenario(tmp_path: Path) -> None:
 def test_what_could_not_be_read_is_said(clinic: dict[str, Any]) -> None:
     shown = text(clinic | {"warnings": ["series/http-000001.parquet is damaged and was skipped: no magic bytes"]}, 140)
     assert any(line.startswith("warning") and "http-000001" in line for line in shown)
+
+
+def test_what_does_not_fit_is_cut_in_its_middle() -> None:
+    texts = [("calendar / GET /api/appointments/{id}", "1"), ("calendar / GET /api/appointments", "1")]
+    lines = [line.plain for line in columns(("Requests", "n"), [Cells(each) for each in texts], width=30, least=(0, 8))]
+    assert len(set(lines[1:])) == 2
+    assert all("…" in line and len(line) <= 30 for line in lines[1:])
+    assert "/{id}" in lines[1]

@@ -123,7 +123,7 @@ class _Demo:
         from tenantry.cli.progress import Steps
         from tenantry.datasets.load import seed
 
-        with Steps(quiet=self.quiet) as steps:
+        with Steps(quiet=self.quiet, transient=True) as steps:
             seeded = seed(population, dsn, on_progress=steps.show)
         rows = sum(seeded.rows.values())
         self._say(f"seeded and verified {rows:,} rows of {self.tenants:,} clinics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -12,11 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class Steps:
-    """A context manager; call `show(title, done, total)` as often as there is news (total 0: nobody knows)."""
+    """A context manager; call `show(title, done, total)` as often as there is news (total 0: nobody knows).
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    `transient` bars go away at the end.
+    """
+
+    def __init__(self, *, quiet: bool = False, transient: bool = False) -> None:
         console = Console(stderr=True, highlight=False)
-        self._bars = _bars(console) if console.is_terminal and not quiet else None
+        self._bars = _bars(console, transient) if console.is_terminal and not quiet and not os.environ.get("CI") else None
         self._quiet = quiet
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}
@@ -45,6 +49,6 @@ class Steps:
             print(f"{title}:{rows} in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
 
 
-def _bars(console: Console) -> Progress:
+def _bars(console: Console, transient: bool) -> Progress:
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=console, transient=transient)

@@ -105,10 +105,20 @@ def _fit(text: str, width: int) -> str:
     return text if cell_len(text) <= width else set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
 
 
+def _cut_inside(text: str, width: int) -> str:
+    """The same, but what is left out is in the middle: paths differ at their ends."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    tail = max(width - 1, 0) // 2
+    return f"{set_cell_size(text, max(width - 1, 0) - tail).rstrip()}…{set_cell_size(text[::-1], tail)[::-1].lstrip()}"
+
+
 def _cell(text: str, width: int, *, to_left: bool) -> str:
     from rich.cells import cell_len
 
-    text = _fit(text, width)
+    text = _cut_inside(text, width)
     padding = " " * (width - cell_len(text))
     return text + padding if to_left else padding + text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from tenantry.plan.plan import Plan
 from tenantry.types import Progress
@@ -30,7 +32,7 @@ class LiveView:
     _next_line_s: float = 1.0
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal and not self.quiet:
+        if self.console.is_terminal and not self.quiet and not os.environ.get("CI"):
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
         return self
@@ -55,7 +57,7 @@ class LiveView:
     def note(self, text: str) -> None:
         """Tell something that happened; it stays above the figures."""
         if self._live is not None:
-            self._live.console.print(text, style="yellow", markup=False, soft_wrap=True)
+            self._live.console.print(Text(text, style="yellow"), soft_wrap=True)
         elif not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
@@ -110,7 +112,8 @@ def _table(plan: Plan, now: Progress, rates: dict[str, float]) -> Table:
         table.add_row("failed checks", _share(now["checks_failed"], checks), style="red" if now["checks_failed"] else "")
     if now["errors"]:
         table.add_row("script errors", f"{now['errors']:,}", style="red")
-    table.add_row("virtual users", f"{now['busy_vus']:,} of {plan.max_vus:,} busy; {now['tenants']:,} tenants seen")
+    tenants = f"; {now['tenants']:,} tenants seen" if plan.dataset is not None else ""
+    table.add_row("virtual users", f"{now['busy_vus']:,} of {plan.max_vus:,} busy{tenants}")
     busy = max(now["loop_busy"], now["io_busy"])
     table.add_row("generator", f"start delay p99 {_time(now['start_delay_p99_ns'])}; {busy:.0%} of a core busy")
     return table
