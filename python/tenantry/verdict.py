@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from tenantry.results.model import Generator
 from tenantry.thresholds.evaluate import ThresholdResult, evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
+from tenantry.types import Outcome
 from tenantry.types import Verdict as Word
 from tenantry.units import NS, show_duration, show_rate
 
@@ -56,7 +58,10 @@ def _decide(run: Run, thresholds: list[Threshold], results: tuple[ThresholdResul
     bottleneck = _generator_fault(run, thresholds)
     if bottleneck:
         return "invalid", _joined([bottleneck, _dropped(run)])
-    for outcome, tell in (("no_data", _without_data), ("fail", _failed)):
+    order: list[tuple[Outcome, Callable[[list[ThresholdResult], int], str]]] = [("no_data", _without_data), ("fail", _failed)]
+    if run.manifest.end == "aborted":
+        order.reverse()  # what stopped the run, before what therefore never got a sample
+    for outcome, tell in order:
         concerned = [result for result in results if result.result == outcome]
         if concerned:
             word: Word = "no_data" if outcome == "no_data" else "fail"
@@ -78,9 +83,6 @@ def _nothing_measured(run: Run) -> str | None:
 
 def _generator_fault(run: Run, thresholds: list[Threshold]) -> str | None:
     """Why the generator and not the app was measured, if so."""
-    failed = next((event.text for event in run.events if event.kind == "recorder_failed"), None)
-    if failed is not None:
-        return f"the run folder could not be written ({failed}), so part of what was measured is missing"
     delay, busy = run.generator.start_delay_s, run.generator.busy_share
     limit, basis = delay_limit_s(thresholds)
     # The p99 of fewer starts is their maximum: one hiccup of the machine would spoil a short run.

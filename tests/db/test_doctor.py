@@ -50,8 +50,9 @@ def test_a_missing_postgres_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> N
     assert (code, found["Postgres"]["result"]) == (2, "fail")
 
 
-def test_a_named_server_is_asked_itself(postgres: Postgres, new_database: Callable[[], str]) -> None:
-    found = results("--dsn", new_database())[1]
+def test_a_named_server_is_asked_itself(postgres: Postgres, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database())
+    found = results()[1]
     assert found["Postgres"]["result"] == "ok"
     assert f"PostgreSQL {postgres.source.version}" in found["Postgres"]["detail"]
     assert found["statements"]["result"] == "warn"

@@ -42,10 +42,22 @@ def test_seed_and_clean_print_one_json_document_each(fresh: Database) -> None:
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(fresh: Database) -> None:
-    done = tenantry("seed", DATASET, "--tenants", "2", "--dsn", fresh.dsn)
+    done = tenantry("seed", DATASET, "--tenants", "2", dsn=fresh.dsn)
     assert "978 rows of 2 tenants" in done.stdout and "isolation in tenants 1, 2" in done.stdout
     assert done.stderr.splitlines()[1].startswith("clinics: 2 in ")
     assert tenantry("clean", DATASET, "--quiet", dsn=fresh.dsn).stderr == ""
+
+
+def test_a_password_in_a_flag_is_refused_and_not_repeated(fresh: Database) -> None:
+    done = tenantry("seed", DATASET, "--dsn", fresh.dsn)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "export DATABASE_URL" in done.stderr
+    assert fresh.dsn.partition("@")[0].rpartition(":")[2] not in done.stderr
+
+
+def test_another_seed_than_the_declared_one_is_told(fresh: Database) -> None:
+    done = tenantry("seed", DATASET, "--tenants", "1", "--rng-seed", "9", dsn=fresh.dsn)
+    assert "declare rng_seed=9" in done.stderr
 
 
 def test_a_refusal_is_one_message_with_exit_code_2(fresh: Database) -> None:

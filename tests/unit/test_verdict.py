@@ -179,14 +179,6 @@ def test_a_closed_run_with_a_busy_engine_is_invalid_too(tmp_path: Path) -> None:
     assert (found.verdict, found.reason[:33]) == ("invalid", "the generator was 97 % busy over ")
 
 
-def test_a_run_folder_that_could_not_be_written_makes_a_run_invalid(tmp_path: Path) -> None:
-    run = steady()
-    run.events = [(SECOND, "recorder_failed", "no space left on device")]
-    found = judged(run, tmp_path)
-    assert found.verdict == "invalid"
-    assert "no space left on device" in found.reason
-
-
 def test_a_run_that_was_stored_as_invalid_stays_so(tmp_path: Path) -> None:
     run = steady()
     run.manifest = {"verdict": {"verdict": "invalid", "reason": "the run folder could not be written (disk full)", "exit": 12}}

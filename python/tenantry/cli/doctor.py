@@ -190,10 +190,13 @@ def lines(check: Check) -> Iterator[str]:
 
 
 @click.command()
-@click.option("--dsn", envvar="TENANTRY_DSN", help="Check this running Postgres in place of a throwaway one.")
+@click.option("--dsn", help="Check this running Postgres in place of a throwaway one.  [default: the environment variable DATABASE_URL]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(dsn: str | None, as_json: bool) -> int:
     """Check everything a run needs, each with the command that fixes it."""
+    from tenantry.cli.dsn import named_dsn
+
+    dsn = named_dsn(dsn)[0]
     found = [check for checks in CHECKS for check in checks()]
     found += named_postgres(dsn) if dsn else throwaway_postgres()
     code = Exit.USAGE if any(check.result == "fail" for check in found) else Exit.PASS

@@ -35,6 +35,9 @@ def command(
     from tenantry.datasets.population import Population
 
     population = Population(load_dataset(dataset), tenants, rng_seed)
+    declared = population.dataset.rng_seed
+    if population.rng_seed != declared:
+        click.echo(f"note: runs pick rows with the dataset's rng_seed, {declared}: declare rng_seed={population.rng_seed} there", err=True)
     address, allow = find_dsn(dsn)
     with Steps(quiet=quiet) as steps:
         result = seed(population, address, allow=allow, confirm=yes_production, on_progress=steps.show)

@@ -16,6 +16,7 @@ import_exception!(tenantry.errors, CheckFailed);
 import_exception!(tenantry.errors, RequestFailed);
 
 static DECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static CURRENT_GROUP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The answer to one request, or the failure that came instead (`status` 0).
 #[pyclass(module = "tenantry._core", frozen)]
@@ -102,7 +103,8 @@ impl Response {
                 (wanted.contains(&got), format!("status is one of {}", list.join(", ")))
             }
         };
-        slf.session.check(&name, met, "", Some(&slf.exchange));
+        let group = CURRENT_GROUP.import(slf.py(), "tenantry.scenario.http", "current_group")?.call_method0("get")?;
+        slf.session.check(&name, met, &group.extract::<String>()?, Some(&slf.exchange));
         if met {
             return Ok(slf);
         }

@@ -1,7 +1,7 @@
 //! The engine's thread: takes jobs, performs requests, hands back completions.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,12 +18,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, LocalSet};
 
 use super::connect::tls_config;
+use super::deadlines::Deadlines;
 use super::endpoint::Endpoint;
-use super::exchange::{FOREVER, Trace, perform};
+use super::exchange::{FOREVER, Fault, Trace, failed, perform};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::failure::FailureKind;
-use crate::queue::{Completion, CompletionQueue, Token};
+use crate::queue::{Completion, CompletionQueue, Exchange, Token};
 use crate::record::{Record, Records, this_thread};
 use crate::sample::Origin;
 
@@ -58,6 +59,10 @@ pub struct Job {
 }
 
 impl Job {
+    fn deadline(&self) -> i64 {
+        self.origin.start.saturating_add(i64::try_from(self.timeout.as_nanos()).unwrap_or(i64::MAX))
+    }
+
     pub(super) fn request(&self) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         request.method_mut().clone_from(&self.method);
@@ -95,15 +100,53 @@ pub(super) struct Shared {
     pub(super) tls: Arc<ClientConfig>,
     pub(super) open_connections: Arc<AtomicI64>,
     pools: RefCell<HashMap<u32, Rc<Pool>, FixedState>>,
-    running: RefCell<HashMap<Token, AbortHandle, FixedState>>,
-    unrecorded: RefCell<HashSet<Token, FixedState>>,
+    running: RefCell<HashMap<Token, Running, FixedState>>,
+    ending: RefCell<HashMap<Token, Ending, FixedState>>,
     completions: Arc<CompletionQueue>,
     records: Records,
+}
+
+/// A request on its way.
+struct Running {
+    task: AbortHandle,
+    deadline: i64,
+}
+
+/// Why a request is dropped in the middle, when the script did not just give up on it.
+#[derive(PartialEq, Eq)]
+enum Ending {
+    /// The run ends: that is no failure of the app.
+    Interrupted,
+    /// Its time is up.
+    TimedOut,
 }
 
 impl Shared {
     pub(super) fn pool(&self, vu: u32) -> Rc<Pool> {
         Rc::clone(self.pools.borrow_mut().entry(vu).or_default())
+    }
+
+    /// Ends the requests whose time is up at `now`; returns the earliest deadline of the others.
+    pub(super) fn end_overdue(&self, now: i64) -> Option<i64> {
+        let mut running = self.running.borrow_mut();
+        let mut ending = self.ending.borrow_mut();
+        running.retain(|token, request| {
+            let overdue = request.deadline <= now;
+            if overdue {
+                ending.insert(*token, Ending::TimedOut);
+                request.task.abort();
+            }
+            !overdue
+        });
+        running.values().map(|request| request.deadline).min()
+    }
+
+    /// Records a request that ended, and hands it to the script.
+    fn end(&self, job: &Job, exchange: Exchange) {
+        if job.recorded {
+            self.records.send(Record::Sample(exchange.sample.clone()));
+        }
+        self.hand_over(Completion::Response(job.token, Arc::new(exchange)));
     }
 
     /// Wakes the scripts' thread for several completions at once: a wake-up costs more than a request, and the thread signals
@@ -180,8 +223,8 @@ impl Client {
         let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
         let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
             id.store(this_thread().unwrap_or(0), Ordering::Release);
-            let (pools, running, unrecorded) = (RefCell::default(), RefCell::default(), RefCell::default());
-            let shared = Shared { clock, settings, tls, open_connections: open, pools, running, unrecorded, completions, records };
+            let (pools, running, ending) = (RefCell::default(), RefCell::default(), RefCell::default());
+            let shared = Shared { clock, settings, tls, open_connections: open, pools, running, ending, completions, records };
             let shared = Rc::new(shared);
             LocalSet::new().block_on(&runtime, serve(inbox, shared));
         })?;
@@ -242,19 +285,30 @@ impl Client {
 }
 
 async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
-    while let Some(command) = inbox.recv().await {
+    let mut deadlines = Deadlines::new(Rc::clone(&shared));
+    loop {
+        let command = tokio::select! {
+            biased;
+            command = inbox.recv() => command,
+            () = deadlines.passed() => {
+                deadlines.enforce();
+                continue;
+            }
+        };
+        let Some(command) = command else { return };
         match command {
             Command::Send(job) => {
-                let token = job.token;
-                let task = tokio::task::spawn_local(run(job, Rc::clone(&shared)));
-                shared.running.borrow_mut().insert(token, task.abort_handle());
+                let (token, deadline) = (job.token, job.deadline());
+                let task = tokio::task::spawn_local(run(job, Rc::clone(&shared))).abort_handle();
+                shared.running.borrow_mut().insert(token, Running { task, deadline });
+                deadlines.expect(deadline);
             }
             Command::Cancel(token, recorded) => {
-                if let Some(task) = shared.running.borrow_mut().remove(&token) {
+                if let Some(request) = shared.running.borrow_mut().remove(&token) {
                     if !recorded {
-                        shared.unrecorded.borrow_mut().insert(token);
+                        shared.ending.borrow_mut().insert(token, Ending::Interrupted);
                     }
-                    task.abort();
+                    request.task.abort();
                 }
             }
             Command::Forget(vu) => {
@@ -269,14 +323,11 @@ async fn run(job: Box<Job>, shared: Rc<Shared>) {
     let guard = Guard { job: &job, trace: &trace, shared: &shared, done: false };
     let exchange = perform(&job, &shared, &trace).await;
     guard.finish();
-    if job.recorded {
-        shared.records.send(Record::Sample(exchange.sample.clone()));
-    }
     shared.running.borrow_mut().remove(&job.token);
-    shared.hand_over(Completion::Response(job.token, Arc::new(exchange)));
+    shared.end(&job, exchange);
 }
 
-/// Records a request that is dropped in the middle: the script gave up on it.
+/// Ends a request that is dropped in the middle: its time is up, the script gave up on it, or the run ends.
 struct Guard<'a> {
     job: &'a Job,
     trace: &'a Trace,
@@ -292,9 +343,21 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !self.done && self.job.recorded && !self.shared.unrecorded.borrow_mut().remove(&self.job.token) {
-            let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
-            self.shared.records.send(Record::Sample(sample));
+        if self.done {
+            return;
+        }
+        let ending = self.shared.ending.borrow_mut().remove(&self.job.token);
+        match ending {
+            Some(Ending::Interrupted) => {}
+            Some(Ending::TimedOut) => {
+                let fault = Fault::new(FailureKind::Timeout, format!("no response within {:?}", self.job.timeout));
+                self.shared.end(self.job, failed(self.job, self.trace, fault));
+            }
+            None if self.job.recorded => {
+                let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
+                self.shared.records.send(Record::Sample(sample));
+            }
+            None => {}
         }
     }
 }

@@ -123,20 +123,21 @@ struct Answer {
     body: Bytes,
 }
 
-/// Sends a job's request and waits for the whole response, at most as long as the job allows.
+/// Sends a job's request and waits for the whole response.
 pub(super) async fn perform(job: &Job, shared: &Shared, trace: &Trace) -> Exchange {
-    let answer = tokio::time::timeout(job.timeout, attempt(job, shared, trace)).await;
-    let answer = answer.unwrap_or_else(|_| Err(Fault::new(FailureKind::Timeout, format!("no response within {:?}", job.timeout))));
-    match answer {
+    match attempt(job, shared, trace).await {
         Ok(answer) => {
             let failure = (!job.expects(answer.status)).then(|| (FailureKind::Status, Some(excerpt(&answer))));
             Exchange { sample: trace.sample(job, answer.status, failure), headers: answer.headers, body: answer.body }
         }
-        Err(fault) => {
-            let sample = trace.sample(job, 0, Some((fault.kind, Some(fault.detail.into()))));
-            Exchange { sample, headers: HeaderMap::new(), body: Bytes::new() }
-        }
+        Err(fault) => failed(job, trace, fault),
     }
+}
+
+/// The exchange of a request that ends now without a response.
+pub(super) fn failed(job: &Job, trace: &Trace, fault: Fault) -> Exchange {
+    let sample = trace.sample(job, 0, Some((fault.kind, Some(fault.detail.into()))));
+    Exchange { sample, headers: HeaderMap::new(), body: Bytes::new() }
 }
 
 /// The start of an unexpected response, for whoever has to find out why.

@@ -2,6 +2,7 @@
 
 mod client;
 mod connect;
+mod deadlines;
 mod endpoint;
 mod exchange;
 mod pool;

@@ -214,7 +214,6 @@ impl Recording {
                 self.chunk.check_failed(sample, start_ns);
             }
             Record::Iteration(record) => {
-                self.progress.started += 1;
                 match record.outcome {
                     Outcome::Completed => self.progress.completed += 1,
                     Outcome::Failed => self.progress.failed += 1,
@@ -249,6 +248,7 @@ impl Recording {
             self.progress.checks_failed += fails;
             self.chunk.check(at.max(0), check, passes, fails);
         }
+        self.progress.started = busy.iter().map(|vus| vus.begun).sum();
         self.progress.busy_vus = busy.iter().map(|vus| vus.now).sum();
         self.progress.elapsed_ns = at;
         self.progress.tenants = self.tenants.len() as u64;

@@ -1,5 +1,6 @@
 //! Which single requests are kept: failures, the slowest, and a uniform share of the rest.
 
+use crate::failure::FailureKind;
 use crate::sample::Sample;
 
 const MOST_FAILURES: usize = 1000;
@@ -76,7 +77,9 @@ impl Reservoir {
         #[expect(clippy::cast_precision_loss, reason = "a count of one chunk")]
         let weight = self.offered as f64 / self.uniform.len().max(1) as f64;
         self.offered = 0;
-        let one = |reason| move |sample| Kept { sample, reason, weight: 1.0 };
+        // A failed check says more of a request that was counted before, so it stands for none.
+        let stands_for = |sample: &Sample| if sample.failure == Some(FailureKind::Check) { 0.0 } else { 1.0 };
+        let one = |reason| move |sample| Kept { weight: stands_for(&sample), sample, reason };
         let failures = std::mem::take(&mut self.failures).into_iter().map(one("failure"));
         let slowest = std::mem::take(&mut self.slowest).into_iter();
         let uniform = std::mem::take(&mut self.uniform).into_iter().map(|sample| Kept { sample, reason: "uniform", weight });

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -52,6 +52,7 @@ pub struct Scheduler {
 
 #[derive(Default)]
 struct Gauge {
+    begun: AtomicU64,
     now: AtomicI64,
     most: AtomicI64,
 }
@@ -59,6 +60,8 @@ struct Gauge {
 /// VUs in an iteration.
 #[derive(Debug, Clone, Copy)]
 pub struct Busy {
+    /// Iterations begun since the start.
+    pub begun: u64,
     /// At the moment.
     pub now: i64,
     /// At most, since it was last asked.
@@ -205,6 +208,7 @@ impl Scheduler {
     pub fn count_busy(&self, stream: u32, change: i64) {
         if let Some(busy) = self.busy.get(stream as usize) {
             let now = busy.now.fetch_add(change, Ordering::Relaxed) + change;
+            busy.begun.fetch_add(u64::from(change > 0), Ordering::Relaxed);
             busy.most.fetch_max(now, Ordering::Relaxed);
         }
     }
@@ -214,7 +218,7 @@ impl Scheduler {
     pub fn busy(&self) -> Vec<Busy> {
         let take = |gauge: &Gauge| {
             let now = gauge.now.load(Ordering::Relaxed);
-            Busy { now, most: gauge.most.swap(now, Ordering::Relaxed) }
+            Busy { begun: gauge.begun.load(Ordering::Relaxed), now, most: gauge.most.swap(now, Ordering::Relaxed) }
         };
         self.busy.iter().map(take).collect()
     }

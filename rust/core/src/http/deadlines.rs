@@ -1,0 +1,47 @@
+//! Time-outs of whole requests: one timer for all of them, since a timer for each costs more than the rest of its bookkeeping.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::client::Shared;
+use super::exchange::FOREVER;
+
+/// Wakes when the earliest deadline may have passed.
+pub(super) struct Deadlines {
+    shared: Rc<Shared>,
+    next: i64,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Deadlines {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self { shared, next: i64::MAX, timer: Box::pin(sleep(FOREVER)) }
+    }
+
+    /// Takes a new deadline (clock nanoseconds) into account. Most are later than the one that is waited for: nothing to do.
+    pub(super) fn expect(&mut self, deadline: i64) {
+        if deadline < self.next {
+            self.next = deadline;
+            let left = deadline.saturating_sub(self.shared.clock.now_ns()).max(0).unsigned_abs();
+            self.timer.as_mut().reset(Instant::now() + Duration::from_nanos(left).min(FOREVER));
+        }
+    }
+
+    /// Waits until the earliest deadline.
+    pub(super) async fn passed(&mut self) {
+        self.timer.as_mut().await;
+    }
+
+    /// Ends what is overdue and waits for the earliest deadline of the rest.
+    pub(super) fn enforce(&mut self) {
+        let earliest = self.shared.end_overdue(self.shared.clock.now_ns());
+        self.next = i64::MAX;
+        self.timer.as_mut().reset(Instant::now() + FOREVER);
+        if let Some(earliest) = earliest {
+            self.expect(earliest);
+        }
+    }
+}
