@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from commandline import Shell, one_message
+from commandline import Done, Shell, one_message
 from truth import TruthServer
 
 HEAD = """\
@@ -150,7 +153,12 @@ WRONG: dict[str, Wrong] = {
     "a file without dataset": Wrong(("generate", "file.py"), ("file.py", "no dataset", "Dataset("), {"file.py": HEAD}),
     "a DSN that is none": Wrong(("seed", "file.py:clinic", "--dsn", "clinic@"), ("DSN", "postgresql://"), {"file.py": CLINIC}),
     "a foreign database": Wrong(
-        ("seed", "file.py:clinic", "--dsn", "postgresql://u:hunter2@db.example/x"), ("db.example", "[safety] allow"), {"file.py": CLINIC}
+        ("seed", "file.py:clinic", "--dsn", "postgresql://u@db.example/x"), ("db.example", "[safety] allow"), {"file.py": CLINIC}
+    ),
+    "a password in a flag": Wrong(
+        ("seed", "file.py:clinic", "--dsn", "postgresql://u:hunter2@127.0.0.1:1/x"),
+        ("--dsn", "password", "DATABASE_URL"),
+        {"file.py": CLINIC},
     ),
     "nobody at the DSN": Wrong(
         ("seed", "file.py:clinic", "--tenants", "1"),
@@ -171,17 +179,41 @@ WRONG: dict[str, Wrong] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_wrong_input_is_told_in_one_message(shell: Shell, truth: TruthServer, wrong: Wrong) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a wrong command."""
+
+    done: Done
+    arrivals: int
+    made: list[Path]
+    left: list[str]
+
+
+def carry_out(wrong: Wrong, folder: Path) -> Outcome:
     for name, text in wrong.files.items():
-        (shell.folder / name).parent.mkdir(exist_ok=True)
-        (shell.folder / name).write_text(text)
-    before = sorted(shell.folder.rglob("*"))
-    done = shell.run(*(part.replace("TARGET", truth.url) for part in wrong.command), environment=wrong.environment, timeout_s=30)
-    message = one_message(done.err)
-    assert (done.code, done.out) == (wrong.code, "")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    before = set(folder.rglob("*"))
+    with Shell(folder) as shell, TruthServer() as truth:
+        command = (part.replace("TARGET", truth.url) for part in wrong.command)
+        done = shell.run(*command, environment=wrong.environment, timeout_s=30)
+        made = [path for path in set(folder.rglob("*")) - before if "__pycache__" not in path.parts]
+        return Outcome(done, len(truth.arrivals), made, shell.traces())
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Outcome]]]:
+    """The commands of the chosen tests, as many at a time as there are processors."""
+    chosen = [name for name in WRONG if any(item.name.endswith(f"[{name}]") for item in request.session.items)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {name: pool.submit(carry_out, WRONG[name], tmp_path_factory.mktemp("wrong")) for name in chosen}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_told_in_one_message(outcomes: dict[str, Future[Outcome]], name: str) -> None:
+    wrong, outcome = WRONG[name], outcomes[name].result()
+    message = one_message(outcome.done.err)
+    assert (outcome.done.code, outcome.done.out) == (wrong.code, "")
     assert [part for part in wrong.says if part not in message] == [], message
     assert "hunter2" not in message
-    assert truth.arrivals == []
-    assert [path for path in sorted(shell.folder.rglob("*")) if path not in before and "__pycache__" not in path.parts] == []
-    assert shell.traces() == []
+    assert (outcome.arrivals, outcome.made, outcome.left) == (0, [], [])

@@ -206,7 +206,7 @@ def test_interrupted_in_the_load_it_keeps_and_tells_the_results_and_stops_everyt
 
 def test_killed_in_the_load_it_leaves_no_process_and_a_run_that_can_be_read(shell: Shell) -> None:
     with shell.start(*SHORT, "--duration", "30s") as running:
-        running.wait_for("/30 s", times=4)
+        running.wait_for("/30 s", times=3)
         assert {process.name() for process in shell.processes()} >= {"postgres"}
         running.process.kill()
         done = running.done()
@@ -216,7 +216,7 @@ def test_killed_in_the_load_it_leaves_no_process_and_a_run_that_can_be_read(shel
     assert (again.code, told["exit"], told["about"]["end"]) == (0, 130, None)
     assert "no end in its folder" in told["reason"]
     seen_s = int(done.err.rpartition("/30 s")[0].split()[-1])
-    assert told["about"]["duration_s"] >= seen_s - 3, "at most 3 s are lost"
+    assert told["about"]["duration_s"] >= max(seen_s - 3, 1), "at most 3 s are lost"
     assert told["totals"]["offered_rate"] == pytest.approx(80, rel=0.05)
     assert shell.run("report", "latest").code == 0
     assert (shell.runs()[0] / "report.html").exists()
