@@ -127,4 +127,4 @@ def test_all_faults_are_told_together(tmp_path: Path) -> None:
         load(tmp_path, {"run.set": ("rate",)}, TENANTRY_RUN_SET="vus")
     places = [fault.where for fault in caught.value.faults]
     assert len(places) == 5
-    assert places[-2:] == ["--set: --set rate", "TENANTRY_RUN_SET: --set vus"]
+    assert places[-2:] == ["--set rate", "TENANTRY_RUN_SET: --set vus"]
