@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Self
 
 import psutil
@@ -174,3 +175,14 @@ def small_files(most_bytes: int) -> tuple[str, ...]:
     """A prefix under which no file can grow beyond that: Python ignores SIGXFSZ, so a write fails as one to a full disk does."""
     limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))"
     return sys.executable, "-c", f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+
+
+SCENARIO_IMPORTS = """\
+from tenantry import Vu, constant_rate, constant_vus, scenario, setup, teardown, workload
+
+"""
+
+
+def write_scenarios(folder: Path, text: str) -> None:
+    """A scenario file `file.py`; the first line of the text is its line 3."""
+    (folder / "file.py").write_text(SCENARIO_IMPORTS + dedent(text).lstrip("\n"))
