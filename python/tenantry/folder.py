@@ -44,8 +44,12 @@ class RunFolder:
             runs.mkdir(parents=True, exist_ok=True)
             _check_room(runs)
             path = _fresh(runs, f"{started:%Y%m%dT%H%M%SZ}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', plan.name)}")
-            folder = cls(path, _manifest(path, plan, population, command), _started=started)
-            folder._write()
+            try:
+                folder = cls(path, _manifest(path, plan, population, command), _started=started)
+                folder._write()
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
         except OSError as error:
             raise _unwritable(runs, error) from error
         return folder

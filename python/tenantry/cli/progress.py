@@ -46,7 +46,8 @@ class Steps:
         if not self._quiet and total and done >= total and title not in self._told:
             self._told.add(title)
             rows = f" {done:,}" if total > 1 else ""
-            print(f"{title}:{rows} in {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+            # In one piece, so that Ctrl-C does not come between the text and its end of line.
+            print(f"{title}:{rows} in {time.perf_counter() - start:.1f} s\n", end="", file=sys.stderr, flush=True)
 
 
 def _bars(console: Console, transient: bool) -> Progress:
