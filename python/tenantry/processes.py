@@ -11,10 +11,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tenantry.errors import EnvironmentFault
 
@@ -37,6 +38,9 @@ fi
 """
 
 
+Made = TypeVar("Made")
+
+
 class Account(NamedTuple):
     """The system user that a process runs as."""
 
@@ -50,6 +54,7 @@ class Guard:
 
     def __init__(self, *, folder: Path | None = None, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         self.folder = folder
+        self._watched: int | None = None
         read_end, self._pipe = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -62,12 +67,15 @@ class Guard:
             )
         except BaseException:
             os.close(self._pipe)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
             os.close(read_end)
 
     def watch(self, pid: int) -> None:
         """Take the process group that `pid` leads into care."""
+        self._watched = pid
         os.write(self._pipe, f"watch {pid}\n".encode())
 
     @property
@@ -75,16 +83,41 @@ class Guard:
         return self._pipe < 0
 
     def release(self) -> None:
-        """End the watchdog without any action and remove the folder; further calls do nothing."""
+        """Kill what is left of the process group, remove the folder, end the watchdog; further calls do nothing."""
         if self.released:
             return
+        if self._watched is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._watched, signal.SIGKILL)
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
         with contextlib.suppress(BrokenPipeError):
             os.write(self._pipe, b"release\n")
         os.close(self._pipe)
         self._pipe = -1
         self._process.wait()
+
+
+def undisturbed(make: Callable[[], Made], undo: Callable[[Made], object]) -> Made:
+    """What `make` makes, on a thread that Ctrl-C does not reach: half-made things are left behind. Undone when Ctrl-C came meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(make)
+        try:
+            return future.result()
+        except BaseException:
+            wait([future])
+            if future.exception() is None:
+                undo(future.result())
+            raise
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which a process that was just killed may still write a last file."""
+    give_up = time.monotonic() + 5.0
+    while folder.exists() and time.monotonic() < give_up:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(POLL_S)
 
 
 @dataclass
@@ -158,7 +191,8 @@ def start(
     own = None if guard else Guard(stop_signal=stop_signal)
     watchdog = guard or own
     assert watchdog is not None
-    try:
+
+    def run() -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [str(part) for part in command],
@@ -170,6 +204,10 @@ def start(
                 **run_as(account),
             )
         watchdog.watch(process.pid)
+        return process
+
+    try:
+        process = undisturbed(run, lambda process: os.killpg(process.pid, signal.SIGKILL))
     except BaseException as error:
         if own is not None:
             own.release()

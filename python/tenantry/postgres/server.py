@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tenantry.errors import EnvironmentFault
 from tenantry.postgres.find import Source
-from tenantry.processes import Account, Child, Guard, accepts_tcp, free_port, run_as, start, tail
+from tenantry.processes import Account, Child, Guard, accepts_tcp, free_port, run_as, start, tail, undisturbed
 
 FREE_BYTES = 300_000_000
 SUPERUSER = "postgres"
@@ -69,12 +69,13 @@ def start_postgres(
         yield Postgres(source.dsn, source)
         return
     account = _account()
-    folder = _folder(account, parent)
-    guard = Guard(folder=folder, stop_signal=signal.SIGQUIT)
+    guard = undisturbed(lambda: Guard(folder=_folder(account, parent), stop_signal=signal.SIGQUIT), Guard.release)
     try:
+        folder = guard.folder
+        assert folder is not None
         binaries = _reachable_binaries(source, folder, account)
         password = secrets.token_urlsafe(18)
-        _initialise(binaries, folder, account, password)
+        _initialise(binaries, folder, account, password, guard)
         preload = {"shared_preload_libraries": "'pg_stat_statements'"} if source.has_pg_stat_statements else {}
         _configure(folder, {**SETTINGS, "max_connections": str(max_connections), **preload, **(settings or {})})
         server, port = _serve(binaries, folder, account, guard)
@@ -152,7 +153,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _initialise(binaries: Path, folder: Path, account: Account | None, password: str) -> None:
+def _initialise(binaries: Path, folder: Path, account: Account | None, password: str, guard: Guard) -> None:
     secret = folder / "password"
     secret.touch(mode=0o600)
     secret.write_text(password)
@@ -160,14 +161,13 @@ def _initialise(binaries: Path, folder: Path, account: Account | None, password:
         os.chown(secret, account.uid, account.gid)
     options = [f"--username={SUPERUSER}", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
     command = [str(binaries / "initdb"), f"--pgdata={folder / 'data'}", *options]
-    try:
-        made = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), **run_as(account))
-    except OSError as error:
-        raise EnvironmentFault(f"initdb cannot be started: {error.strerror}", where=command[0]) from error
+    # A process group of its own: interrupted, initdb leaves servers behind that go on writing.
+    made = start(command, name="initdb", log=folder / "initdb.log", env=_environment(), account=account, guard=guard)
+    with made:
+        failed = made.process.wait() != 0
     secret.unlink()
-    if made.returncode != 0:
-        lines = "\n".join(f"  | {line}" for line in (made.stdout + made.stderr).splitlines()[-10:])
-        raise _fault("initdb failed", lines, folder)
+    if failed:
+        raise _fault("initdb failed", made.tail(10), folder)
 
 
 def _configure(folder: Path, settings: Mapping[str, str]) -> None:
