@@ -29,7 +29,7 @@ use crate::record::{Record, Records, this_thread};
 use crate::sample::Origin;
 
 /// How many requests or responses wait at most for their turn to be handed to the other thread together.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// A request to send.
 #[derive(Debug)]
