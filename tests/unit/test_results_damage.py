@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from runfolder import SECOND, Request, RunFolder, clinic_run
@@ -9,6 +10,7 @@ from runfolder import SECOND, Request, RunFolder, clinic_run
 from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.report.document import document
 from tenantry.results import open_run
+from tenantry.results.tables import Tables
 
 
 def test_a_run_without_any_data_file_is_empty_not_broken(tmp_path: Path) -> None:
@@ -117,3 +119,9 @@ def test_a_run_of_a_newer_schema_is_refused_with_a_remedy(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="newer tenantry") as caught:
         open_run(tmp_path)
     assert "upgrade" in caught.value.hint
+
+
+def test_ctrl_c_in_the_middle_of_a_query_is_an_interrupt_and_no_fault(tmp_path: Path) -> None:
+    connection = Mock(**{"execute.side_effect": RuntimeError("Query interrupted")})
+    with pytest.raises(KeyboardInterrupt):
+        Tables(tmp_path, connection).rows("SELECT 1", of=())

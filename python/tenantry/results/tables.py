@@ -108,6 +108,11 @@ class Tables:
             raise EnvironmentFault(
                 "the run is larger than the memory and the temporary folder", where=str(self.folder), hint=hint
             ) from error
+        except RuntimeError as error:
+            # What DuckDB makes of Ctrl-C.
+            if "interrupted" in str(error).lower():
+                raise KeyboardInterrupt from None
+            raise
 
     def _need(self, table: str) -> None:
         if table in self._loaded:
