@@ -16,7 +16,7 @@ from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import Engine, Session, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
-from tenantry.interrupts import interrupts
+from tenantry.interrupts import Interrupts
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
@@ -67,12 +67,12 @@ class Conductor:
         """Whether any load was sent."""
         return self._phase != "setup"
 
-    async def conduct(self) -> None:
-        """Setup, load, teardown; leaves everything that was measured in the run folder."""
+    async def conduct(self, interrupts: Interrupts) -> None:
+        """Setup, load, teardown; leaves everything that was measured in the run folder. Raises Interrupted when nothing was sent."""
         engine = open_engine(self.plan, self.folder.path)
         crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors)
         self._main = asyncio.current_task()
-        with interrupts(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
+        with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
             try:
                 shared = await self._setup(crew)
                 await self._load(engine, crew, shared)

@@ -7,28 +7,45 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, Self
 
 PATIENCE = 3
 
 
-@contextmanager
-def interrupts(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Iterator[None]:
-    """Within the block every SIGINT and SIGTERM calls `act` on the event loop, and the handlers from before are put back at its end.
+class Interrupts:
+    """Within its `with` block SIGINT and SIGTERM wait until somebody listens to them; the handlers from before are put back at its end.
 
-    The third one raises KeyboardInterrupt wherever the program is: a script may never let the loop come to `act`.
+    The third one raises KeyboardInterrupt wherever the program is: a script may never let the event loop come to itself.
     """
-    seen = 0
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        seen += 1
-        if seen >= PATIENCE:
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(act)
+    def __init__(self) -> None:
+        self._seen = 0
+        self._listener: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
+        self._before: dict[signal.Signals, Any] = {}
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def listen(self, loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` on the event loop for every signal that comes in the block, and once for those that came before it."""
+        self._listener = loop, act
+        if self._seen:
+            loop.call_soon(act)
+        try:
+            yield
+        finally:
+            self._listener = None
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._seen += 1
+        if self._seen >= PATIENCE:
+            raise KeyboardInterrupt
+        if self._listener is not None:
+            loop, act = self._listener
+            loop.call_soon_threadsafe(act)

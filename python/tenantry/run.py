@@ -14,6 +14,7 @@ from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import EnvironmentFault, Exit, TargetError, UsageError
 from tenantry.folder import RunFolder
+from tenantry.interrupts import Interrupts
 from tenantry.prepare import Prepared
 from tenantry.report.write import write_report
 from tenantry.results import open_run
@@ -45,15 +46,16 @@ def run_workload(
     """
     population = population_of(prepared)
     check_reachable(prepared.plan.target)
-    folder = RunFolder.create(runs, prepared.plan, population=population, command=command)
-    conductor = Conductor(prepared, folder, population, on_progress, on_note)
-    try:
-        asyncio.run(conductor.conduct())
-    except BaseException as error:
-        folder.discard_unless_loaded(conductor.loaded)
-        if not (isinstance(error, KeyboardInterrupt) and conductor.loaded):
-            raise
-    return _conclude(folder, conductor)
+    with Interrupts() as interrupts:
+        folder = RunFolder.create(runs, prepared.plan, population=population, command=command)
+        conductor = Conductor(prepared, folder, population, on_progress, on_note)
+        try:
+            asyncio.run(conductor.conduct(interrupts))
+        except BaseException as error:
+            folder.discard_unless_loaded(conductor.loaded)
+            if not (isinstance(error, KeyboardInterrupt) and conductor.loaded):
+                raise
+        return _conclude(folder, conductor)
 
 
 def population_of(prepared: Prepared) -> Population | None:
