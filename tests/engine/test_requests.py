@@ -110,6 +110,19 @@ def test_a_request_ends_at_its_time_out_and_frees_its_connection(truth: TruthSer
     assert truth.connections == 2
 
 
+def test_every_request_ends_at_its_time_out_even_one_that_never_began(truth: TruthServer, act: Act) -> None:
+    async def impatient(vu: Vu) -> None:
+        for number in range(60):
+            page = await vu.get("/delay?ms=50", timeout=(1e-6, 5e-4, 1e-3, 2e-3, 3e-3)[number % 5])
+            assert page.failure == "timeout"
+
+    async def script(vu: Vu) -> None:
+        await asyncio.gather(*(impatient(vu) for _ in range(100)))
+        assert (await vu.get("/fine")).ok
+
+    act(script, truth.url)
+
+
 def test_a_connection_that_nobody_accepts_ends_as_connect_timeout(act: Act) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
@@ -20,7 +20,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use super::connect::tls_config;
 use super::deadlines::Deadlines;
 use super::endpoint::Endpoint;
-use super::exchange::{FOREVER, Fault, Trace, failed, perform};
+use super::exchange::{Fault, Trace, failed, perform};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::failure::FailureKind;
@@ -63,8 +63,8 @@ impl Job {
         self.origin.start.saturating_add(i64::try_from(self.timeout.as_nanos()).unwrap_or(i64::MAX))
     }
 
-    pub(super) fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
+    pub(super) fn request(&self) -> http::Request<Full<Bytes>> {
+        let mut request = http::Request::new(Full::new(self.body.clone()));
         request.method_mut().clone_from(&self.method);
         request.uri_mut().clone_from(&self.uri);
         let headers = request.headers_mut();
@@ -87,12 +87,6 @@ pub struct Settings {
     pub connect_timeout: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { connect_timeout: FOREVER }
-    }
-}
-
 /// What all requests of the thread share.
 pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
@@ -106,14 +100,13 @@ pub(super) struct Shared {
     records: Records,
 }
 
-/// A request on its way.
+/// How to end a request that is on its way, and when.
 struct Running {
     task: AbortHandle,
     deadline: i64,
 }
 
 /// Why a request is dropped in the middle, when the script did not just give up on it.
-#[derive(PartialEq, Eq)]
 enum Ending {
     /// The run ends: that is no failure of the app.
     Interrupted,
@@ -299,7 +292,7 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
         match command {
             Command::Send(job) => {
                 let (token, deadline) = (job.token, job.deadline());
-                let task = tokio::task::spawn_local(run(job, Rc::clone(&shared))).abort_handle();
+                let task = tokio::task::spawn_local(run(Request::new(job, &shared))).abort_handle();
                 shared.running.borrow_mut().insert(token, Running { task, deadline });
                 deadlines.expect(deadline);
             }
@@ -318,30 +311,30 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, shared: Rc<Shared>) {
     }
 }
 
-async fn run(job: Box<Job>, shared: Rc<Shared>) {
-    let trace = Trace::new(Arc::clone(&shared.clock), job.origin.start);
-    let guard = Guard { job: &job, trace: &trace, shared: &shared, done: false };
-    let exchange = perform(&job, &shared, &trace).await;
-    guard.finish();
-    shared.running.borrow_mut().remove(&job.token);
-    shared.end(&job, exchange);
+async fn run(mut request: Request) {
+    let exchange = perform(&request.job, &request.shared, &request.trace).await;
+    request.done = true;
+    request.shared.running.borrow_mut().remove(&request.job.token);
+    request.shared.end(&request.job, exchange);
 }
 
-/// Ends a request that is dropped in the middle: its time is up, the script gave up on it, or the run ends.
-struct Guard<'a> {
-    job: &'a Job,
-    trace: &'a Trace,
-    shared: &'a Shared,
+/// A request from the moment it is taken on. One that is dropped before it is done, even before it has begun, is ended here: its time is
+/// up, the script gave up on it, or the run ends.
+struct Request {
+    job: Box<Job>,
+    trace: Trace,
+    shared: Rc<Shared>,
     done: bool,
 }
 
-impl Guard<'_> {
-    fn finish(mut self) {
-        self.done = true;
+impl Request {
+    fn new(job: Box<Job>, shared: &Rc<Shared>) -> Self {
+        let trace = Trace::new(Arc::clone(&shared.clock), job.origin.start);
+        Self { job, trace, shared: Rc::clone(shared), done: false }
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Request {
     fn drop(&mut self) {
         if self.done {
             return;
@@ -351,10 +344,10 @@ impl Drop for Guard<'_> {
             Some(Ending::Interrupted) => {}
             Some(Ending::TimedOut) => {
                 let fault = Fault::new(FailureKind::Timeout, format!("no response within {:?}", self.job.timeout));
-                self.shared.end(self.job, failed(self.job, self.trace, fault));
+                self.shared.end(&self.job, failed(&self.job, &self.trace, fault));
             }
             None if self.job.recorded => {
-                let sample = self.trace.sample(self.job, 0, Some((FailureKind::Cancelled, None)));
+                let sample = self.trace.sample(&self.job, 0, Some((FailureKind::Cancelled, None)));
                 self.shared.records.send(Record::Sample(sample));
             }
             None => {}

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::client::Shared;
-use super::exchange::FOREVER;
+
+/// A time-out that means never.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Wakes when the earliest deadline may have passed.
 pub(super) struct Deadlines {

@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request};
@@ -161,11 +160,7 @@ async fn attempt(job: &Job, shared: &Shared, trace: &Trace) -> Result<Answer, Fa
 /// The first idle connection that the other side has not closed.
 async fn alive(mut idle: Option<Wire>, permit: &Permit) -> Option<Wire> {
     while let Some(mut wire) = idle {
-        poll_fn(|cx| {
-            wire.drive(cx);
-            Poll::Ready(())
-        })
-        .await;
+        driven(&mut wire, |_, _| Poll::Ready(())).await;
         if !wire.has_ended() {
             return Some(wire);
         }
@@ -229,11 +224,7 @@ async fn talk(wire: &mut Wire, request: Request<Full<Bytes>>) -> Result<Answer, 
     let (head, body) = response.into_parts();
     let body = collect(wire, body).await.map_err(|error| fault(&error, true))?;
     // The connection is free again only after it has seen the end of the response.
-    poll_fn(|cx| {
-        wire.drive(cx);
-        Poll::Ready(())
-    })
-    .await;
+    driven(wire, |_, _| Poll::Ready(())).await;
     Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
 }
 
@@ -287,6 +278,3 @@ fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
-
-/// A time-out that means never.
-pub(super) const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);

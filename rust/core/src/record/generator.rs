@@ -51,7 +51,8 @@ pub(super) fn cores() -> f64 {
 }
 
 /// The kernel's number of the calling thread, where it can be read back by that number.
-pub(super) fn current_thread() -> Option<u64> {
+#[must_use]
+pub fn this_thread() -> Option<u64> {
     #[cfg(target_os = "linux")]
     return u64::try_from(rustix::thread::gettid().as_raw_nonzero().get()).ok();
     #[cfg(not(target_os = "linux"))]

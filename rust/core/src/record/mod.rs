@@ -8,8 +8,9 @@ mod reservoir;
 mod table;
 mod tenants;
 
+pub use generator::this_thread;
 pub use names::{Names, SeriesName};
-pub use recorder::{Progress, Recorder, RecorderHandle, this_thread};
+pub use recorder::{Progress, Recorder, RecorderHandle};
 
 use std::sync::mpsc;
 

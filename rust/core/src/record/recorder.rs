@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::Record;
 use super::fold::{Chunk, Labels};
 use super::generator::{Observer, Usage, cores};
 use super::names::Names;
 use super::table::Table;
 use super::tenants::Tenants;
-use super::{Record, generator};
 use crate::clock::{Clock, SECOND};
 use crate::histogram::Histogram;
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ const CHUNK_NS: i64 = 1_500_000_000;
 pub struct Progress {
     /// Nanoseconds since the start of the load; negative before it.
     pub elapsed_ns: i64,
-    /// Events that came due, iterations begun, ended well, ended by a failure of the app, by an exception.
+    /// Events of open profiles that came due.
     pub due: u64,
     /// Iterations begun.
     pub started: u64,
@@ -48,9 +48,9 @@ pub struct Progress {
     pub requests: u64,
     /// Requests that failed.
     pub failures: u64,
-    /// Check results.
+    /// Check results that held.
     pub checks_passed: u64,
-    /// Failed check results.
+    /// Check results that did not.
     pub checks_failed: u64,
     /// VUs in an iteration.
     pub busy_vus: i64,
@@ -60,7 +60,7 @@ pub struct Progress {
     pub response_ns: [i64; 3],
     /// Start delay in the last full second at p99, in nanoseconds; -1 without a start.
     pub start_delay_p99_ns: i64,
-    /// Share of a core that the scripts' thread and the engine's thread used in the last second.
+    /// Share of a core that the scripts' thread used in the last second.
     pub loop_busy: f64,
     /// Share of a core that the engine's thread used in the last second.
     pub io_busy: f64,
@@ -320,10 +320,4 @@ fn write_events(rows: &[(i64, String, String)], path: &Path) -> io::Result<()> {
         .text("kind", rows.iter().map(|row| row.1.as_str()))
         .text("text", rows.iter().map(|row| row.2.as_str()))
         .write(path)
-}
-
-/// The number under which [`Recorder::loop_thread`] and [`Recorder::io_thread`] know the calling thread.
-#[must_use]
-pub fn this_thread() -> Option<u64> {
-    generator::current_thread()
 }
