@@ -57,7 +57,6 @@ class Conductor:
         self.end = "finished"
         self.notes: list[str] = []
         self.fault: str | None = None
-        self.aborted = False
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
@@ -177,7 +176,7 @@ class Conductor:
             self._end_overdue(engine)
             if engine.fault() is not None or self._is_broken(progress):
                 self._give_up(engine)
-            if self.thresholds and now >= next_check and not self.aborted:
+            if self.thresholds and now >= next_check and self.end == "finished":
                 next_check = now + _ABORT_CHECK_S
                 await self._check_abort(engine)
 
@@ -214,7 +213,6 @@ class Conductor:
         for threshold in self.thresholds:
             result = await asyncio.to_thread(_evaluate_now, threshold, self.folder.path)
             if result is not None:
-                self.aborted = True
                 engine.event("aborted", f"{threshold} failed: {result}")
                 self.notes.append(f"stopped early: {threshold} failed")
                 self._give_up(engine)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ class RunFolder:
     path: Path
     manifest: dict[str, Any]
     load_end_ns: int | None = None
-    _started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def create(cls, runs: Path, plan: Plan, *, population: Population | None, command: Sequence[str]) -> RunFolder:
@@ -45,7 +44,7 @@ class RunFolder:
             _check_room(runs)
             path = _fresh(runs, f"{started:%Y%m%dT%H%M%SZ}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', plan.name)}")
             try:
-                folder = cls(path, _manifest(path, plan, population, command), _started=started)
+                folder = cls(path, _manifest(path, plan, population, command))
                 folder._write()
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
@@ -70,7 +69,7 @@ class RunFolder:
 
     def finish(self, end: str, *, elapsed_ns: int, verdict: Verdict | None = None) -> None:
         """Complete the manifest: `end` is finished, interrupted or aborted."""
-        self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": _rfc3339(datetime.now(UTC))}
+        self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": self.manifest["ended_at"] or _rfc3339(datetime.now(UTC))}
         if verdict is not None:
             self.manifest["verdict"] = {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}
         self._write()

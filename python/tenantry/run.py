@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.conductor import Conductor, OnNote, OnProgress
@@ -16,17 +17,17 @@ from tenantry.errors import EnvironmentFault, Exit, TargetError, UsageError
 from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
 from tenantry.prepare import Prepared
-from tenantry.report.write import write_report
+from tenantry.report.document import document
+from tenantry.report.write import write_page
 from tenantry.results import open_run
 from tenantry.verdict import Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that was carried out; `notes` are for the user."""
+    """A run that was carried out: what it tells (`tenantry.report.document`), its page, and notes for the user."""
 
-    folder: Path
-    verdict: Verdict
+    told: dict[str, Any]
     report: Path | None
     notes: tuple[str, ...] = ()
 
@@ -89,18 +90,19 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
     unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns))
     with open_run(folder.path) as run:
         verdict = judge(run)
-    fault = conductor.fault or unwritten
-    if fault is not None:
-        verdict = _unwritten(verdict, folder.path, fault)
-    unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns, verdict=verdict))
-    if fault is None and unwritten is not None:
-        verdict = _unwritten(verdict, folder.path, unwritten)
+        fault = conductor.fault or unwritten
+        if fault is not None:
+            verdict = _unwritten(verdict, folder.path, fault)
+        unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns, verdict=verdict))
+        if fault is None and unwritten is not None:
+            verdict = _unwritten(verdict, folder.path, unwritten)
+        told = document(run, verdict)
     notes, report = list(conductor.notes), None
     try:
-        report = write_report(folder.path)
+        report = write_page(told, folder.path)
     except EnvironmentFault as error:
         notes.append(str(error))
-    return Finished(folder.path, verdict, report, tuple(notes))
+    return Finished(told, report, tuple(notes))
 
 
 def _attempt(write: Callable[[], None]) -> str | None:

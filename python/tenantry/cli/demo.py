@@ -130,13 +130,15 @@ class _Demo:
 
     def _start_app(self, stack: ExitStack, env: dict[str, str], port: int) -> None:
         from tenantry import processes
+        from tenantry.processes import Guard
 
-        logs = Path(tempfile.mkdtemp(prefix="tenantry-demo-"))
-        guard = processes.Guard(folder=logs)
+        guard = processes.undisturbed(lambda: Guard(folder=Path(tempfile.mkdtemp(prefix="tenantry-demo-"))), Guard.release)
         stack.callback(guard.release)
+        assert guard.folder is not None
         command = [sys.executable, "-m", APP, "serve", "--port", str(port), "--pool", str(_POOL)]
         environment = {**os.environ, **env}
-        app = stack.enter_context(processes.start(command, name="the clinic app", log=logs / "app.log", env=environment, guard=guard))
+        log = guard.folder / "app.log"
+        app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env=environment, guard=guard))
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
 
     def _load(self, prepared: Prepared) -> Finished:

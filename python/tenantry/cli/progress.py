@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from types import TracebackType
@@ -10,6 +9,8 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tenantry.report.live import is_animated
 
 
 class Steps:
@@ -20,7 +21,7 @@ class Steps:
 
     def __init__(self, *, quiet: bool = False, transient: bool = False) -> None:
         console = Console(stderr=True, highlight=False)
-        self._bars = _bars(console, transient) if console.is_terminal and not quiet and not os.environ.get("CI") else None
+        self._bars = _bars(console, transient) if is_animated(console, quiet=quiet) else None
         self._quiet = quiet
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}

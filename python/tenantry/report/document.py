@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tenantry.verdict import judge
+from tenantry.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from tenantry.results import Run
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def document(run: Run) -> dict[str, Any]:
-    """Everything that a stored run tells, from its folder alone; plain JSON values, times in seconds, any of them may be None."""
-    verdict = judge(run)
+def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
+    """Everything that a stored run tells, from its folder alone; plain JSON values, times in seconds, any of them may be None.
+
+    `verdict` stands in for the folder's own where it is known already, or could not be stored.
+    """
+    verdict = verdict or judge(run)
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "run": str(run.folder),

@@ -32,7 +32,7 @@ class LiveView:
     _next_line_s: float = 1.0
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal and not self.quiet and not os.environ.get("CI"):
+        if is_animated(self.console, quiet=self.quiet):
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
         return self
@@ -60,6 +60,11 @@ class LiveView:
             self._live.console.print(Text(text, style="yellow"), soft_wrap=True)
         elif not self.quiet:
             print(text, file=sys.stderr, flush=True)
+
+
+def is_animated(console: Console, *, quiet: bool) -> bool:
+    """Whether what changes may be redrawn in place: on a terminal that a person looks at."""
+    return console.is_terminal and not quiet and not os.environ.get("CI")
 
 
 def _rates(last: Progress | None, now: Progress) -> dict[str, float]:

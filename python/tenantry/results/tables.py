@@ -136,11 +136,8 @@ class Tables:
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         try:
             self.connection.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?) WHERE {spec.where}", [files])
-        except OutOfMemoryException as error:
-            hint = "make room in the folder for temporary files, or set TMPDIR to one with room"
-            raise EnvironmentFault(
-                "the run is larger than the memory and the temporary folder", where=str(self.folder), hint=hint
-            ) from error
+        except OutOfMemoryException:
+            raise
         except Error as error:
             if only:
                 first_line = str(error).partition("\n")[0]
