@@ -233,7 +233,10 @@ def test_the_numbers_of_a_chart_can_be_read_as_a_table(opened: Open) -> None:
     document = documents.normal(10, 50)
     page = opened(document).page
     page.locator("#figure-requests summary").click()
-    rows = page.locator("#figure-requests .numbers tbody tr").all_inner_texts()
+    # The table is made when the browser tells that it was opened, a moment after the click.
+    table = page.locator("#figure-requests .numbers tbody tr")
+    table.first.wait_for()
+    rows = table.all_inner_texts()
     assert len(rows) == 10
     assert rows[3].split("\t")[:2] == ["3 s", f"{document['timeline']['requests'][3]}/s"]
 
