@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyAny, PyBytes, PyDict};
+use pyo3::types::{IntoPyDict, PyAny, PyBytes, PyDict};
 use tenantry_core::failure::FailureKind;
 use tenantry_core::histogram::seconds;
 use tenantry_core::queue::Exchange;
@@ -63,23 +63,25 @@ impl Response {
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let headers = PyDict::new(py);
-        for name in self.exchange.headers.keys() {
-            let values: Vec<_> =
-                self.exchange.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            headers.set_item(name.as_str(), values.join(", "))?;
-        }
-        Ok(headers)
+        let mut fields: Vec<(String, String)> = Vec::new();
+        self.exchange.message.fields(|name, value| {
+            let (name, value) = (name.to_ascii_lowercase(), String::from_utf8_lossy(value));
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) => *values = format!("{values}, {value}"),
+                None => fields.push((name, value.into_owned())),
+            }
+        });
+        fields.into_py_dict(py)
     }
 
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.exchange.body)
+        PyBytes::new(py, self.exchange.message.body())
     }
 
     #[getter]
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.exchange.body).into_owned()
+        String::from_utf8_lossy(self.exchange.message.body()).into_owned()
     }
 
     /// The decoded body. Raises RequestFailed when the request failed or the body is not JSON: the app's failure, not the script's.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use tenantry_core::failure::FailureKind;
-use tenantry_core::http::{Endpoint, Job};
+use tenantry_core::http::{Headers, Job};
 use tenantry_core::queue::Exchange;
 use tenantry_core::record::Record;
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
@@ -33,7 +33,7 @@ pub(crate) struct Inner {
     index: u32,
     vu: u32,
     tenant: i32,
-    headers: Arc<HeaderMap>,
+    headers: Arc<Headers>,
     timeout: Duration,
     recorded: bool,
     interrupted: AtomicBool,
@@ -68,13 +68,9 @@ pub(crate) struct SessionOptions {
 
 impl Session {
     pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::USER_AGENT, user_agent.clone());
-        headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(HOST, hub.engine.target.endpoint().authority.clone());
-        for header in options.headers {
-            let (name, value) = parse_header(&header)?;
-            headers.insert(name, value);
+        let mut headers = vec![(USER_AGENT, user_agent.clone()), (ACCEPT, HeaderValue::from_static("*/*"))];
+        for header in &options.headers {
+            headers.push(parse_header(header)?);
         }
         Ok(Self(Arc::new(Inner {
             hub: Arc::clone(hub),
@@ -82,7 +78,7 @@ impl Session {
             index: options.index,
             vu: options.vu,
             tenant: options.tenant,
-            headers: Arc::new(headers),
+            headers: Arc::new(Headers::new(headers)),
             timeout,
             recorded: options.recorded,
             interrupted: AtomicBool::new(false),
@@ -96,12 +92,9 @@ fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, Heade
     Ok((HeaderName::try_from(name).map_err(|_| fault())?, HeaderValue::try_from(value).map_err(|_| fault())?))
 }
 
-/// Headers beyond those of the session: the host when it is not the target's, the content type, what the script gave.
-fn own_headers(options: &RequestOptions, endpoint: &Arc<Endpoint>, target: &Arc<Endpoint>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
+/// Headers beyond those of the session: the content type, and what the script gave.
+fn own_headers(options: &RequestOptions) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
     let mut own = Vec::new();
-    if !Arc::ptr_eq(endpoint, target) {
-        own.push((HOST, endpoint.authority.clone()));
-    }
     if let Some(kind) = &options.content_type {
         own.push((CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?));
     }
@@ -270,16 +263,16 @@ impl Inner {
     fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
-        let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
         let method_name = method;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
-        let own_headers = own_headers(&options, &endpoint, engine.target.endpoint())?;
+        let own_headers = own_headers(&options)?;
         let token = self.hub.slots.reserve();
         engine.client.send(Job {
             token,
             endpoint,
             method,
-            uri,
+            path,
             headers: Arc::clone(&self.headers),
             own_headers,
             body: options.body,

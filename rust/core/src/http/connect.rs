@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::Endpoint;
-use super::exchange::{Fault, Phase, Trace};
+use super::trace::{Fault, Phase};
 use super::wire::Stream;
 use crate::failure::FailureKind;
 
@@ -25,24 +25,24 @@ pub(super) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// A connected stream to `endpoint`; `trace` learns how long each step took.
-pub(super) async fn connect(endpoint: &Endpoint, tls: &Arc<ClientConfig>, trace: &Trace) -> Result<Box<dyn Stream>, Fault> {
-    trace.enter(Phase::Dns);
+/// A connected stream to `endpoint`; `enter` is told as each step begins.
+pub(super) async fn connect(endpoint: &Endpoint, tls: &Arc<ClientConfig>, enter: impl Fn(Phase)) -> Result<Stream, Fault> {
+    enter(Phase::Dns);
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
         .await
         .map_err(|error| Fault::new(FailureKind::Dns, format!("{}: {error}", endpoint.host)))?
         .collect();
-    trace.enter(Phase::Connect);
+    enter(Phase::Connect);
     let stream = connect_any(&addresses, endpoint).await?;
     stream.set_nodelay(true).map_err(|error| Fault::new(FailureKind::Connect, error.to_string()))?;
     if !endpoint.tls {
-        return Ok(Box::new(stream));
+        return Ok(Stream::Plain(stream));
     }
-    trace.enter(Phase::Tls);
+    enter(Phase::Tls);
     let tls_fault = |error: String| Fault::new(FailureKind::Tls, error);
     let name = endpoint.server_name.clone().ok_or_else(|| tls_fault(format!("{} cannot be in a certificate", endpoint.host)))?;
     let connected = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(|error| tls_fault(error.to_string()))?;
-    Ok(Box::new(connected))
+    Ok(Stream::Tls(Box::new(connected)))
 }
 
 async fn connect_any(addresses: &[SocketAddr], endpoint: &Endpoint) -> Result<TcpStream, Fault> {

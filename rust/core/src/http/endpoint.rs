@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use rustls::pki_types::ServerName;
 use url::{Host, Url};
 
@@ -83,16 +83,14 @@ impl Target {
         Ok(Self { allow, base, prefix, endpoint })
     }
 
-    /// The endpoint and request target of `url`, which is absolute or begins with a slash.
+    /// The endpoint of `url`, which is absolute or begins with a slash, and its percent-encoded path with query.
     ///
     /// # Errors
     /// When it is neither, or not a URL.
-    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Uri), TargetError> {
-        if url.starts_with('/') && !url.starts_with("//") && url.is_ascii() {
-            let uri = if self.prefix.is_empty() { Uri::try_from(url) } else { Uri::try_from(format!("{}{url}", self.prefix)) };
-            if let Ok(uri) = uri {
-                return Ok((Arc::clone(&self.endpoint), uri));
-            }
+    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Box<str>), TargetError> {
+        if url.starts_with('/') && !url.starts_with("//") && url.bytes().all(is_plain) && !url.contains("/.") {
+            let path = if self.prefix.is_empty() { url.into() } else { [&self.prefix, url].concat().into() };
+            return Ok((Arc::clone(&self.endpoint), path));
         }
         let full = if url.starts_with('/') { format!("{}{url}", self.prefix) } else { url.to_owned() };
         let unparsable = |error: String| TargetError::Unparsable(url.to_owned(), error);
@@ -105,8 +103,7 @@ impl Target {
             return Err(TargetError::NotAllowed(url.to_owned(), endpoint.host));
         }
         let path = joined.query().map_or_else(|| joined.path().to_owned(), |query| format!("{}?{query}", joined.path()));
-        let uri = Uri::try_from(path).map_err(|error| unparsable(error.to_string()))?;
-        Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, uri))
+        Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, path.into()))
     }
 
     /// The host that the run loads.
@@ -114,6 +111,11 @@ impl Target {
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
+}
+
+/// Whether a byte stands in a path or query for itself.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~/?:@!$&'()*+,;=%[]|".contains(&byte)
 }
 
 /// Whether a host is this machine beyond doubt.
@@ -135,8 +137,8 @@ mod tests {
             ("http://[::1]:9/x", "[::1]:9", "/x"),
             ("https://example.test", "example.test", "/"),
         ] {
-            let (endpoint, uri) = target.resolve(url).unwrap();
-            assert_eq!((endpoint.authority.to_str().unwrap(), uri.to_string().as_str()), (host, path), "{url}");
+            let (endpoint, found) = target.resolve(url).unwrap();
+            assert_eq!((endpoint.authority.to_str().unwrap(), &*found), (host, path), "{url}");
         }
     }
 
