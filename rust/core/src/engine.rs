@@ -58,7 +58,7 @@ impl Engine {
         let target = Target::parse(&plan.target, &plan.allow)?;
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::default());
         let completions = Arc::new(CompletionQueue::new()?);
-        let (records, inbox) = Records::channel();
+        let records = Records::default();
         let names = Arc::new(Names::default());
         let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
@@ -77,7 +77,7 @@ impl Engine {
             loop_thread,
             io_thread: client.thread_id(),
         };
-        let recorder = recorder.spawn(inbox)?;
+        let recorder = recorder.spawn(records.clone())?;
         let pacer = Arc::clone(&scheduler);
         let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
         let (scheduling, next_request) = (Mutex::new(Some(thread)), AtomicU64::new(0));

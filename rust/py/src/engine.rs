@@ -13,6 +13,7 @@ use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
 
 use crate::hub::Hub;
+use crate::labels::Labels;
 use crate::session::{Session, SessionOptions};
 use crate::slots::Slots;
 
@@ -40,7 +41,14 @@ impl Engine {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
-        let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0) });
+        let hub = Arc::new(Hub {
+            engine,
+            slots: Slots::default(),
+            event_loop,
+            turn: AtomicU64::new(0),
+            checks: Labels::default(),
+            routes: Labels::default(),
+        });
         Ok(Self { hub, user_agent, timeout })
     }
 

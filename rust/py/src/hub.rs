@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
+use tenantry_core::http::Endpoint;
 use tenantry_core::queue::{Completion, Token};
 
+use crate::labels::Labels;
 use crate::pending::{Pending, Waiting, call_soon};
 use crate::response::Response;
 use crate::slots::Slots;
@@ -20,6 +22,18 @@ pub(crate) struct Hub {
     pub(crate) event_loop: Py<PyAny>,
     /// Changes whenever a script is resumed and when it waits again.
     pub(crate) turn: AtomicU64,
+    /// Indexes of checks.
+    pub(crate) checks: Labels<u32>,
+    /// Where the URLs of a script lead, with the indexes of their series.
+    pub(crate) routes: Labels<Route>,
+}
+
+/// A request's destination.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) path: Arc<str>,
+    pub(crate) series: u32,
 }
 
 impl Hub {

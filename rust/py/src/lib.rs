@@ -2,6 +2,7 @@
 
 mod engine;
 mod hub;
+mod labels;
 mod pending;
 mod population;
 mod response;

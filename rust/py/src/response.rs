@@ -1,11 +1,12 @@
 //! The answer to a request; body, headers and JSON become Python objects only when asked for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyAny, PyBytes, PyDict};
+use pyo3::types::{IntoPyDict, PyAny, PyBytes, PyDict, PyString};
 use tenantry_core::failure::FailureKind;
 use tenantry_core::histogram::seconds;
 use tenantry_core::queue::Exchange;
@@ -80,8 +81,8 @@ impl Response {
     }
 
     #[getter]
-    fn text(&self) -> String {
-        String::from_utf8_lossy(self.exchange.message.body()).into_owned()
+    fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.exchange.message.body())
     }
 
     /// The decoded body. Raises RequestFailed when the request failed or the body is not JSON: the app's failure, not the script's.
@@ -106,7 +107,7 @@ impl Response {
             }
         };
         let group = CURRENT_GROUP.import(slf.py(), "tenantry.scenario.http", "current_group")?.call_method0("get")?;
-        slf.session.check(&name, met, &group.extract::<String>()?, Some(&slf.exchange));
+        slf.session.check(&PyString::new(slf.py(), &name), met, Some(group.cast::<PyString>()?), Some(&slf.exchange))?;
         if met {
             return Ok(slf);
         }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::import_exception;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use tenantry_core::failure::FailureKind;
 use tenantry_core::http::{Headers, Job};
 use tenantry_core::queue::Exchange;
@@ -18,7 +19,7 @@ use tenantry_core::record::Record;
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Route};
 use crate::pending::{Pending, Waiting};
 
 import_exception!(tenantry.errors, UsageError);
@@ -93,7 +94,7 @@ fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, Heade
 }
 
 /// Headers beyond those of the session: the content type, and what the script gave.
-fn own_headers(options: &RequestOptions) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
+fn own_headers(options: &RequestOptions<'_, '_>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
     let mut own = Vec::new();
     if let Some(kind) = &options.content_type {
         own.push((CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?));
@@ -106,9 +107,9 @@ fn own_headers(options: &RequestOptions) -> PyResult<Vec<(HeaderName, HeaderValu
 
 /// What distinguishes a request beyond method and URL; crosses from Python by name.
 #[derive(Default)]
-struct RequestOptions {
+struct RequestOptions<'a, 'py> {
     name: Option<String>,
-    group: String,
+    group: Option<&'a Bound<'py, PyString>>,
     body: Bytes,
     content_type: Option<String>,
     headers: Vec<(String, String)>,
@@ -157,11 +158,10 @@ impl Session {
     #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
     fn request(
         &self,
-        py: Python<'_>,
         method: &str,
-        url: &str,
+        url: &Bound<'_, PyString>,
         name: Option<String>,
-        group: Option<String>,
+        group: Option<&Bound<'_, PyString>>,
         body: Option<Vec<u8>>,
         content_type: Option<String>,
         headers: Option<&Bound<'_, PyAny>>,
@@ -180,14 +180,14 @@ impl Session {
         };
         let options = RequestOptions {
             name,
-            group: group.unwrap_or_default(),
+            group,
             body: body.unwrap_or_default().into(),
             content_type,
             headers,
             expect: expect.unwrap_or_default(),
             timeout,
         };
-        self.0.request(py, method, url, options)
+        self.0.request(method, url, options)
     }
 
     /// Resumes after `seconds`.
@@ -203,9 +203,9 @@ impl Session {
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
-    #[pyo3(signature = (name, ok, group="", /))]
-    fn check(&self, name: &str, ok: bool, group: &str) {
-        self.0.check(name, ok, group, None);
+    #[pyo3(signature = (name, ok, group=None, /))]
+    fn check(&self, name: &Bound<'_, PyString>, ok: bool, group: Option<&Bound<'_, PyString>>) -> PyResult<()> {
+        self.0.check(name, ok, group, None)
     }
 
     /// Nanoseconds since the start of the load.
@@ -260,50 +260,60 @@ impl Inner {
         }));
     }
 
-    fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
+    fn request(self: &Arc<Self>, method: &str, url: &Bound<'_, PyString>, options: RequestOptions<'_, '_>) -> PyResult<Py<Pending>> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
-        let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
-        let method_name = method;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
+        let (scenario, iteration, intended_start) = self.place(start);
+        let route = match (&options.name, number_of(&method)) {
+            (None, Some(number)) => {
+                let key = u64::from(scenario) << 8 | number;
+                self.hub.routes.get(url, options.group, key, || self.route(&method, url, &options, scenario))?
+            }
+            _ => self.route(&method, url, &options, scenario)?,
+        };
         let own_headers = own_headers(&options)?;
         let token = self.hub.slots.reserve();
+        let (id, series) = (engine.next_request(), route.series);
         engine.client.send(Job {
             token,
-            endpoint,
+            endpoint: route.endpoint,
             method,
-            path,
+            path: route.path,
             headers: Arc::clone(&self.headers),
             own_headers,
             body: options.body,
-            origin: self.origin(method_name, url, options.name.as_deref(), &options.group, start),
+            origin: Origin { id, series, vu: self.vu, iteration, tenant: self.tenant, intended_start, start },
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
             recorded: self.recorded,
         });
-        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), token)
+        Pending::waiting(url.py(), &self.hub, Waiting::Request(Arc::clone(self)), token)
     }
 
-    /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
-    /// something else before it is not late by that wait.
-    fn origin(&self, method: &str, url: &str, name: Option<&str>, group: &str, start: i64) -> Origin {
-        let engine = &self.hub.engine;
+    /// Scenario, iteration and intended start of a request that starts now: the first one of an iteration carries the iteration's start
+    /// delay. A script that waited for something else before it is not late by that wait.
+    fn place(&self, start: i64) -> (u32, u64, i64) {
         let mut state = self.state.lock();
         let first = std::mem::take(&mut state.first_request);
-        let (scenario, number, intended_start) = match &state.current {
-            Some((iteration, begun)) => {
-                let at_once = state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
-                let intended = if at_once { iteration.intended_start } else { start - (begun - iteration.intended_start) };
-                (iteration.scenario, iteration.number, if first { intended } else { start })
-            }
-            None => (u32::MAX, 0, start),
+        let Some((iteration, begun)) = &state.current else {
+            return (u32::MAX, 0, start);
         };
-        let series = match name {
+        let at_once = state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
+        let intended = if at_once { iteration.intended_start } else { start - (begun - iteration.intended_start) };
+        (iteration.scenario, iteration.number, if first { intended } else { start })
+    }
+
+    fn route(&self, method: &Method, url: &Bound<'_, PyString>, options: &RequestOptions<'_, '_>, scenario: u32) -> PyResult<Route> {
+        let engine = &self.hub.engine;
+        let url = url.to_str()?;
+        let group = text_of(options.group)?;
+        let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let series = match &options.name {
             Some(name) => engine.names.series(scenario, group, name),
-            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url))),
+            None => engine.names.request_series(scenario, group, method.as_str(), path_of(url)),
         };
-        let id = engine.next_request();
-        Origin { id, series, vu: self.vu, iteration: number, tenant: self.tenant, intended_start, start }
+        Ok(Route { endpoint, path, series })
     }
 
     /// Remembers the newest response, so that a failed check can be counted against it.
@@ -314,25 +324,45 @@ impl Inner {
     }
 
     /// Counts a check on `exchange`, by default the last response of this VU.
-    pub(crate) fn check(&self, name: &str, ok: bool, group: &str, exchange: Option<&Arc<Exchange>>) {
+    pub(crate) fn check(
+        &self,
+        name: &Bound<'_, PyString>,
+        ok: bool,
+        group: Option<&Bound<'_, PyString>>,
+        exchange: Option<&Arc<Exchange>>,
+    ) -> PyResult<()> {
         if !self.recorded {
-            return;
+            return Ok(());
         }
         let mut state = self.state.lock();
         let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
-        self.hub.engine.names.count_check(scenario, group, name, ok);
+        let names = &self.hub.engine.names;
+        let make = || Ok(names.check(scenario, text_of(group)?, name.to_str()?));
+        names.count_check(self.hub.checks.get(name, group, u64::from(scenario), make)?, ok);
         if ok {
-            return;
+            return Ok(());
         }
         let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
         if is_last && !state.last_failed {
             state.last_failed = true;
             if let Some(last) = &state.last {
-                let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
-                self.hub.engine.record(Record::CheckFailed(sample));
+                let detail = Some(name.to_str()?.into());
+                self.hub.engine.record(Record::CheckFailed(Sample { failure: Some(FailureKind::Check), detail, ..last.sample.clone() }));
             }
         }
+        Ok(())
     }
+}
+
+/// A group's name; none is the empty one.
+fn text_of<'a>(group: Option<&'a Bound<'_, PyString>>) -> PyResult<&'a str> {
+    group.map_or(Ok(""), |group| group.to_str())
+}
+
+/// A number for each method of HTTP.
+fn number_of(method: &Method) -> Option<u64> {
+    let known = [Method::GET, Method::HEAD, Method::OPTIONS, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    (0..).zip(&known).find_map(|(number, one)| (one == method).then_some(number))
 }
 
 /// The path of a URL, without scheme, host, query and fragment.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::connect::tls_config;
@@ -17,34 +17,18 @@ use crate::clock::Clock;
 use crate::queue::{CompletionQueue, Token};
 use crate::record::{Records, this_thread};
 
-/// Commands on their way; held back while more are coming.
-struct Outbox {
-    sender: Option<UnboundedSender<Command>>,
-    held: Option<Vec<Command>>,
+/// Commands on their way to the thread.
+#[derive(Default)]
+struct Mailbox {
+    inner: Mutex<Commands>,
+    came: Notify,
 }
 
-impl Outbox {
-    fn put(&mut self, command: Command) {
-        match &mut self.held {
-            Some(held) if held.len() + 1 < BATCH => held.push(command),
-            _ => {
-                self.flush();
-                self.send(command);
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        let mut held = self.held.take();
-        held.iter_mut().flat_map(|held| held.drain(..)).for_each(|command| self.send(command));
-        self.held = held;
-    }
-
-    fn send(&self, command: Command) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(command);
-        }
-    }
+#[derive(Default)]
+struct Commands {
+    waiting: Vec<Command>,
+    held: bool,
+    closed: bool,
 }
 
 enum Command {
@@ -53,9 +37,43 @@ enum Command {
     Forget(u32),
 }
 
+impl Mailbox {
+    fn put(&self, command: Command) {
+        let mut inner = self.inner.lock();
+        inner.waiting.push(command);
+        let wake = !inner.held || inner.waiting.len().is_multiple_of(BATCH);
+        drop(inner);
+        if wake {
+            self.came.notify_one();
+        }
+    }
+
+    fn hold(&self, held: bool) {
+        let mut inner = self.inner.lock();
+        inner.held = held;
+        let wake = !held && !inner.waiting.is_empty();
+        drop(inner);
+        if wake {
+            self.came.notify_one();
+        }
+    }
+
+    fn close(&self) {
+        self.inner.lock().closed = true;
+        self.came.notify_one();
+    }
+
+    /// Exchanges all commands so far for `batch`, which is empty; false when no more will come.
+    fn take(&self, batch: &mut Vec<Command>) -> bool {
+        let mut inner = self.inner.lock();
+        std::mem::swap(&mut inner.waiting, batch);
+        !inner.closed
+    }
+}
+
 /// The way to the engine's thread.
 pub struct Client {
-    commands: Mutex<Outbox>,
+    mailbox: Arc<Mailbox>,
     thread: Mutex<Option<JoinHandle<()>>>,
     open_connections: Arc<AtomicI64>,
     thread_id: Arc<AtomicU64>,
@@ -67,7 +85,8 @@ impl Client {
     /// # Errors
     /// When the system has no thread or descriptor left, or no TLS.
     pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
-        let (commands, inbox) = unbounded_channel();
+        let mailbox = Arc::new(Mailbox::default());
+        let inbox = Arc::clone(&mailbox);
         let waiting = Arc::clone(&completions);
         let before_sleep = move || {
             if !waiting.is_empty() {
@@ -84,39 +103,32 @@ impl Client {
             let desk = Rc::new(Desk::new(clock, settings, tls, open, completions, records));
             LocalSet::new().block_on(&runtime, serve(inbox, desk));
         })?;
-        let commands = Mutex::new(Outbox { sender: Some(commands), held: None });
-        Ok(Self { commands, thread: Mutex::new(Some(thread)), open_connections, thread_id })
+        Ok(Self { mailbox, thread: Mutex::new(Some(thread)), open_connections, thread_id })
     }
 
     /// Sends a request; its token gets a completion.
     pub fn send(&self, job: Job) {
-        self.command(Command::Send(Box::new(job)));
+        self.mailbox.put(Command::Send(Box::new(job)));
     }
 
     /// Aborts a request: its connection is closed and no completion comes. It is a failure if it is `recorded`.
     pub fn cancel(&self, token: Token, recorded: bool) {
-        self.command(Command::Cancel(token, recorded));
+        self.mailbox.put(Command::Cancel(token, recorded));
     }
 
     /// Closes the connections of a VU that has ended.
     pub fn forget(&self, vu: u32) {
-        self.command(Command::Forget(vu));
-    }
-
-    fn command(&self, command: Command) {
-        self.commands.lock().put(command);
+        self.mailbox.put(Command::Forget(vu));
     }
 
     /// Lets commands wait for each other until [`release`](Self::release), a few at a time.
     pub fn hold(&self) {
-        self.commands.lock().held.get_or_insert_default();
+        self.mailbox.hold(true);
     }
 
     /// Sends the commands that were held back.
     pub fn release(&self) {
-        let mut commands = self.commands.lock();
-        commands.flush();
-        commands.held = None;
+        self.mailbox.hold(false);
     }
 
     /// Connections that are open now.
@@ -133,28 +145,26 @@ impl Client {
 
     /// Aborts what is running, closes all connections and ends the thread.
     pub fn close(&self) {
-        self.commands.lock().sender.take();
+        self.mailbox.close();
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
     }
 }
 
-async fn serve(mut inbox: UnboundedReceiver<Command>, desk: Rc<Desk>) {
+async fn serve(mailbox: Arc<Mailbox>, desk: Rc<Desk>) {
     let mut deadlines = Deadlines::new(Rc::clone(&desk));
     let mut commands = Vec::with_capacity(BATCH);
     loop {
-        let came = tokio::select! {
+        tokio::select! {
             biased;
-            came = inbox.recv_many(&mut commands, BATCH) => came,
+            () = mailbox.came.notified() => {}
             () = deadlines.passed() => {
                 deadlines.enforce();
                 continue;
             }
-        };
-        if came == 0 {
-            return desk.close();
         }
+        let open = mailbox.take(&mut commands);
         for command in commands.drain(..) {
             match command {
                 Command::Send(job) => {
@@ -164,6 +174,9 @@ async fn serve(mut inbox: UnboundedReceiver<Command>, desk: Rc<Desk>) {
                 Command::Cancel(token, recorded) => desk.cancel(token, recorded),
                 Command::Forget(vu) => desk.forget(vu),
             }
+        }
+        if !open {
+            return desk.close();
         }
     }
 }

@@ -87,7 +87,7 @@ impl Target {
     ///
     /// # Errors
     /// When it is neither, or not a URL.
-    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Box<str>), TargetError> {
+    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Arc<str>), TargetError> {
         if url.starts_with('/') && !url.starts_with("//") && url.bytes().all(is_plain) && !url.contains("/.") {
             let path = if self.prefix.is_empty() { url.into() } else { [&self.prefix, url].concat().into() };
             return Ok((Arc::clone(&self.endpoint), path));

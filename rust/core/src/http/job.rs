@@ -21,7 +21,7 @@ pub struct Job {
     /// What is asked.
     pub method: Method,
     /// Path and query, percent-encoded.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// Headers that many requests share.
     pub headers: Arc<Headers>,
     /// Headers of this request alone; they replace shared ones of the same name.

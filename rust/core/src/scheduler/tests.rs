@@ -4,19 +4,18 @@ use super::*;
 use crate::clock::{ManualClock, SECOND};
 use crate::plan::{Profile, Stream};
 use crate::record::Records;
-use std::sync::mpsc::Receiver;
 
 struct Rig {
     clock: Arc<ManualClock>,
     completions: Arc<CompletionQueue>,
     scheduler: Scheduler,
-    records: Receiver<Record>,
+    records: Records,
 }
 
 fn rig(profile: Profile) -> Rig {
     let clock = Arc::new(ManualClock::default());
     let completions = Arc::new(CompletionQueue::new().unwrap());
-    let (records, inbox) = Records::channel();
+    let records = Records::default();
     let stream = Stream { name: "one".into(), profile, mix: vec![(0, 1.0)] };
     let plan = Plan {
         target: String::new(),
@@ -29,9 +28,9 @@ fn rig(profile: Profile) -> Rig {
         connect_timeout_ns: 1,
         user_agent: String::new(),
     };
-    let scheduler = Scheduler::new(&plan, clock.clone(), completions.clone(), records);
+    let scheduler = Scheduler::new(&plan, clock.clone(), completions.clone(), records.clone());
     scheduler.start(0);
-    Rig { clock, completions, scheduler, records: inbox }
+    Rig { clock, completions, scheduler, records }
 }
 
 impl Rig {
@@ -48,7 +47,9 @@ impl Rig {
     }
 
     fn dropped(&self) -> usize {
-        self.records.try_iter().filter(|record| matches!(record, Record::Due(due) if due.dropped)).count()
+        let mut batch = Vec::new();
+        self.records.take(&mut batch);
+        batch.iter().filter(|record| matches!(record, Record::Due(due) if due.dropped)).count()
     }
 }
 
