@@ -234,7 +234,12 @@ mod tests {
             ("HTTP/1.1 204 No Content\r\n\r\n", 204, "", true),
             ("HTTP/1.1 304 Not Modified\r\ncontent-length: 99\r\n\r\n", 304, "", true),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n2;x=1\r\nhi\r\n0\r\nx: y\r\n\r\n", 200, "hi", true),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 201 C\r\ncontent-length: 0\r\n\r\n", 201, "", true),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 201 C\r\ncontent-length: 0\r\n\r\n",
+                201,
+                "",
+                true,
+            ),
         ];
         for (bytes, status, body, reusable) in table {
             assert_eq!(whole(bytes.as_bytes()), Ok((Progress::Whole { reusable }, status, body.into())), "{bytes}");
