@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::http::Settings;
+
 /// A whole run as the engine sees it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Plan {
@@ -22,8 +24,9 @@ pub struct Plan {
     pub streams: Vec<Stream>,
     /// Longest time for one request.
     pub request_timeout_ns: u64,
-    /// Longest time for one connection, TLS included.
-    pub connect_timeout_ns: u64,
+    /// What holds for all connections.
+    #[serde(default)]
+    pub http: Settings,
     /// The `user-agent` header.
     pub user_agent: String,
 }

@@ -9,6 +9,7 @@ use pyo3::import_exception;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tenantry_core::engine::{Engine as CoreEngine, EngineError};
+use tenantry_core::http::ClientError;
 use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
 
@@ -37,8 +38,11 @@ impl Engine {
             serde_json::from_slice(plan).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))?;
         let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
+        let http = plan.http.clone();
         let engine = CoreEngine::new(plan, this_thread()).map_err(|error| match error {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
+            EngineError::Client(ClientError::System(error)) => EnvironmentFault::new_err(error.to_string()),
+            EngineError::Client(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
         let hub = Arc::new(Hub {
@@ -46,6 +50,8 @@ impl Engine {
             slots: Slots::default(),
             event_loop,
             turn: AtomicU64::new(0),
+            redirects: http.redirects,
+            http,
             checks: Labels::default(),
             routes: Labels::default(),
         });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
-use tenantry_core::http::Endpoint;
+use tenantry_core::http::{Endpoint, Settings};
 use tenantry_core::queue::{Completion, Token};
 
 use crate::labels::Labels;
@@ -22,6 +22,10 @@ pub(crate) struct Hub {
     pub(crate) event_loop: Py<PyAny>,
     /// Changes whenever a script is resumed and when it waits again.
     pub(crate) turn: AtomicU64,
+    /// What holds for all connections.
+    pub(crate) http: Settings,
+    /// How many redirects are followed unless a request says otherwise.
+    pub(crate) redirects: u8,
     /// Indexes of checks.
     pub(crate) checks: Labels<u32>,
     /// Where the URLs of a script lead, with the indexes of their series.

@@ -3,11 +3,13 @@
 mod engine;
 mod hub;
 mod labels;
+mod options;
 mod pending;
 mod population;
 mod response;
 mod session;
 mod slots;
+mod stream;
 
 use pyo3::prelude::*;
 
@@ -23,5 +25,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pending::Pending>()?;
     module.add_class::<response::Response>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<stream::Stream>()?;
     population::register(module)
 }

@@ -38,6 +38,12 @@ impl Response {
         Self { exchange, session }
     }
 
+    /// The body without its content codings.
+    fn decoded(&self) -> PyResult<Cow<'_, [u8]>> {
+        let coding = || self.exchange.message.field("content-encoding").unwrap_or_default();
+        self.exchange.message.decoded().map_err(|error| RequestFailed::new_err(format!("the body is not {}: {error}", coding())))
+    }
+
     fn describe(&self) -> String {
         let sample = &self.exchange.sample;
         let kind = sample.failure.map_or("", FailureKind::name);
@@ -76,13 +82,19 @@ impl Response {
     }
 
     #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.exchange.message.body())
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.decoded()?))
     }
 
     #[getter]
-    fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.exchange.message.body())
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(PyString::new(py, &String::from_utf8_lossy(&self.decoded()?)))
+    }
+
+    /// The version of HTTP that it came over.
+    #[getter]
+    fn http_version(&self) -> &'static str {
+        if self.exchange.message.is_http2() { "2" } else { "1.1" }
     }
 
     /// The decoded body. Raises RequestFailed when the request failed or the body is not JSON: the app's failure, not the script's.
@@ -91,7 +103,7 @@ impl Response {
             return Err(RequestFailed::new_err(self.describe()));
         }
         let decode = DECODE.import(py, "msgspec.json", "decode")?;
-        decode.call1((self.body(py),)).map_err(|error| RequestFailed::new_err(format!("the body is not JSON: {}", error.value(py))))
+        decode.call1((self.body(py)?,)).map_err(|error| RequestFailed::new_err(format!("the body is not JSON: {}", error.value(py))))
     }
 
     /// Counts a check that the status is (one of) `status`, by default that the request did not fail; raises CheckFailed if not.

@@ -5,22 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderValue, Method};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::import_exception;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 use tenantry_core::failure::FailureKind;
-use tenantry_core::http::{Headers, Job};
-use tenantry_core::queue::Exchange;
+use tenantry_core::http::codings::ACCEPTED;
+use tenantry_core::http::{Body, Headers, Inflow, Jar, Job};
+use tenantry_core::queue::{Exchange, Token};
 use tenantry_core::record::Record;
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
 use crate::hub::{Hub, Route};
+use crate::options::{RequestOptions, parse_header};
 use crate::pending::{Pending, Waiting};
+use crate::stream::Stream;
 
 import_exception!(tenantry.errors, UsageError);
 
@@ -35,6 +38,7 @@ pub(crate) struct Inner {
     vu: u32,
     tenant: i32,
     headers: Arc<Headers>,
+    jar: Option<Arc<Jar>>,
     timeout: Duration,
     recorded: bool,
     interrupted: AtomicBool,
@@ -69,7 +73,11 @@ pub(crate) struct SessionOptions {
 
 impl Session {
     pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
+        let http = &hub.http;
         let mut headers = vec![(USER_AGENT, user_agent.clone()), (ACCEPT, HeaderValue::from_static("*/*"))];
+        if http.compressed {
+            headers.push((ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED)));
+        }
         for header in &options.headers {
             headers.push(parse_header(header)?);
         }
@@ -80,41 +88,13 @@ impl Session {
             vu: options.vu,
             tenant: options.tenant,
             headers: Arc::new(Headers::new(headers)),
+            jar: http.cookies.then(Arc::default),
             timeout,
             recorded: options.recorded,
             interrupted: AtomicBool::new(false),
             state: Mutex::default(),
         })))
     }
-}
-
-fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, HeaderValue)> {
-    let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
-    Ok((HeaderName::try_from(name).map_err(|_| fault())?, HeaderValue::try_from(value).map_err(|_| fault())?))
-}
-
-/// Headers beyond those of the session: the content type, and what the script gave.
-fn own_headers(options: &RequestOptions<'_, '_>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
-    let mut own = Vec::new();
-    if let Some(kind) = &options.content_type {
-        own.push((CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?));
-    }
-    for header in &options.headers {
-        own.push(parse_header(header)?);
-    }
-    Ok(own)
-}
-
-/// What distinguishes a request beyond method and URL; crosses from Python by name.
-#[derive(Default)]
-struct RequestOptions<'a, 'py> {
-    name: Option<String>,
-    group: Option<&'a Bound<'py, PyString>>,
-    body: Bytes,
-    content_type: Option<String>,
-    headers: Vec<(String, String)>,
-    expect: Vec<u16>,
-    timeout: Option<Duration>,
 }
 
 #[pymethods]
@@ -154,40 +134,42 @@ impl Session {
         Ok(!self.0.state.lock().first_request)
     }
 
-    #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
-    fn request(
-        &self,
-        method: &str,
-        url: &Bound<'_, PyString>,
-        name: Option<String>,
-        group: Option<&Bound<'_, PyString>>,
-        body: Option<Vec<u8>>,
-        content_type: Option<String>,
-        headers: Option<&Bound<'_, PyAny>>,
-        expect: Option<Vec<u16>>,
-        timeout_s: Option<f64>,
-    ) -> PyResult<Py<Pending>> {
-        let headers = match headers {
-            Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
-            None => Vec::new(),
-        };
-        let timeout = match timeout_s {
-            Some(seconds) => {
-                Some(Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?)
-            }
-            None => None,
-        };
-        let options = RequestOptions {
-            name,
-            group,
-            body: body.unwrap_or_default().into(),
-            content_type,
-            headers,
-            expect: expect.unwrap_or_default(),
-            timeout,
-        };
-        self.0.request(method, url, options)
+    /// Starts a request; the options are those of `tenantry.types.RequestOptions`.
+    #[pyo3(signature = (method, url, **options))]
+    fn request(&self, method: &str, url: &Bound<'_, PyString>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Pending>> {
+        let options = RequestOptions::of(options)?;
+        let token = self.0.hub.slots.reserve();
+        self.0.send(method, url, options, token, None).inspect_err(|_| self.0.hub.slots.release(token))?;
+        Pending::waiting(url.py(), &self.0.hub, Waiting::Request(Arc::clone(&self.0)), token)
+    }
+
+    /// Starts a request whose response is read while it comes in.
+    #[pyo3(signature = (method, url, **options))]
+    fn stream(&self, method: &str, url: &Bound<'_, PyString>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Stream> {
+        let options = RequestOptions::of(options)?;
+        let hub = &self.0.hub;
+        let (token, inflow) = (hub.slots.reserve(), Arc::new(Inflow::new(Arc::clone(&hub.engine.completions))));
+        self.0.send(method, url, options, token, Some(Arc::clone(&inflow))).inspect_err(|_| hub.slots.release(token))?;
+        Ok(Stream::new(Arc::clone(&self.0), token, inflow))
+    }
+
+    /// Name and value of the cookies that a request to `url` would carry.
+    fn cookies(&self, url: &str) -> PyResult<Vec<(String, String)>> {
+        let url = self.0.url_of(url)?;
+        Ok(self.0.jar.as_ref().map(|jar| jar.of(&url)).unwrap_or_default())
+    }
+
+    /// Sets a cookie for the host of `url`; false when this VU keeps no cookies or it cannot be one.
+    fn set_cookie(&self, name: &str, value: &str, url: &str) -> PyResult<bool> {
+        let url = self.0.url_of(url)?;
+        Ok(self.0.jar.as_ref().is_some_and(|jar| jar.set(name, value, &url)))
+    }
+
+    /// Forgets all cookies.
+    fn clear_cookies(&self) {
+        if let Some(jar) = &self.0.jar {
+            jar.clear();
+        }
     }
 
     /// Resumes after `seconds`.
@@ -260,21 +242,29 @@ impl Inner {
         }));
     }
 
-    fn request(self: &Arc<Self>, method: &str, url: &Bound<'_, PyString>, options: RequestOptions<'_, '_>) -> PyResult<Py<Pending>> {
+    /// Hands a request to the engine.
+    fn send(
+        &self,
+        method: &str,
+        url: &Bound<'_, PyString>,
+        mut options: RequestOptions<'_>,
+        token: Token,
+        inflow: Option<Arc<Inflow>>,
+    ) -> PyResult<()> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
+        let own_headers = options.own_headers()?;
         let (scenario, iteration, intended_start) = self.place(start);
         let route = match (&options.name, number_of(&method)) {
             (None, Some(number)) => {
                 let key = u64::from(scenario) << 8 | number;
-                self.hub.routes.get(url, options.group, key, || self.route(&method, url, &options, scenario))?
+                self.hub.routes.get(url, options.group.as_ref(), key, || self.route(&method, url, &options, scenario))?
             }
             _ => self.route(&method, url, &options, scenario)?,
         };
-        let own_headers = own_headers(&options)?;
-        let token = self.hub.slots.reserve();
         let (id, series) = (engine.next_request(), route.series);
+        let redirects = if inflow.is_some() { 0 } else { options.redirects.unwrap_or(self.hub.redirects) };
         engine.client.send(Job {
             token,
             endpoint: route.endpoint,
@@ -282,13 +272,21 @@ impl Inner {
             path: route.path,
             headers: Arc::clone(&self.headers),
             own_headers,
-            body: options.body,
+            rules: options.rules(inflow),
+            body: options.body.unwrap_or(Body::Bytes(Bytes::new())),
             origin: Origin { id, series, vu: self.vu, iteration, tenant: self.tenant, intended_start, start },
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
             recorded: self.recorded,
+            jar: self.jar.clone(),
+            redirects,
         });
-        Pending::waiting(url.py(), &self.hub, Waiting::Request(Arc::clone(self)), token)
+        Ok(())
+    }
+
+    fn url_of(&self, url: &str) -> PyResult<url::Url> {
+        let (endpoint, path) = self.hub.engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        endpoint.url(&path).ok_or_else(|| UsageError::new_err(format!("{url:?} is not a URL")))
     }
 
     /// Scenario, iteration and intended start of a request that starts now: the first one of an iteration carries the iteration's start
@@ -304,10 +302,10 @@ impl Inner {
         (iteration.scenario, iteration.number, if first { intended } else { start })
     }
 
-    fn route(&self, method: &Method, url: &Bound<'_, PyString>, options: &RequestOptions<'_, '_>, scenario: u32) -> PyResult<Route> {
+    fn route(&self, method: &Method, url: &Bound<'_, PyString>, options: &RequestOptions<'_>, scenario: u32) -> PyResult<Route> {
         let engine = &self.hub.engine;
         let url = url.to_str()?;
-        let group = text_of(options.group)?;
+        let group = text_of(options.group.as_ref())?;
         let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
         let series = match &options.name {
             Some(name) => engine.names.series(scenario, group, name),

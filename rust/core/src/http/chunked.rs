@@ -35,12 +35,16 @@ enum Stage {
 
 impl Chunks {
     /// Takes the next bytes and hands those of the body to `keep`; returns what follows the end, once it is reached.
-    pub(super) fn feed<'a>(&mut self, mut data: &'a [u8], mut keep: impl FnMut(&[u8])) -> Result<Option<&'a [u8]>, Malformed> {
+    pub(super) fn feed<'a>(
+        &mut self,
+        mut data: &'a [u8],
+        mut keep: impl FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<Option<&'a [u8]>, Malformed> {
         while self.stage != Stage::Done {
             if self.stage == Stage::Data {
                 let own = data.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
                 let (body, rest) = data.split_at_checked(own).unwrap_or((data, &[]));
-                keep(body);
+                keep(body)?;
                 self.left -= own as u64;
                 data = rest;
                 if self.left > 0 {
@@ -62,7 +66,7 @@ impl Chunks {
             (Stage::Start | Stage::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).unwrap_or(0);
                 let size = self.left.checked_mul(16).and_then(|size| size.checked_add(u64::from(digit)));
-                self.left = size.ok_or(Malformed("a chunk is too long"))?;
+                self.left = size.ok_or(Malformed::Because("a chunk is too long"))?;
                 Ok(Stage::Size)
             }
             (Stage::Size | Stage::Extension, b'\r') => Ok(Stage::SizeEnd),
@@ -76,12 +80,12 @@ impl Chunks {
             (Stage::TrailerField, b'\r') => Ok(Stage::TrailerEnd),
             (Stage::TrailerEnd, b'\n') => Ok(Stage::Trailer),
             (Stage::Trailer | Stage::TrailerField, byte) if byte != b'\n' => self.skip(Stage::TrailerField),
-            _ => Err(Malformed("its chunks are not those of HTTP/1.1")),
+            _ => Err(Malformed::Because("its chunks are not those of HTTP/1.1")),
         }
     }
 
     fn skip(&mut self, next: Stage) -> Result<Stage, Malformed> {
         self.extra += 1;
-        if self.extra > MOST_EXTRA { Err(Malformed("its chunks carry too much beside the body")) } else { Ok(next) }
+        if self.extra > MOST_EXTRA { Err(Malformed::Because("its chunks carry too much beside the body")) } else { Ok(next) }
     }
 }

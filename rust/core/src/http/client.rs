@@ -9,13 +9,17 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-use super::connect::tls_config;
+use super::connect::Connector;
 use super::deadlines::Deadlines;
-use super::desk::{BATCH, Desk, Settings};
+use super::desk::{BATCH, Desk, Office};
+use super::endpoint::{Endpoint, Target, TargetError};
 use super::job::Job;
+use super::settings::Settings;
+use super::tls::{TlsError, tls_config};
+use super::traceparent::Traces;
 use crate::clock::Clock;
 use crate::queue::{CompletionQueue, Token};
-use crate::record::{Records, this_thread};
+use crate::record::{Names, Records, this_thread};
 
 /// Commands on their way to the thread.
 #[derive(Default)]
@@ -71,6 +75,40 @@ impl Mailbox {
     }
 }
 
+/// What the thread needs from the rest of the engine.
+pub struct Parts {
+    /// Time of the run.
+    pub clock: Arc<dyn Clock>,
+    /// What holds for all connections.
+    pub settings: Settings,
+    /// Where requests may go.
+    pub target: Target,
+    /// Where responses go.
+    pub completions: Arc<CompletionQueue>,
+    /// Where samples go.
+    pub records: Records,
+    /// Names of series.
+    pub names: Arc<Names>,
+    /// The number of the next request.
+    pub next_request: Arc<AtomicU64>,
+    /// Makes a `traceparent` for every request.
+    pub traces: Option<Traces>,
+}
+
+/// Why the thread cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The system refused a thread or a descriptor.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    /// A file of the TLS settings is not what it should be.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The proxy is no URL.
+    #[error("proxy: {0}")]
+    Proxy(#[from] TargetError),
+}
+
 /// The way to the engine's thread.
 pub struct Client {
     mailbox: Arc<Mailbox>,
@@ -83,24 +121,36 @@ impl Client {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the system has no thread or descriptor left, or no TLS.
-    pub fn spawn(clock: Arc<dyn Clock>, settings: Settings, completions: Arc<CompletionQueue>, records: Records) -> std::io::Result<Self> {
+    /// When the system has no thread or descriptor left, a file of the settings is not what it should be, or the proxy is no URL.
+    pub fn spawn(parts: Parts) -> Result<Self, ClientError> {
         let mailbox = Arc::new(Mailbox::default());
         let inbox = Arc::clone(&mailbox);
-        let waiting = Arc::clone(&completions);
+        let waiting = Arc::clone(&parts.completions);
         let before_sleep = move || {
             if !waiting.is_empty() {
                 waiting.signal();
             }
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_sleep).build()?;
-        let tls = tls_config().map_err(std::io::Error::other)?;
+        let tls = tls_config(&parts.settings)?;
+        let proxy = parts.settings.proxy.as_deref().map(Endpoint::parse).transpose()?;
+        let connector = Connector::new(parts.settings, tls, proxy);
         let open_connections = Arc::new(AtomicI64::new(0));
         let thread_id = Arc::new(AtomicU64::new(0));
         let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
         let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
             id.store(this_thread().unwrap_or(0), Ordering::Release);
-            let desk = Rc::new(Desk::new(clock, settings, tls, open, completions, records));
+            let desk = Rc::new(Desk::new(Office {
+                clock: parts.clock,
+                connector,
+                target: parts.target,
+                open_connections: open,
+                completions: parts.completions,
+                records: parts.records,
+                names: parts.names,
+                next_request: parts.next_request,
+                traces: parts.traces,
+            }));
             LocalSet::new().block_on(&runtime, serve(inbox, desk));
         })?;
         Ok(Self { mailbox, thread: Mutex::new(Some(thread)), open_connections, thread_id })
@@ -168,7 +218,7 @@ async fn serve(mailbox: Arc<Mailbox>, desk: Rc<Desk>) {
         for command in commands.drain(..) {
             match command {
                 Command::Send(job) => {
-                    deadlines.expect(job.deadline());
+                    deadlines.expect(Desk::deadline_of(&job));
                     desk.take_on(job);
                 }
                 Command::Cancel(token, recorded) => desk.cancel(token, recorded),

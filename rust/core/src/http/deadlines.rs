@@ -27,7 +27,7 @@ impl Deadlines {
     pub(super) fn expect(&mut self, deadline: i64) {
         if deadline < self.next {
             self.next = deadline;
-            let left = deadline.saturating_sub(self.desk.clock.now_ns()).max(0).unsigned_abs();
+            let left = deadline.saturating_sub(self.desk.now()).max(0).unsigned_abs();
             self.timer.as_mut().reset(Instant::now() + Duration::from_nanos(left).min(FOREVER));
         }
     }
@@ -39,7 +39,7 @@ impl Deadlines {
 
     /// Ends what is overdue and waits for the earliest deadline of the rest.
     pub(super) fn enforce(&mut self) {
-        let earliest = self.desk.end_overdue(self.desk.clock.now_ns());
+        let earliest = self.desk.end_overdue(self.desk.now());
         self.next = i64::MAX;
         self.timer.as_mut().reset(Instant::now() + FOREVER);
         if let Some(earliest) = earliest {

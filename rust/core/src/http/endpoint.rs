@@ -61,6 +61,20 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The host that a URL names.
+    pub(super) fn parse(url: &str) -> Result<Self, TargetError> {
+        Self::of(&Url::parse(url).map_err(|error| TargetError::Unparsable(url.to_owned(), error.to_string()))?)
+    }
+
+    /// The URL of a path with query at this host.
+    #[must_use]
+    pub fn url(&self, path: &str) -> Option<Url> {
+        let scheme = if self.tls { "https" } else { "http" };
+        Url::parse(&format!("{scheme}://{}{path}", self.authority.to_str().ok()?)).ok()
+    }
+}
+
 /// The base URL of a run.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -97,12 +111,16 @@ impl Target {
         if !url.starts_with('/') && !url.contains("://") {
             return Err(unparsable("it is neither absolute nor does it begin with a slash".to_owned()));
         }
-        let joined = self.base.join(&full).map_err(|error| unparsable(error.to_string()))?;
-        let endpoint = Endpoint::of(&joined)?;
+        self.resolve_absolute(&self.base.join(&full).map_err(|error| unparsable(error.to_string()))?)
+    }
+
+    /// The same for a URL that has been parsed.
+    pub(super) fn resolve_absolute(&self, url: &Url) -> Result<(Arc<Endpoint>, Arc<str>), TargetError> {
+        let endpoint = Endpoint::of(url)?;
         if endpoint.host != self.endpoint.host && !is_loopback(&endpoint.host) && !self.allow.contains(&endpoint.host) {
-            return Err(TargetError::NotAllowed(url.to_owned(), endpoint.host));
+            return Err(TargetError::NotAllowed(url.to_string(), endpoint.host));
         }
-        let path = joined.query().map_or_else(|| joined.path().to_owned(), |query| format!("{}?{query}", joined.path()));
+        let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, path.into()))
     }
 

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use h2::client::SendRequest;
+use tokio::task::AbortHandle;
+
 use super::endpoint::Endpoint;
+use super::settings::{Settings, Version};
 use super::wire::Wire;
 use crate::queue::Token;
-
-/// Connections of a VU to one host, as in today's browsers.
-const MOST_PER_HOST: usize = 6;
 
 /// The connections of one VU.
 #[derive(Default)]
@@ -22,13 +24,25 @@ pub(super) struct Host {
     idle: RefCell<Vec<Rc<Wire>>>,
     waiting: RefCell<VecDeque<Token>>,
     open: Cell<usize>,
+    most: usize,
     closed: Cell<bool>,
+    sharing: RefCell<Sharing>,
+}
+
+/// Whether requests share one connection (HTTP/2).
+enum Sharing {
+    /// The first connection will tell.
+    Unknown,
+    No,
+    Over(SendRequest<Bytes>, AbortHandle),
 }
 
 /// The right to send a request.
 pub(super) enum Turn {
     /// Over this connection.
     Over(Rc<Wire>),
+    /// Over this connection, together with others.
+    Share(SendRequest<Bytes>),
     /// Over a new connection, which counts as open from now on.
     Connect,
     /// When a connection is free.
@@ -37,14 +51,21 @@ pub(super) enum Turn {
 
 impl Pool {
     /// The connections to `endpoint`.
-    pub(super) fn host(&mut self, endpoint: &Arc<Endpoint>) -> Rc<Host> {
+    pub(super) fn host(&mut self, endpoint: &Arc<Endpoint>, settings: &Settings) -> Rc<Host> {
         let known = self.0.iter().find(|host| Arc::ptr_eq(&host.endpoint, endpoint) || host.endpoint == *endpoint);
         if let Some(host) = known {
             return Rc::clone(host);
         }
-        let endpoint = Arc::clone(endpoint);
-        let host = Host { endpoint, idle: RefCell::default(), waiting: RefCell::default(), open: Cell::new(0), closed: Cell::new(false) };
-        let host = Rc::new(host);
+        let may_share = settings.version == Version::Http2 || endpoint.tls && settings.version == Version::Auto;
+        let host = Rc::new(Host {
+            endpoint: Arc::clone(endpoint),
+            idle: RefCell::default(),
+            waiting: RefCell::default(),
+            open: Cell::new(0),
+            most: settings.connections_per_host.max(1),
+            closed: Cell::new(false),
+            sharing: RefCell::new(if may_share { Sharing::Unknown } else { Sharing::No }),
+        });
         self.0.push(Rc::clone(&host));
         host
     }
@@ -56,6 +77,9 @@ impl Drop for Pool {
         for host in &self.0 {
             host.closed.set(true);
             host.idle.borrow_mut().drain(..).for_each(|wire| wire.close());
+            if let Sharing::Over(_, task) = &*host.sharing.borrow() {
+                task.abort();
+            }
         }
     }
 }
@@ -63,6 +87,11 @@ impl Drop for Pool {
 impl Host {
     /// What a request of `token` may do now.
     pub(super) fn turn(&self, token: Token) -> Turn {
+        let learning = match &*self.sharing.borrow() {
+            Sharing::Over(sender, _) => return Turn::Share(sender.clone()),
+            Sharing::Unknown => self.open.get() > 0,
+            Sharing::No => false,
+        };
         while let Some(wire) = self.pop_idle() {
             if wire.is_usable() {
                 return Turn::Over(wire);
@@ -70,7 +99,7 @@ impl Host {
             wire.close();
             self.leave();
         }
-        if self.open.get() < MOST_PER_HOST {
+        if !learning && self.open.get() < self.most {
             self.enter();
             return Turn::Connect;
         }
@@ -99,6 +128,16 @@ impl Host {
     /// Takes a connection that broke out of the idle ones.
     pub(super) fn forget(&self, wire: &Rc<Wire>) {
         self.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, wire));
+    }
+
+    /// Notes what the first connection has told: whether requests share it, and the task that drives it then.
+    pub(super) fn learn(&self, shared: Option<(SendRequest<Bytes>, AbortHandle)>) {
+        *self.sharing.borrow_mut() = shared.map_or(Sharing::No, |(sender, task)| Sharing::Over(sender, task));
+    }
+
+    /// The shared connection has ended.
+    pub(super) fn unlearn(&self) {
+        *self.sharing.borrow_mut() = Sharing::Unknown;
     }
 
     /// Counts a connection that is about to be made.

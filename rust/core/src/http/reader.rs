@@ -4,15 +4,32 @@ use std::mem::MaybeUninit;
 
 use super::chunked::Chunks;
 use super::message::{MOST_FIELDS, Message};
+use super::sink::Sink;
+use super::trace::Fault;
+use crate::failure::FailureKind;
 
 /// Most bytes of a response's head; more are malformed.
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Memory reserved at most on the word of a `content-length`; longer bodies grow as they come.
 const MOST_RESERVED: u64 = 4 * 1024 * 1024;
 
-/// The bytes are no HTTP/1.1 response: what is wrong with them.
+/// Why a response is not read to its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed(pub(super) &'static str);
+pub(super) enum Malformed {
+    /// The bytes are no HTTP/1.1 response: what is wrong with them.
+    Because(&'static str),
+    /// Its body is longer than the script allows.
+    TooLong(u64),
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Because(what) => Self::new(FailureKind::Malformed, format!("the response is malformed: {what}")),
+            Malformed::TooLong(most) => Self::new(FailureKind::TooLarge, format!("the body is longer than {most} bytes")),
+        }
+    }
+}
 
 /// How far a response has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +48,7 @@ pub(super) struct Reader {
     keep_alive: bool,
     status: u16,
     pending: Vec<u8>,
-    message: Message,
+    sink: Sink,
 }
 
 enum Stage {
@@ -47,6 +64,7 @@ struct Head {
     status: u16,
     body: Body,
     keep_alive: bool,
+    coded: bool,
 }
 
 enum Body {
@@ -56,9 +74,9 @@ enum Body {
 }
 
 impl Reader {
-    /// The reader of the response to a request; one to HEAD has no body, whatever its head says.
-    pub(super) fn new(to_head: bool) -> Self {
-        Self { stage: Stage::Head, to_head, keep_alive: false, status: 0, pending: Vec::new(), message: Message::default() }
+    /// The reader of the response to a request, whose body goes to `sink`; one to HEAD has no body, whatever its head says.
+    pub(super) fn new(to_head: bool, sink: Sink) -> Self {
+        Self { stage: Stage::Head, to_head, keep_alive: false, status: 0, pending: Vec::new(), sink }
     }
 
     /// Takes the next bytes.
@@ -78,7 +96,7 @@ impl Reader {
         loop {
             let Some(head) = parse_head(data, self.to_head)? else {
                 if data.len() > LONGEST_HEAD {
-                    return Err(Malformed("its head is too long"));
+                    return Err(Malformed::Because("its head is too long"));
                 }
                 self.pending = data.to_vec();
                 return Ok(Progress::More);
@@ -89,7 +107,7 @@ impl Reader {
                 return self.body(rest);
             }
             if head.status == 101 {
-                return Err(Malformed("it switches to a protocol that was not asked for"));
+                return Err(Malformed::Because("it switches to a protocol that was not asked for"));
             }
             data = rest;
         }
@@ -99,7 +117,7 @@ impl Reader {
         self.status = head.status;
         self.keep_alive = head.keep_alive;
         let reserved = if let Body::Length(length) = head.body { usize::try_from(length.min(MOST_RESERVED)).unwrap_or(0) } else { 0 };
-        self.message = Message::with_head(bytes, reserved);
+        self.sink.begin(Message::with_head(bytes, if self.sink.keeps() { reserved } else { 0 }, head.coded));
         self.stage = match head.body {
             Body::Length(length) => Stage::Length(length),
             Body::Chunked => Stage::Chunked(Chunks::default()),
@@ -111,17 +129,17 @@ impl Reader {
         let left = match &mut self.stage {
             Stage::Head => return Ok(Progress::More),
             Stage::UntilClose => {
-                self.message.push(data);
+                self.sink.put(data)?;
                 return Ok(Progress::More);
             }
             Stage::Length(missing) => {
                 let own = data.len().min(usize::try_from(*missing).unwrap_or(usize::MAX));
                 let (body, rest) = data.split_at_checked(own).unwrap_or((data, &[]));
-                self.message.push(body);
+                self.sink.put(body)?;
                 *missing -= own as u64;
                 (*missing == 0).then_some(rest)
             }
-            Stage::Chunked(chunks) => chunks.feed(data, |body| self.message.push(body))?,
+            Stage::Chunked(chunks) => chunks.feed(data, |body| self.sink.put(body))?,
         };
         // Bytes that nobody asked for: the next response would begin with them.
         Ok(left.map_or(Progress::More, |rest| Progress::Whole { reusable: self.keep_alive && rest.is_empty() }))
@@ -134,7 +152,16 @@ impl Reader {
 
     /// The status and the response, as far as it came.
     pub(super) fn take(&mut self) -> (u16, Message) {
-        (self.status, std::mem::take(&mut self.message))
+        (self.status, self.sink.take())
+    }
+
+    /// The status, once the head is whole.
+    pub(super) fn status(&self) -> Option<u16> {
+        (!matches!(self.stage, Stage::Head)).then_some(self.status)
+    }
+
+    pub(super) fn sink(&self) -> &Sink {
+        &self.sink
     }
 }
 
@@ -146,9 +173,9 @@ fn parse_head(data: &[u8], to_head: bool) -> Result<Option<Head>, Malformed> {
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(Malformed("it has too many header fields")),
-        Err(httparse::Error::Version) => return Err(Malformed("it does not begin with HTTP/1.1")),
-        Err(_) => return Err(Malformed("its head is not HTTP/1.1")),
+        Err(httparse::Error::TooManyHeaders) => return Err(Malformed::Because("it has too many header fields")),
+        Err(httparse::Error::Version) => return Err(Malformed::Because("it does not begin with HTTP/1.1")),
+        Err(_) => return Err(Malformed::Because("its head is not HTTP/1.1")),
     };
     let status = response.code.unwrap_or(0);
     let mut found = Found { keep_alive: response.version == Some(1), ..Found::default() };
@@ -157,14 +184,15 @@ fn parse_head(data: &[u8], to_head: bool) -> Result<Option<Head>, Malformed> {
     }
     let body = found.body(status, to_head);
     let keep_alive = found.keep_alive && !matches!(body, Body::UntilClose);
-    Ok(Some(Head { length, status, body, keep_alive }))
+    Ok(Some(Head { length, status, body, keep_alive, coded: found.coded }))
 }
 
 #[derive(Default)]
 struct Found {
     length: Option<u64>,
-    coded: Option<bool>,
+    chunked: Option<bool>,
     keep_alive: bool,
+    coded: bool,
 }
 
 impl Found {
@@ -179,15 +207,16 @@ impl Found {
             }
             14 if name.eq_ignore_ascii_case("content-length") => {
                 let length = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-                let length = length.and_then(|text| text.parse().ok()).ok_or(Malformed("its content-length is no number"))?;
+                let length = length.and_then(|text| text.parse().ok()).ok_or(Malformed::Because("its content-length is no number"))?;
                 if self.length.is_some_and(|other| other != length) {
-                    return Err(Malformed("it has two lengths"));
+                    return Err(Malformed::Because("it has two lengths"));
                 }
                 self.length = Some(length);
             }
+            16 if name.eq_ignore_ascii_case("content-encoding") => self.coded = true,
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
-                self.coded = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+                self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
             }
             _ => {}
         }
@@ -199,7 +228,7 @@ impl Found {
         if to_head || status < 200 || status == 204 || status == 304 {
             return Body::Length(0);
         }
-        match (self.coded, self.length) {
+        match (self.chunked, self.length) {
             (Some(true), _) => Body::Chunked,
             (None, Some(length)) => Body::Length(length),
             (Some(false), _) | (None, None) => Body::UntilClose,
@@ -218,7 +247,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn whole(bytes: &[u8]) -> Result<(Progress, u16, Vec<u8>), Malformed> {
-        let mut reader = Reader::new(false);
+        let mut reader = Reader::new(false, Sink::default());
         let progress = reader.feed(bytes)?;
         let (status, message) = reader.take();
         Ok((progress, status, message.body().to_vec()))
@@ -248,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_body_without_a_length_lasts_until_the_connection_is_closed() {
-        let mut reader = Reader::new(false);
+        let mut reader = Reader::new(false, Sink::default());
         assert_eq!(reader.feed(b"HTTP/1.1 200 OK\r\n\r\nhi"), Ok(Progress::More));
         assert!(reader.ends_by_close());
         assert_eq!(reader.take().1.body(), b"hi");
@@ -256,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_head_has_no_body() {
-        let mut reader = Reader::new(true);
+        let mut reader = Reader::new(true, Sink::default());
         assert_eq!(reader.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"), Ok(Progress::Whole { reusable: true }));
     }
 
@@ -288,7 +317,7 @@ mod tests {
             let mut ends: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([bytes.len()]).collect();
             ends.sort_unstable();
             ends.dedup();
-            let (mut reader, mut start, mut progress) = (Reader::new(false), 0, Progress::More);
+            let (mut reader, mut start, mut progress) = (Reader::new(false, Sink::default()), 0, Progress::More);
             for end in ends {
                 prop_assert_eq!(&progress, &Progress::More);
                 if start < end {

@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use crate::failure::FailureKind;
-use crate::sample::{Phases, Sample};
+use crate::sample::{Origin, Phases, Sample};
 
 /// Why a request did not end with a response.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Marks {
 }
 
 /// Where the time of a request went so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Trace {
     phase: Phase,
     since: i64,
@@ -68,6 +68,9 @@ impl Trace {
 
     /// Adds a stay on a connection that ended at `end`; if nothing was written or read yet, the time counts for what was waited for.
     pub(super) fn add(&mut self, marks: &Marks, end: i64) {
+        if marks.begun == 0 {
+            return self.enter(Phase::Blocked, end.max(self.since));
+        }
         self.enter(Phase::Blocked, marks.begun.min(end));
         let written = if marks.last_write == 0 { end } else { marks.last_write.min(end) };
         let read = if marks.first_read == 0 { end } else { marks.first_read.clamp(written, end) };
@@ -80,10 +83,15 @@ impl Trace {
     }
 
     /// The sample of a request that ends now, at `end`.
-    pub(super) fn sample(mut self, job: &Job, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>) -> Sample {
+    pub(super) fn sample(self, job: &Job, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>) -> Sample {
+        self.sample_of(job.origin, end, status, failure)
+    }
+
+    /// The same for a request that has become another one since.
+    pub(super) fn sample_of(mut self, origin: Origin, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>) -> Sample {
         self.enter(Phase::Blocked, end.max(self.since));
         let (failure, detail) = failure.map_or((None, None), |(kind, detail)| (Some(kind), detail));
         let (phases, connected) = (self.phases, self.connected);
-        Sample { origin: job.origin, end: self.since, phases, status, failure, detail, sent: self.sent, received: self.received, connected }
+        Sample { origin, end: self.since, phases, status, failure, detail, sent: self.sent, received: self.received, connected }
     }
 }

@@ -16,11 +16,13 @@ use tokio::task::AbortHandle;
 use tokio_rustls::client::TlsStream;
 
 use super::desk::Desk;
-use super::job::Job;
+use super::job::{Attempt, Body, Job};
 use super::message::Message;
 use super::pool::Host;
 use super::reader::{Progress, Reader};
+use super::sink::Sink;
 use super::trace::{Fault, Marks};
+use super::upload::Upload;
 use crate::clock::Clock;
 use crate::failure::FailureKind;
 use crate::queue::Token;
@@ -40,27 +42,6 @@ impl Stream {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
     /// Whether the other side is silent, as it must be between two requests: it has neither closed the connection nor sent anything.
     fn is_silent(&self) -> bool {
         let tcp = match self {
@@ -69,6 +50,38 @@ impl Stream {
         };
         // Asks the system only when it has told that there is something to read.
         tcp.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
@@ -102,13 +115,16 @@ struct State {
     stream: Stream,
     current: Option<Token>,
     unsent: Vec<u8>,
+    upload: Option<Upload>,
     flushing: bool,
     reader: Reader,
+    announced: bool,
     waker: Option<Waker>,
 }
 
 /// What a wire came to when it was driven.
 enum Event {
+    Begun,
     Answered { reusable: bool },
     Broken(Fault),
 }
@@ -116,8 +132,16 @@ enum Event {
 impl Wire {
     /// A connection to `host` over `stream`, driven by `task`.
     pub(super) fn new(host: Rc<Host>, stream: Stream, task: AbortHandle, open: OpenConnection) -> Self {
-        let reader = Reader::new(false);
-        let state = RefCell::new(State { stream, current: None, unsent: Vec::new(), flushing: false, reader, waker: None });
+        let state = RefCell::new(State {
+            stream,
+            current: None,
+            unsent: Vec::new(),
+            upload: None,
+            flushing: false,
+            reader: Reader::new(false, Sink::default()),
+            announced: true,
+            waker: None,
+        });
         Self { host, task, marks: Cell::default(), carried: Cell::new(0), state, _open: open }
     }
 
@@ -127,10 +151,10 @@ impl Wire {
     }
 
     /// Sends a request; the response, or the fault that comes instead, goes to the desk.
-    pub(super) fn begin(&self, job: &Job, scratch: &mut Vec<u8>, clock: &dyn Clock) {
+    pub(super) fn begin(&self, job: &Job, attempt: &Attempt, scratch: &mut Vec<u8>, clock: &dyn Clock) {
         let mut state = self.state.borrow_mut();
         scratch.clear();
-        job.encode(scratch);
+        job.encode(attempt, scratch);
         let mut marks = Marks { begun: clock.now_ns(), ..Marks::default() };
         let sent = state.stream.try_write(scratch).unwrap_or(0);
         if sent > 0 {
@@ -139,8 +163,10 @@ impl Wire {
         self.marks.set(marks);
         self.carried.set(self.carried.get() + 1);
         state.current = Some(job.token);
-        state.reader = Reader::new(job.method == Method::HEAD);
-        if sent < scratch.len() {
+        state.reader = Reader::new(job.method == Method::HEAD, Sink::of(job));
+        state.announced = job.rules.as_ref().is_none_or(|rules| rules.inflow.is_none());
+        state.upload = if let Body::Parts(parts) = &job.body { Some(Upload::new(Arc::clone(parts))) } else { None };
+        if sent < scratch.len() || state.upload.is_some() {
             // A fault of the connection shows again when its task writes.
             state.unsent.extend_from_slice(scratch.get(sent..).unwrap_or_default());
             if let Some(waker) = &state.waker {
@@ -169,6 +195,17 @@ impl Wire {
         self.state.borrow_mut().reader.take()
     }
 
+    /// Status and head of a response whose body is still to come.
+    pub(super) fn head(&self) -> (u16, Message) {
+        let state = self.state.borrow();
+        (state.reader.status().unwrap_or(0), state.reader.sink().head())
+    }
+
+    /// The request that it carries now.
+    pub(super) fn current(&self) -> Option<Token> {
+        self.state.borrow().current
+    }
+
     /// Closes the connection.
     pub(super) fn close(&self) {
         self.task.abort();
@@ -183,8 +220,15 @@ impl Wire {
             return Poll::Ready(Event::Broken(self.fault(&error.to_string())));
         }
         loop {
+            if !state.announced && state.reader.status().is_some() {
+                state.announced = true;
+                return Poll::Ready(Event::Begun);
+            }
+            if state.reader.sink().is_full(cx.waker()) {
+                return Poll::Pending;
+            }
             let mut buffer = ReadBuf::new(input);
-            if let Err(error) = ready!(state.stream.poll_read(cx, &mut buffer)) {
+            if let Err(error) = ready!(Pin::new(&mut state.stream).poll_read(cx, &mut buffer)) {
                 return Poll::Ready(Event::Broken(self.fault(&error.to_string())));
             }
             let data = buffer.filled();
@@ -200,19 +244,25 @@ impl Wire {
             match state.reader.feed(data) {
                 Ok(Progress::More) => {}
                 Ok(Progress::Whole { reusable }) => {
-                    return Poll::Ready(Event::Answered { reusable: reusable && state.unsent.is_empty() });
+                    let sent = state.unsent.is_empty() && state.upload.is_none();
+                    return Poll::Ready(Event::Answered { reusable: reusable && sent });
                 }
-                Err(malformed) => {
-                    let fault = Fault::new(FailureKind::Malformed, format!("the response is malformed: {}", malformed.0));
-                    return Poll::Ready(Event::Broken(fault));
-                }
+                Err(malformed) => return Poll::Ready(Event::Broken(malformed.into())),
             }
         }
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, state: &mut State, clock: &dyn Clock) -> Poll<io::Result<()>> {
-        while !state.unsent.is_empty() {
-            let written = ready!(state.stream.poll_write(cx, &state.unsent))?;
+        loop {
+            if state.unsent.is_empty() {
+                let Some(upload) = &mut state.upload else { break };
+                match ready!(upload.poll_piece(cx))? {
+                    Some(piece) => state.unsent.extend_from_slice(&piece),
+                    None => state.upload = None,
+                }
+                continue;
+            }
+            let written = ready!(Pin::new(&mut state.stream).poll_write(cx, &state.unsent))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -222,7 +272,7 @@ impl Wire {
             self.marks.set(Marks { sent: marks.sent + written as u64, last_write: clock.now_ns(), ..marks });
         }
         if state.flushing {
-            ready!(state.stream.poll_flush(cx))?;
+            ready!(Pin::new(&mut state.stream).poll_flush(cx))?;
             state.flushing = false;
         }
         Poll::Ready(Ok(()))
@@ -252,8 +302,12 @@ impl Future for Drive {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { wire, desk } = &*self;
         loop {
-            let event = ready!(desk.with_input(|input| wire.poll_event(cx, input, &*desk.clock)));
+            let event = ready!(desk.with_input(|input| wire.poll_event(cx, input, &*desk.office.clock)));
             match event {
+                Event::Begun => {
+                    let (status, head) = wire.head();
+                    desk.begun(wire.current(), status, head);
+                }
                 Event::Answered { reusable } => {
                     desk.answered(wire, reusable);
                     if !reusable {

@@ -81,6 +81,18 @@ impl Names {
         index
     }
 
+    /// The index of the series of what follows requests of another one, for example its redirects.
+    pub fn following(&self, series: u32, what: &str) -> u32 {
+        let all = &mut *self.series.lock();
+        let Some(first) = all.names.get(series as usize).cloned() else {
+            return series;
+        };
+        if first.name.ends_with(what) {
+            return series;
+        }
+        all.intern(first.scenario, &first.group, &format!("{} {what}", first.name))
+    }
+
     /// The index of a check, made when it is new.
     pub fn check(&self, scenario: u32, group: &str, name: &str) -> u32 {
         self.checks.lock().names.intern(scenario, group, name)

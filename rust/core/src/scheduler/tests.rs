@@ -25,7 +25,7 @@ fn rig(profile: Profile) -> Rig {
         scenarios: vec!["one".into()],
         streams: vec![stream],
         request_timeout_ns: 1,
-        connect_timeout_ns: 1,
+        http: crate::http::Settings::default(),
         user_agent: String::new(),
     };
     let scheduler = Scheduler::new(&plan, clock.clone(), completions.clone(), records.clone());
