@@ -16,16 +16,16 @@ from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import Engine, Session, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
+from tenantry.hooks import Hired, for_each, missing
 from tenantry.interrupts import Interrupts
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
-from tenantry.scenario.decorators import Scenario
+from tenantry.scenario.decorators import Scenario, hook_timeout_s
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
 
-_HOOK_TIMEOUT_S = 60.0
 _WATCH_S = 0.25
 _ABORT_CHECK_S = 2.0
 _BROKEN_AFTER = 100
@@ -59,6 +59,8 @@ class Conductor:
         self.fault: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
+        self._users: list[Hired] = []
+        self._was_cut_off = False
         self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
 
     @property
@@ -69,12 +71,16 @@ class Conductor:
     async def conduct(self, interrupts: Interrupts) -> None:
         """Setup, load, teardown; leaves everything that was measured in the run folder. Raises Interrupted when nothing was sent."""
         engine = open_engine(self.plan, self.folder.path)
-        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors)
+        keep = "on_stop" in self.workload.hooks
+        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors, keep_sessions=keep)
         self._main = asyncio.current_task()
         with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
             try:
                 shared = await self._setup(crew)
-                await self._load(engine, crew, shared)
+                await self._start_users(crew, shared)
+                await self._load(engine, crew)
+                self._phase = "teardown"
+                await self._stop_users(crew)
                 await self._teardown(crew, shared)
             except asyncio.CancelledError:
                 if not self.loaded:
@@ -106,6 +112,7 @@ class Conductor:
             self._say("interrupted: running iterations may end; Ctrl-C again cuts them off")
             self._stop(engine)
         else:
+            self._was_cut_off = True
             self._cut_off({stream.name for stream in self.plan.streams})
 
     def _say(self, text: str) -> None:
@@ -128,20 +135,50 @@ class Conductor:
         self.folder.load_ended(min(engine.now_ns(), self.plan.duration_ns))
 
     async def _setup(self, crew: Crew) -> Any:
-        if self.workload.setup is None:
-            return None
-        return await crew.call_hook(self.workload.setup, "setup", None, timeout_s=_HOOK_TIMEOUT_S)
+        hook = self.workload.setup
+        return await crew.call_hook(hook, "setup", None, timeout_s=hook_timeout_s(hook)) if hook is not None else None
 
-    async def _load(self, engine: Engine, crew: Crew, shared: object) -> None:
-        users = crew.hire(shared)
+    async def _start_users(self, crew: Crew, shared: object) -> None:
+        """Hire all virtual users; those whose `on_start` fails take no part."""
+        self._users = [Hired(*user) for user in crew.hire(shared)]
+        hook = self.workload.hooks.get("on_start")
+        if hook is None:
+            return
+        started = await for_each(hook, self._users, crew)
+        note = missing(len(self._users), len(started), crew)
+        for user in {*self._users} - {*started}:
+            user.session.close()
+        self._users = started
+        if note is not None:
+            self.notes.append(note)
+            self._say(note)
+
+    async def _stop_users(self, crew: Crew) -> None:
+        """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
+        hook = self.workload.hooks.get("on_stop")
+        if hook is None:
+            return
+        try:
+            if not self._was_cut_off:
+                async with asyncio.timeout(hook_timeout_s(hook) if self.end == "interrupted" else None):
+                    stopped = await for_each(hook, self._users, crew)
+                if len(stopped) < len(self._users):
+                    self.notes.append(f"on_stop failed for {len(self._users) - len(stopped)} of {len(self._users)} virtual users")
+        except (TimeoutError, asyncio.CancelledError):
+            self.notes.append("on_stop was interrupted before its end")
+        finally:
+            for user in self._users:
+                user.session.close()
+
+    async def _load(self, engine: Engine, crew: Crew) -> None:
         self.folder.load_started()
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
         with _rare_collection():
-            engine.start(0.1 + len(users) * 50e-6)
+            engine.start(0.1 + len(self._users) * 50e-6)
             self._phase = "load"
-            for stream, vu, session in users:
+            for stream, vu, session in self._users:
                 task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
                 self._tasks[task] = stream, session
             watcher = asyncio.create_task(self._watch(engine))
@@ -150,6 +187,9 @@ class Conductor:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
             finally:
                 watcher.cancel()
+        if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
+            self.notes.append("the load ended early: a feeder has no more rows")
+            self._stop(engine)
         self._raise_first_fault([*self._tasks, watcher])
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
@@ -219,11 +259,11 @@ class Conductor:
                 return
 
     async def _teardown(self, crew: Crew, shared: object) -> None:
-        self._phase = "teardown"
-        if self.workload.teardown is None:
+        hook = self.workload.teardown
+        if hook is None:
             return
         try:
-            await crew.call_hook(self.workload.teardown, "teardown", shared, timeout_s=_HOOK_TIMEOUT_S)
+            await crew.call_hook(hook, "teardown", shared, timeout_s=hook_timeout_s(hook))
         except TenantryError as error:
             self.notes.append(str(error))
         except asyncio.CancelledError:

@@ -10,6 +10,7 @@ import msgspec
 
 from tenantry import __version__
 from tenantry._core import Database, DatabaseError, Engine, Pending, Population, Row, Session
+from tenantry.metrics.builtin import GROUP_DURATION
 from tenantry.plan.plan import Plan, Stream
 from tenantry.plan.profiles import ConstantRate, ConstantVus, Profile, RampingVus
 
@@ -41,6 +42,8 @@ def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "rng_seed": plan.rng_seed,
         "scenarios": plan.scenarios,
+        "scenario_tags": [plan.scenario_tags.get(name, {}) for name in plan.scenarios],
+        "metrics": [{"name": GROUP_DURATION, "kind": "trend", "unit": "s"}, *(metric._asdict() for metric in plan.metrics)],
         "streams": [_stream(stream, plan.scenarios) for stream in plan.streams],
         "request_timeout_ns": plan.request_timeout_ns,
         "connect_timeout_ns": plan.connect_timeout_ns,

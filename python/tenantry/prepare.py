@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tenantry.errors import UsageError
+from tenantry.plan.declared import WHOLE, Share
 from tenantry.plan.faults import raise_all
 from tenantry.plan.plan import Plan
 from tenantry.safety import check_target
@@ -34,10 +35,13 @@ def prepare(
     allow: Collection[str] = (),
     confirm: str | None = None,
     environment: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    share: Share = WHOLE,
 ) -> Prepared:
     """The workload of `FILE:WORKLOAD` and its plan for `target`; raises UsageError, UnsafeTarget or UsageErrors, and sends nothing.
 
-    `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from.
+    `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from;
+    `tags` join those of the workload; `share` is the part of the feeders' rows that this process hands out.
     """
     workload = load_workload(spec)
     faults: list[UsageError] = []
@@ -47,8 +51,9 @@ def prepare(
     thresholds, more = parse_thresholds(
         plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
     )
+    faults += [fault for feeder in workload.feeders for fault in feeder.load(share)]
     raise_all(faults + more)
-    return Prepared(workload, replace(plan, allow=tuple(allow)), tuple(thresholds))
+    return Prepared(workload, replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), tuple(thresholds))
 
 
 def _origin(

@@ -24,6 +24,8 @@ PUBLIC = {
     "constant_vus",
     "load_workload",
     "mix",
+    "on_start",
+    "on_stop",
     "ramping_vus",
     "scenario",
     "setup",

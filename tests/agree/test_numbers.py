@@ -7,9 +7,10 @@ import re
 import pytest
 from pages import ROOT, Document, doc, rows
 
-from tenantry import conductor, driver, folder, verdict
+from tenantry import conductor, driver, folder, hooks, verdict
 from tenantry.plan import profiles
 from tenantry.results import side
+from tenantry.scenario import decorators
 
 SCENARIOS, MEASUREMENT, THRESHOLDS, RUN_FOLDER = doc("scenarios.md"), doc("measurement.md"), doc("thresholds.md"), doc("run-folder.md")
 
@@ -37,7 +38,8 @@ SENTENCES = [
     (THRESHOLDS, f"every {conductor._ABORT_CHECK_S:g} seconds during the run"),
     (THRESHOLDS, f"the first {conductor._BROKEN_AFTER} iterations"),
     (SCENARIOS, f"the first {conductor._BROKEN_AFTER} iterations"),
-    (SCENARIOS, f"Each has {conductor._HOOK_TIMEOUT_S:g} s"),
+    (SCENARIOS, f"by default `{decorators.HOOK_TIMEOUT}`"),
+    (SCENARIOS, f"at most {hooks.SIDE_BY_SIDE} of them at a time"),
     (SCENARIOS, f"at most {rust('record/names.rs', 'MOST_SERIES'):,} series"),
     (RUN_FOLDER, f"up to {KEPT[0]:,} failures, the {KEPT[1]} slowest requests, and an even choice of {KEPT[2]} of the rest"),
     (RUN_FOLDER, f"chunks of about {CHUNK_S} s"),

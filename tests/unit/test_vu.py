@@ -19,6 +19,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.measured: list[tuple[Any, ...]] = []
 
     def request(self, *args: Any, **options: Any) -> Any:
         self.calls.append((*args, options))
@@ -26,6 +27,9 @@ class Recorder:
 
     def check(self, *args: Any) -> None:
         self.calls.append(args)
+
+    def measure(self, *args: Any) -> None:
+        self.measured.append(args)
 
     def pause(self, seconds: float) -> Any:
         self.calls.append((seconds,))

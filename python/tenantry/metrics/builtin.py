@@ -9,6 +9,8 @@ Unit = Literal["s", "share", "per_s", "count", "ratio"]
 
 REQUEST_TAGS = ("name", "scenario", "group")
 ITERATION_TAGS = ("scenario",)
+GROUP_TAGS = ("scenario", "group")
+GROUP_DURATION = "group_duration"
 
 
 class Metric(NamedTuple):
@@ -34,6 +36,7 @@ METRICS: dict[str, Metric] = {
         Metric("service_time", "trend", "s", REQUEST_TAGS, None, "end of a request minus its start"),
         Metric("start_delay", "trend", "s", ITERATION_TAGS, None, "start of an iteration minus its intended start"),
         Metric("iteration_duration", "trend", "s", ITERATION_TAGS, None, "start to end of an iteration, pauses included"),
+        Metric(GROUP_DURATION, "trend", "s", GROUP_TAGS, None, "start to end of a `vu.group` block"),
         Metric("failures", "rate", "share", REQUEST_TAGS, "rate", "requests that failed: transport, time-out, status, check"),
         Metric("checks", "rate", "share", REQUEST_TAGS, "rate", "checks that held; `name` is the name of the check"),
         Metric("throughput", "counter", "per_s", REQUEST_TAGS, "rate", "requests completed without failure"),

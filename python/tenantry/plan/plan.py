@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tenantry.plan.profiles import Profile
+from tenantry.plan.tenants import UNIFORM, TenantChoice
+
+
+class Metric(NamedTuple):
+    """A metric that scripts fill; `kind` is counter, gauge, rate or trend."""
+
+    name: str
+    kind: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +47,11 @@ class Plan:
     rng_seed: int
     request_timeout_ns: int
     connect_timeout_ns: int
-    tenant_choice: str = "uniform"
+    tenant_choice: TenantChoice = UNIFORM
+    tenant_per: str = "vu"
     tags: Mapping[str, str] = field(default_factory=dict)
+    scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
     allow: tuple[str, ...] = ()
 
     @property
@@ -64,8 +77,11 @@ class Plan:
             "rng_seed": self.rng_seed,
             "request_timeout_ns": self.request_timeout_ns,
             "connect_timeout_ns": self.connect_timeout_ns,
-            "tenant_choice": self.tenant_choice,
+            "tenant_choice": str(self.tenant_choice),
+            "tenant_per": self.tenant_per,
             "tags": dict(self.tags),
+            "scenario_tags": {name: dict(tags) for name, tags in self.scenario_tags.items()},
+            "metrics": {metric.name: {"kind": metric.kind, "unit": metric.unit} for metric in self.metrics},
             "allow": list(self.allow),
             "duration_ns": self.duration_ns,
             "max_vus": self.max_vus,

@@ -1,23 +1,26 @@
-"""`@scenario`, `@setup`, `@teardown`: functions of the user's file become parts of a workload."""
+"""`@scenario` and the hooks `@setup`, `@teardown`, `@on_start`, `@on_stop`: functions of the user's file become parts of a workload."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from tenantry.errors import UsageError
-from tenantry.plan.faults import Faults
+from tenantry.plan.faults import Faults, some_duration
 from tenantry.plan.profiles import Profile
+from tenantry.plan.tags import checked_tags
 from tenantry.scenario.vu import Vu
 from tenantry.types import NOWHERE, Location
+from tenantry.units import NS
 
 ScenarioFunction = Callable[[Vu], Coroutine[Any, Any, None]]
 HookFunction = Callable[[Vu], Coroutine[Any, Any, Any]]
 Hook = TypeVar("Hook", bound=HookFunction)
 
 HOOK_MARK = "__tenantry_hook__"
+HOOK_TIMEOUT = "60s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,29 +66,105 @@ def scenario(
     def make(function: ScenarioFunction) -> Scenario:
         title = str(name or getattr(function, "__name__", "scenario"))
         location = _location(function)
-        return Scenario(title, function, dict(tags or {}), location, tuple(_function_faults("scenario", title, function, location)))
+        note = Faults(str(location) if location.file else "")
+        kept = note.take(checked_tags, tags or {}, f"the tags of {title}", dict[str, str]())
+        faults = (*_function_faults("scenario", title, function, location), *note.found)
+        return Scenario(title, function, kept, location, faults)
 
     return make if function is None else make(function)
 
 
-def setup(function: Hook, /) -> Hook:
-    """Run an async function once before the load; what it returns is `vu.shared`. An exception ends the run before any load."""
-    return _mark(function, "setup")
+class HookMark(NamedTuple):
+    """What a hook's decorator leaves on its function."""
+
+    kind: str
+    timeout_ns: int
+    faults: tuple[UsageError, ...]
 
 
-def teardown(function: Hook, /) -> Hook:
+@overload
+def setup(function: Hook, /) -> Hook: ...
+
+
+@overload
+def setup(*, timeout: str | float) -> Callable[[Hook], Hook]: ...
+
+
+def setup(function: Hook | None = None, /, *, timeout: str | float = HOOK_TIMEOUT) -> Hook | Callable[[Hook], Hook]:
+    """Run an async function once before the load; what it returns is `vu.shared`. An exception ends the run before any load.
+
+    `@setup`, or `@setup(timeout="2m")`; the other hooks take a time-out as well.
+    """
+    return _hook("setup", function, timeout)
+
+
+@overload
+def teardown(function: Hook, /) -> Hook: ...
+
+
+@overload
+def teardown(*, timeout: str | float) -> Callable[[Hook], Hook]: ...
+
+
+def teardown(function: Hook | None = None, /, *, timeout: str | float = HOOK_TIMEOUT) -> Hook | Callable[[Hook], Hook]:
     """Run an async function once after the load, also after Ctrl-C."""
-    return _mark(function, "teardown")
+    return _hook("teardown", function, timeout)
 
 
-def _mark(function: Hook, kind: str) -> Hook:
-    setattr(function, HOOK_MARK, kind)
-    return function
+@overload
+def on_start(function: Hook, /) -> Hook: ...
+
+
+@overload
+def on_start(*, timeout: str | float) -> Callable[[Hook], Hook]: ...
+
+
+def on_start(function: Hook | None = None, /, *, timeout: str | float = HOOK_TIMEOUT) -> Hook | Callable[[Hook], Hook]:
+    """Run an async function once for each virtual user, after `setup` and before the load; one that fails takes no part in it."""
+    return _hook("on_start", function, timeout)
+
+
+@overload
+def on_stop(function: Hook, /) -> Hook: ...
+
+
+@overload
+def on_stop(*, timeout: str | float) -> Callable[[Hook], Hook]: ...
+
+
+def on_stop(function: Hook | None = None, /, *, timeout: str | float = HOOK_TIMEOUT) -> Hook | Callable[[Hook], Hook]:
+    """Run an async function once for each virtual user that took part, after the load and before `teardown`."""
+    return _hook("on_stop", function, timeout)
+
+
+def _hook(kind: str, function: Hook | None, timeout: str | float) -> Hook | Callable[[Hook], Hook]:
+    note = Faults()
+    timeout_ns = note.take(some_duration, timeout, f"the timeout of {kind}", NS)
+
+    def mark(function: Hook) -> Hook:
+        setattr(function, HOOK_MARK, HookMark(kind, timeout_ns, tuple(note.found)))
+        return function
+
+    return mark if function is None else mark(function)
+
+
+def hook_mark(function: object) -> HookMark | None:
+    """What a decorator left on the function; None when it is no hook."""
+    mark = getattr(function, HOOK_MARK, None) if callable(function) else None
+    return mark if isinstance(mark, HookMark) else None
+
+
+def hook_timeout_s(function: HookFunction) -> float:
+    """How many seconds a hook has."""
+    mark = hook_mark(function)
+    assert mark is not None
+    return mark.timeout_ns / NS
 
 
 def hook_faults(kind: str, function: HookFunction) -> list[UsageError]:
-    """What is wrong with a `setup` or `teardown` function."""
-    return _function_faults(kind, getattr(function, "__name__", kind), function, _location(function))
+    """What is wrong with a hook and its options."""
+    mark = hook_mark(function)
+    return [*(mark.faults if mark else ()), *_function_faults(kind, getattr(function, "__name__", kind), function, _location(function))]
 
 
 def _function_faults(kind: str, name: str, function: Callable[..., object], location: Location) -> list[UsageError]:

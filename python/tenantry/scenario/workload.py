@@ -7,16 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tenantry.errors import UsageError
+from tenantry.metrics.declare import CustomMetric, twice
+from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
 from tenantry.plan.overrides import override
-from tenantry.plan.plan import Plan, Stream
+from tenantry.plan.plan import Metric, Plan, Stream
 from tenantry.plan.profiles import PROFILES, Profile
+from tenantry.plan.tags import checked_tags
+from tenantry.plan.tenants import UNIFORM, TenantChoice
 from tenantry.scenario.decorators import HookFunction, Scenario, ScenarioAt
 from tenantry.scenario.population import Dataset
 from tenantry.types import NOWHERE, Location, call_site, did_you_mean
 from tenantry.units import NS
 
 TENANT_CHOICES = ("uniform",)
+TENANT_PER = ("vu", "iteration")
 _ONE_SHAPE = "write workload(mix({a: 3, b: 1}), PROFILE), workload(a, PROFILE) or workload(a.at(PROFILE), b.at(PROFILE))"
 
 
@@ -71,11 +76,23 @@ class Workload:
     request_timeout_ns: int = 60 * NS
     connect_timeout_ns: int = 10 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
-    tenant_choice: str = "uniform"
-    setup: HookFunction | None = None
-    teardown: HookFunction | None = None
+    tenant_choice: TenantChoice = UNIFORM
+    tenant_per: str = "vu"
+    metrics: tuple[CustomMetric, ...] = ()
+    feeders: tuple[Loadable, ...] = ()
+    hooks: Mapping[str, HookFunction] = field(default_factory=dict)
     location: Location = NOWHERE
     faults: tuple[UsageError, ...] = ()
+
+    @property
+    def setup(self) -> HookFunction | None:
+        """The function that runs once before the load."""
+        return self.hooks.get("setup")
+
+    @property
+    def teardown(self) -> HookFunction | None:
+        """The function that runs once after the load."""
+        return self.hooks.get("teardown")
 
     @property
     def scenarios(self) -> dict[str, Scenario]:
@@ -98,7 +115,10 @@ class Workload:
             request_timeout_ns=self.request_timeout_ns,
             connect_timeout_ns=self.connect_timeout_ns,
             tenant_choice=self.tenant_choice,
+            tenant_per=self.tenant_per,
             tags=self.tags,
+            scenario_tags={scenario.name: dict(scenario.tags) for scenario in self.scenarios.values() if scenario.tags},
+            metrics=tuple(Metric(metric.name, metric.kind, metric.unit) for metric in self.metrics),
         )
         if not self.parts:
             return plan, list(self.faults)
@@ -125,18 +145,24 @@ def workload(
     request_timeout: str | float = "60s",
     connect_timeout: str | float = "10s",
     tags: Mapping[str, str] | None = None,
-    tenant_choice: str = "uniform",
+    tenant_choice: str | TenantChoice = "uniform",
+    tenant_per: str = "vu",
 ) -> Workload:
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
-    `rng_seed`: makes every choice of the run reproducible. Faults are noted, and raised together when a plan is asked for.
+    `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
+    `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. Faults are noted, and raised together
+    when a plan is asked for.
     """
     site = call_site()
     note = Faults(str(site))
     found = _parts(parts, note)
-    if tenant_choice not in TENANT_CHOICES:
-        note.add(f"unknown tenant_choice {tenant_choice!r}", did_you_mean(tenant_choice, TENANT_CHOICES))
+    choice = _tenant_choice(tenant_choice, note)
+    if tenant_per not in TENANT_PER:
+        note.add(f"unknown tenant_per {tenant_per!r}", did_you_mean(str(tenant_per), TENANT_PER))
+    if dataset is None and (choice is not UNIFORM or tenant_per != "vu"):
+        note.add("tenants cannot be drawn without a population", "give the workload one: workload(..., dataset=...)")
     if dataset is not None and not isinstance(getattr(dataset, "name", None), str):
         note.add(f"dataset is {dataset!r}, not a dataset", "give the dataset object itself, not its name")
         dataset = None
@@ -149,11 +175,21 @@ def workload(
         rng_seed=note.take(zero_or_more, rng_seed, "rng_seed", 1),
         request_timeout_ns=note.take(some_duration, request_timeout, "request_timeout", NS),
         connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
-        tags=dict(tags or {}),
-        tenant_choice=tenant_choice,
+        tags=note.take(checked_tags, tags or {}, "the tags of the workload", dict[str, str]()),
+        tenant_choice=choice,
+        tenant_per=tenant_per,
         location=site,
         faults=(*_inner_faults(parts, found), *note.found),
     )
+
+
+def _tenant_choice(given: str | TenantChoice, note: Faults) -> TenantChoice:
+    if not isinstance(given, str):
+        note.found += given.faults
+        return given
+    if given not in TENANT_CHOICES:
+        note.add(f"unknown tenant_choice {given!r}", did_you_mean(given, (*TENANT_CHOICES, "zipf(...)", "by_tier(...)")))
+    return UNIFORM
 
 
 def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
@@ -220,6 +256,10 @@ def _name(part: object) -> str:
     return str(getattr(part, "name", None) or getattr(part, "__name__", None) or repr(part))
 
 
-def named(found: Workload, name: str, hooks: Mapping[str, HookFunction], faults: Sequence[UsageError]) -> Workload:
+def named(
+    found: Workload, name: str, hooks: Mapping[str, HookFunction], declared: Sequence[Declared], faults: Sequence[UsageError]
+) -> Workload:
     """The workload as the loader completes it."""
-    return replace(found, name=name, setup=hooks.get("setup"), teardown=hooks.get("teardown"), faults=(*found.faults, *faults))
+    metrics = [thing for thing in declared if isinstance(thing, CustomMetric)]
+    feeders = tuple(thing for thing in declared if isinstance(thing, Loadable))
+    return replace(found, name=name, hooks=hooks, metrics=tuple(metrics), feeders=feeders, faults=(*found.faults, *faults, *twice(metrics)))

@@ -1,5 +1,6 @@
 //! What the engine is asked to do: plain data, read once.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -18,6 +19,12 @@ pub struct Plan {
     pub rng_seed: u64,
     /// Names of the scenarios; streams refer to them by index.
     pub scenarios: Vec<String>,
+    /// Tags of the scenarios, in the same order; none where it is shorter.
+    #[serde(default)]
+    pub scenario_tags: Vec<BTreeMap<String, String>>,
+    /// What scripts measure themselves.
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
     /// Load profiles, side by side.
     pub streams: Vec<Stream>,
     /// Longest time for one request.
@@ -26,6 +33,17 @@ pub struct Plan {
     pub connect_timeout_ns: u64,
     /// The `user-agent` header.
     pub user_agent: String,
+}
+
+/// A metric that scripts fill.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Metric {
+    /// Its name.
+    pub name: String,
+    /// `counter`, `gauge`, `rate` or `trend`.
+    pub kind: String,
+    /// What its values are counted in; only told on.
+    pub unit: String,
 }
 
 /// One load profile over a weighted mix of scenarios.

@@ -1,5 +1,6 @@
 //! The answer to a request; body, headers and JSON become Python objects only when asked for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::import_exception;
@@ -16,7 +17,7 @@ import_exception!(tenantry.errors, CheckFailed);
 import_exception!(tenantry.errors, RequestFailed);
 
 static DECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static CURRENT_GROUP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static CURRENT_PLACE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The answer to one request, or the failure that came instead (`status` 0).
 #[pyclass(module = "tenantry._core", frozen)]
@@ -103,8 +104,9 @@ impl Response {
                 (wanted.contains(&got), format!("status is one of {}", list.join(", ")))
             }
         };
-        let group = CURRENT_GROUP.import(slf.py(), "tenantry.scenario.http", "current_group")?.call_method0("get")?;
-        slf.session.check(&name, met, &group.extract::<String>()?, Some(&slf.exchange));
+        let place = CURRENT_PLACE.import(slf.py(), "tenantry.metrics.place", "current_place")?.call0()?;
+        let (group, tags): (String, Option<BTreeMap<String, String>>) = place.extract()?;
+        slf.session.check(&name, met, (&group, &tags.into_iter().flatten().collect::<Vec<_>>()), Some(&slf.exchange));
         if met {
             return Ok(slf);
         }

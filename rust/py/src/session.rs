@@ -1,5 +1,6 @@
 //! What one virtual user may ask of the engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use pyo3::prelude::*;
 use tenantry_core::failure::FailureKind;
 use tenantry_core::http::{Endpoint, Job};
 use tenantry_core::queue::Exchange;
-use tenantry_core::record::Record;
+use tenantry_core::record::{Record, Tags};
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
@@ -32,12 +33,19 @@ pub(crate) struct Inner {
     pub(crate) stream: u32,
     index: u32,
     vu: u32,
-    tenant: i32,
-    headers: Arc<HeaderMap>,
+    identity: Mutex<Identity>,
+    user_agent: HeaderValue,
     timeout: Duration,
-    recorded: bool,
+    recorded: AtomicBool,
     interrupted: AtomicBool,
     state: Mutex<State>,
+}
+
+/// Who the virtual user acts as.
+#[derive(Clone)]
+struct Identity {
+    tenant: i32,
+    headers: Arc<HeaderMap>,
 }
 
 #[derive(Default)]
@@ -68,27 +76,33 @@ pub(crate) struct SessionOptions {
 
 impl Session {
     pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::USER_AGENT, user_agent.clone());
-        headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(HOST, hub.engine.target.endpoint().authority.clone());
-        for header in options.headers {
-            let (name, value) = parse_header(&header)?;
-            headers.insert(name, value);
-        }
+        let headers = Arc::new(all_headers(hub, user_agent, &options.headers)?);
         Ok(Self(Arc::new(Inner {
             hub: Arc::clone(hub),
             stream: options.stream,
             index: options.index,
             vu: options.vu,
-            tenant: options.tenant,
-            headers: Arc::new(headers),
+            identity: Mutex::new(Identity { tenant: options.tenant, headers }),
+            user_agent: user_agent.clone(),
             timeout,
-            recorded: options.recorded,
+            recorded: AtomicBool::new(options.recorded),
             interrupted: AtomicBool::new(false),
             state: Mutex::default(),
         })))
     }
+}
+
+/// The headers of every request of a virtual user: those that all send, and `own`, which win.
+fn all_headers(hub: &Hub, user_agent: &HeaderValue, own: &[(String, String)]) -> PyResult<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::USER_AGENT, user_agent.clone());
+    headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(HOST, hub.engine.target.endpoint().authority.clone());
+    for header in own {
+        let (name, value) = parse_header(header)?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, HeaderValue)> {
@@ -111,6 +125,9 @@ fn own_headers(options: &RequestOptions, endpoint: &Arc<Endpoint>, target: &Arc<
     Ok(own)
 }
 
+/// A group, or empty, and the tags that hold in it.
+pub(crate) type Place<'a> = (&'a str, &'a Tags);
+
 /// What distinguishes a request beyond method and URL; crosses from Python by name.
 #[derive(Default)]
 struct RequestOptions {
@@ -121,6 +138,7 @@ struct RequestOptions {
     headers: Vec<(String, String)>,
     expect: Vec<u16>,
     timeout: Option<Duration>,
+    tags: Vec<(String, String)>,
 }
 
 #[pymethods]
@@ -160,7 +178,7 @@ impl Session {
         Ok(!self.0.state.lock().first_request)
     }
 
-    #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None))]
+    #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None, tags=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
     fn request(
         &self,
@@ -174,6 +192,7 @@ impl Session {
         headers: Option<&Bound<'_, PyAny>>,
         expect: Option<Vec<u16>>,
         timeout_s: Option<f64>,
+        tags: Option<BTreeMap<String, String>>,
     ) -> PyResult<Py<Pending>> {
         let headers = match headers {
             Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
@@ -193,6 +212,7 @@ impl Session {
             headers,
             expect: expect.unwrap_or_default(),
             timeout,
+            tags: tags.into_iter().flatten().collect(),
         };
         self.0.request(py, method, url, options)
     }
@@ -210,9 +230,33 @@ impl Session {
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
-    #[pyo3(signature = (name, ok, group="", /))]
-    fn check(&self, name: &str, ok: bool, group: &str) {
-        self.0.check(name, ok, group, None);
+    #[pyo3(signature = (name, ok, group="", tags=None, /))]
+    fn check(&self, name: &str, ok: bool, group: &str, tags: Option<BTreeMap<String, String>>) {
+        self.0.check(name, ok, (group, &tags.into_iter().flatten().collect::<Vec<_>>()), None);
+    }
+
+    /// Takes a value of one of the run's metrics.
+    #[pyo3(signature = (metric, value, group="", tags=None, /))]
+    fn measure(&self, metric: &str, value: f64, group: &str, tags: Option<BTreeMap<String, String>>) -> PyResult<()> {
+        if !value.is_finite() {
+            return Err(UsageError::new_err(format!("the metric {metric} was given {value}, which is no number")));
+        }
+        if self.0.measure(metric, value, group, &tags.into_iter().flatten().collect::<Vec<_>>()) {
+            return Ok(());
+        }
+        Err(UsageError::new_err(format!("the run has no metric {metric}: it was not declared when the scenario file was loaded")))
+    }
+
+    /// From now on the VU acts as another user: other headers, other tenant, none of the connections that the last one made.
+    #[pyo3(signature = (tenant, headers, /))]
+    fn identify(&self, tenant: i32, headers: Vec<(String, String)>) -> PyResult<()> {
+        self.0.identify(tenant, &headers)
+    }
+
+    /// Whether requests, checks and values of metrics are recorded from now on.
+    #[pyo3(signature = (recorded, /))]
+    fn record(&self, recorded: bool) {
+        self.0.recorded.store(recorded, Ordering::Relaxed);
     }
 
     /// Nanoseconds since the start of the load.
@@ -267,6 +311,24 @@ impl Inner {
         }));
     }
 
+    fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    fn identify(&self, tenant: i32, headers: &[(String, String)]) -> PyResult<()> {
+        let headers = Arc::new(all_headers(&self.hub, &self.user_agent, headers)?);
+        *self.identity.lock() = Identity { tenant, headers };
+        self.hub.engine.client.forget(self.vu);
+        Ok(())
+    }
+
+    /// Takes a value; false when the run has no such metric.
+    fn measure(&self, metric: &str, value: f64, group: &str, tags: &Tags) -> bool {
+        let engine = &self.hub.engine;
+        let scenario = self.state.lock().current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        !self.is_recorded() || engine.measures.measure(scenario, group, metric, tags, value, engine.clock.now_ns())
+    }
+
     fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
@@ -274,26 +336,27 @@ impl Inner {
         let method_name = method;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
         let own_headers = own_headers(&options, &endpoint, engine.target.endpoint())?;
+        let who = self.identity.lock().clone();
         let token = self.hub.slots.reserve();
         engine.client.send(Job {
             token,
             endpoint,
             method,
             uri,
-            headers: Arc::clone(&self.headers),
+            headers: who.headers,
             own_headers,
             body: options.body,
-            origin: self.origin(method_name, url, options.name.as_deref(), &options.group, start),
+            origin: self.origin(method_name, url, options.name.as_deref(), (&options.group, &options.tags), who.tenant, start),
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
-            recorded: self.recorded,
+            recorded: self.is_recorded(),
         });
         Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), token)
     }
 
     /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
     /// something else before it is not late by that wait.
-    fn origin(&self, method: &str, url: &str, name: Option<&str>, group: &str, start: i64) -> Origin {
+    fn origin(&self, method: &str, url: &str, name: Option<&str>, (group, tags): Place<'_>, tenant: i32, start: i64) -> Origin {
         let engine = &self.hub.engine;
         let mut state = self.state.lock();
         let first = std::mem::take(&mut state.first_request);
@@ -306,11 +369,11 @@ impl Inner {
             None => (u32::MAX, 0, start),
         };
         let series = match name {
-            Some(name) => engine.names.series(scenario, group, name),
-            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url))),
+            Some(name) => engine.names.series(scenario, group, name, tags),
+            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url)), tags),
         };
         let id = engine.next_request();
-        Origin { id, series, vu: self.vu, iteration: number, tenant: self.tenant, intended_start, start }
+        Origin { id, series, vu: self.vu, iteration: number, tenant, intended_start, start }
     }
 
     /// Remembers the newest response, so that a failed check can be counted against it.
@@ -321,13 +384,13 @@ impl Inner {
     }
 
     /// Counts a check on `exchange`, by default the last response of this VU.
-    pub(crate) fn check(&self, name: &str, ok: bool, group: &str, exchange: Option<&Arc<Exchange>>) {
-        if !self.recorded {
+    pub(crate) fn check(&self, name: &str, ok: bool, (group, tags): Place<'_>, exchange: Option<&Arc<Exchange>>) {
+        if !self.is_recorded() {
             return;
         }
         let mut state = self.state.lock();
         let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
-        self.hub.engine.names.count_check(scenario, group, name, ok);
+        self.hub.engine.names.count_check(scenario, group, name, tags, ok);
         if ok {
             return;
         }

@@ -2,6 +2,7 @@
 
 mod fold;
 mod generator;
+mod measures;
 mod names;
 mod recorder;
 mod reservoir;
@@ -9,7 +10,8 @@ mod table;
 mod tenants;
 
 pub use generator::this_thread;
-pub use names::{Names, SeriesName};
+pub use measures::Measures;
+pub use names::{Names, SeriesName, Tags};
 pub use recorder::{Progress, Recorder, RecorderHandle};
 
 use std::sync::mpsc;

@@ -8,8 +8,12 @@ use parking_lot::Mutex;
 
 /// How many series a run may have; later names share one series called `(other)`, so that memory stays bounded.
 const MOST_SERIES: usize = 10_000;
+const OTHER: &str = "(other)";
 
-/// What a series or a check is called.
+/// Tags of a series, in ascending order of their keys.
+pub type Tags = [(String, String)];
+
+/// What a series, a check or a metric of a script is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesName {
     /// Index of the scenario.
@@ -18,6 +22,23 @@ pub struct SeriesName {
     pub group: Box<str>,
     /// For example `GET /api/dashboard`.
     pub name: Box<str>,
+    /// Tags that its group and the request itself gave; those of the scenario are not among them.
+    pub tags: Box<Tags>,
+}
+
+/// A name that is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key<'a> {
+    pub(super) scenario: u32,
+    pub(super) group: &'a str,
+    pub(super) name: &'a str,
+    pub(super) tags: &'a Tags,
+}
+
+impl SeriesName {
+    fn key(&self) -> Key<'_> {
+        Key { scenario: self.scenario, group: &self.group, name: &self.name, tags: &self.tags }
+    }
 }
 
 /// The names of a run, and the counts of its checks.
@@ -29,44 +50,41 @@ pub struct Names {
 }
 
 #[derive(Debug, Default)]
-struct Interned {
-    names: Vec<SeriesName>,
+pub(super) struct Interned {
+    pub(super) names: Vec<SeriesName>,
     index: HashTable<u32>,
     hasher: FixedState,
 }
 
 impl Interned {
-    fn intern(&mut self, scenario: u32, group: &str, name: &str) -> u32 {
-        let hash = |scenario: u32, group: &str, name: &str| self.hasher.hash_one((scenario, group, name));
-        let key = hash(scenario, group, name);
+    /// The index of a name, made when it is new. When there are too many, `other` of the same scenario stands in for it.
+    pub(super) fn intern(&mut self, key: Key<'_>, other: &str) -> u32 {
+        let hash = self.hasher.hash_one(key);
         let names = &self.names;
-        let same = |&i: &u32| {
-            names.get(i as usize).is_some_and(|known| known.scenario == scenario && &*known.name == name && &*known.group == group)
-        };
-        if let Some(&known) = self.index.find(key, same) {
+        if let Some(&known) = self.index.find(hash, |&i| names.get(i as usize).is_some_and(|known| known.key() == key)) {
             return known;
         }
-        if names.len() >= MOST_SERIES && name != "(other)" {
-            return self.intern(scenario, "", "(other)");
+        let folded = Key { group: "", name: other, tags: &[], ..key };
+        if names.len() >= MOST_SERIES && key != folded {
+            return self.intern(folded, other);
         }
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        self.names.push(SeriesName { scenario, group: group.into(), name: name.into() });
-        let names = &self.names;
-        let rehash = |&i: &u32| names.get(i as usize).map_or(0, |known| hash(known.scenario, &known.group, &known.name));
-        self.index.insert_unique(key, number, rehash);
+        self.names.push(SeriesName { scenario: key.scenario, group: key.group.into(), name: key.name.into(), tags: key.tags.into() });
+        let (names, hasher) = (&self.names, &self.hasher);
+        self.index.insert_unique(hash, number, |&i| names.get(i as usize).map_or(0, |known| hasher.hash_one(known.key())));
         number
     }
 }
 
 impl Names {
     /// The index of a series, made when it is new.
-    pub fn series(&self, scenario: u32, group: &str, name: &str) -> u32 {
-        self.series.lock().intern(scenario, group, name)
+    pub fn series(&self, scenario: u32, group: &str, name: &str, tags: &Tags) -> u32 {
+        self.series.lock().intern(Key { scenario, group, name, tags }, OTHER)
     }
 
     /// Counts one result of a check.
-    pub fn count_check(&self, scenario: u32, group: &str, name: &str, passed: bool) {
-        let check = self.checks.lock().intern(scenario, group, name) as usize;
+    pub fn count_check(&self, scenario: u32, group: &str, name: &str, tags: &Tags, passed: bool) {
+        let check = self.checks.lock().intern(Key { scenario, group, name, tags }, OTHER) as usize;
         let mut counts = self.check_counts.lock();
         if counts.len() <= check {
             counts.resize(check + 1, (0, 0));
@@ -103,17 +121,17 @@ mod tests {
     #[test]
     fn equal_names_share_an_index_and_unequal_ones_do_not() {
         let names = Names::default();
-        let dashboard = names.series(0, "", "GET /a");
-        assert_eq!(names.series(0, "", "GET /a"), dashboard);
-        assert_ne!(names.series(1, "", "GET /a"), dashboard);
-        assert_ne!(names.series(0, "booking", "GET /a"), dashboard);
+        let dashboard = names.series(0, "", "GET /a", &[]);
+        assert_eq!(names.series(0, "", "GET /a", &[]), dashboard);
+        assert_ne!(names.series(1, "", "GET /a", &[]), dashboard);
+        assert_ne!(names.series(0, "booking", "GET /a", &[]), dashboard);
     }
 
     #[test]
     fn an_endless_stream_of_names_ends_in_one_series_per_scenario() {
         let names = Names::default();
         (0..MOST_SERIES + 500).for_each(|i| {
-            names.series(0, "", &format!("GET /pets/{i}"));
+            names.series(0, "", &format!("GET /pets/{i}"), &[]);
         });
         assert_eq!(names.all_series().len(), MOST_SERIES + 1);
     }
@@ -121,8 +139,8 @@ mod tests {
     #[test]
     fn taken_check_counts_start_again_at_zero() {
         let names = Names::default();
-        names.count_check(0, "", "own clinic", true);
-        names.count_check(0, "", "own clinic", false);
+        names.count_check(0, "", "own clinic", &[], true);
+        names.count_check(0, "", "own clinic", &[], false);
         assert_eq!(names.take_checks(), [(0, 1, 1)]);
         assert_eq!(names.take_checks(), []);
     }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::Record;
 use super::fold::{Chunk, Labels};
 use super::generator::{Observer, Usage, cores};
+use super::measures::Measures;
 use super::names::Names;
 use super::table::Table;
 use super::tenants::Tenants;
@@ -78,6 +79,8 @@ pub struct Recorder {
     pub start_ns: Arc<AtomicI64>,
     /// Names of series and checks.
     pub names: Arc<Names>,
+    /// What scripts measured themselves.
+    pub measures: Arc<Measures>,
     /// Time from a response's arrival to the resumption of the script, since it was last taken.
     pub hand_over: Arc<Mutex<Histogram>>,
     /// Says how many VUs are busy.
@@ -248,6 +251,7 @@ impl Recording {
             self.progress.checks_failed += fails;
             self.chunk.check(at.max(0), check, passes, fails);
         }
+        self.chunk.measured(at.max(0), &self.engine.measures);
         self.progress.started = busy.iter().map(|vus| vus.begun).sum();
         self.progress.busy_vus = busy.iter().map(|vus| vus.now).sum();
         self.progress.elapsed_ns = at;
@@ -287,7 +291,16 @@ impl Recording {
     fn write(&mut self, chunk: Chunk, probes: Vec<(i32, Usage, Histogram, i64)>, start_ns: i64) -> io::Result<()> {
         let (series, checks) = (self.engine.names.all_series(), self.engine.names.all_checks());
         let streams: Vec<String> = self.engine.plan.streams.iter().map(|stream| stream.name.clone()).collect();
-        let labels = Labels { scenarios: &self.engine.plan.scenarios, streams: &streams, series: &series, checks: &checks };
+        let measures = self.engine.measures.names();
+        let labels = Labels {
+            scenarios: &self.engine.plan.scenarios,
+            scenario_tags: &self.engine.plan.scenario_tags,
+            metrics: &self.engine.plan.metrics,
+            streams: &streams,
+            series: &series,
+            checks: &checks,
+            measures: &measures,
+        };
         chunk.write(&self.engine.folder, self.chunk_number, start_ns, &labels)?;
         write_probes(probes, &self.engine.folder.join(format!("probes/generator-{:06}.parquet", self.chunk_number)))?;
         self.tenants.write(&self.engine.folder.join("tenants.parquet"))?;

@@ -67,8 +67,8 @@ impl Tenants {
         }
         let mut rows: Vec<(&i32, &Tenant)> = self.seen.iter().collect();
         rows.sort_unstable_by_key(|(number, _)| **number);
-        let sketch = |tenant: &Tenant| -> Vec<(u32, u64)> {
-            let numbered = (0_u32..).zip(tenant.sketch.iter());
+        let sketch = |tenant: &Tenant| -> Vec<(i32, u64)> {
+            let numbered = (0_i32..).zip(tenant.sketch.iter());
             numbered.filter(|(_, count)| **count > 0).map(|(index, count)| (index, u64::from(*count))).collect()
         };
         Table::default()

@@ -23,6 +23,8 @@ fn rig(profile: Profile) -> Rig {
         allow: vec![],
         folder: "".into(),
         rng_seed: 1,
+        scenario_tags: Vec::new(),
+        metrics: Vec::new(),
         scenarios: vec!["one".into()],
         streams: vec![stream],
         request_timeout_ns: 1,
