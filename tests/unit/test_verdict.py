@@ -7,7 +7,8 @@ from runfolder import SECOND, Iteration, Reading, Request, RunFolder, clinic_run
 
 from tenantry.errors import Exit
 from tenantry.results import open_run
-from tenantry.verdict import Verdict, judge, shown
+from tenantry.units import shown
+from tenantry.verdict import Verdict, judge
 
 MS = 1_000_000
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tenantry.plan.profiles import Profile
+from tenantry.units import NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Stream:
 class Plan:
     """A workload with all overrides applied, for one target.
 
+    The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
     `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to.
     """
 
@@ -38,6 +40,8 @@ class Plan:
     request_timeout_ns: int
     connect_timeout_ns: int
     tenant_choice: str = "uniform"
+    breaker_share: float = 0.9
+    breaker_window_ns: int = 60 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
 
@@ -65,6 +69,8 @@ class Plan:
             "request_timeout_ns": self.request_timeout_ns,
             "connect_timeout_ns": self.connect_timeout_ns,
             "tenant_choice": self.tenant_choice,
+            "breaker_share": self.breaker_share,
+            "breaker_window_ns": self.breaker_window_ns,
             "tags": dict(self.tags),
             "allow": list(self.allow),
             "duration_ns": self.duration_ns,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tenantry.errors import UsageError
+from tenantry.plan import breaker
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
 from tenantry.plan.overrides import override
 from tenantry.plan.plan import Plan, Stream
@@ -72,6 +73,8 @@ class Workload:
     connect_timeout_ns: int = 10 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
     tenant_choice: str = "uniform"
+    breaker_share: float = 0.9
+    breaker_window_ns: int = 60 * NS
     setup: HookFunction | None = None
     teardown: HookFunction | None = None
     location: Location = NOWHERE
@@ -98,6 +101,8 @@ class Workload:
             request_timeout_ns=self.request_timeout_ns,
             connect_timeout_ns=self.connect_timeout_ns,
             tenant_choice=self.tenant_choice,
+            breaker_share=self.breaker_share,
+            breaker_window_ns=self.breaker_window_ns,
             tags=self.tags,
         )
         if not self.parts:
@@ -126,11 +131,14 @@ def workload(
     connect_timeout: str | float = "10s",
     tags: Mapping[str, str] | None = None,
     tenant_choice: str = "uniform",
+    breaker_share: str | float = breaker.SHARE,
+    breaker_window: str | float = breaker.WINDOW,
 ) -> Workload:
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
-    `rng_seed`: makes every choice of the run reproducible. Faults are noted, and raised together when a plan is asked for.
+    `rng_seed`: makes every choice of the run reproducible. `breaker_share`, `breaker_window`: a run stops when so many of its requests
+    fail for so long; a share of `off` lets it go on. Faults are noted, and raised together when a plan is asked for.
     """
     site = call_site()
     note = Faults(str(site))
@@ -151,6 +159,8 @@ def workload(
         connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
         tags=dict(tags or {}),
         tenant_choice=tenant_choice,
+        breaker_share=note.take(breaker.breaker_share, breaker_share, "breaker_share", 0.9),
+        breaker_window_ns=note.take(some_duration, breaker_window, "breaker_window", NS),
         location=site,
         faults=(*_inner_faults(parts, found), *note.found),
     )

@@ -9,7 +9,7 @@ mod table;
 mod tenants;
 
 pub use generator::this_thread;
-pub use names::{Names, SeriesName};
+pub use names::{Names, Overflow, SeriesName};
 pub use recorder::{Progress, Recorder, RecorderHandle};
 
 use std::sync::mpsc;
