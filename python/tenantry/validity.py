@@ -61,7 +61,8 @@ def _exhausted(run: Run) -> Iterator[Bottleneck]:
 def _busy(run: Run) -> Iterator[Bottleneck]:
     busy, part = run.generator.busy_share, run.generator.busiest
     if busy is not None and busy > MOST_BUSY:
-        what = f"{_BUSY.get(part or '', 'the generator')} was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}"
+        who = _BUSY.get(part or "", "the generator")
+        what = f"{who} was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}"
         yield Bottleneck(what, "spread it over more cores with `--processes`" if part == "engine" else _lighter(run))
 
 
@@ -108,7 +109,7 @@ def _lighter(run: Run) -> str:
     """What to do about scripts that take too long, the costliest by name."""
     costs = run.script_costs
     whole = sum(cost.cpu_s for cost in costs)
-    advice = "spread it over more cores with `--processes`, lower the rate, or make the scripts cheaper (no blocking calls, less work per answer)"
+    advice = "spread it over more cores with `--processes`, lower the rate, or make the scripts cheaper (no blocking calls, less work)"
     if not whole:
         return advice
     most = costs[0]

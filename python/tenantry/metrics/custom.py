@@ -1,7 +1,7 @@
 """Metrics that a workload declares itself: the seam between their declaration, thresholds and results.
 
-A plan tells them under `metrics`, by name: `{"kind": "counter|gauge|rate|trend", "unit": "...", "tags": [...]}`. All of thresholds and results
-asks `custom_metrics`, and nothing else, which ones there are.
+A plan tells them under `metrics`, by name: `{"kind": "counter|gauge|rate|trend", "unit": "...", "tags": [...]}`. Thresholds and results ask
+`custom_metrics`, and nothing else, which ones there are.
 """
 
 from __future__ import annotations

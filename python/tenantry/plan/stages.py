@@ -48,12 +48,10 @@ def _course(stream: Mapping[str, Any]) -> Course:
 
 
 def stage_span(found: Iterable[Course], number: int, runs: Callable[[str], bool]) -> tuple[int, int]:
-    """The whole seconds within stage `number` (from 1) of the streams with a scenario that `runs`; raises UsageError when there is no one."""
+    """The whole seconds within stage `number` (from 1) of the streams with a scenario that `runs`; raises UsageError without one."""
     staged = [course for course in found if course.staged and any(map(runs, course.scenarios))]
     if not staged:
-        raise UsageError(
-            "there is no load profile with stages", hint="leave out `in stage`, or select a scenario of a stream that has stages"
-        )
+        raise UsageError("there is no load profile with stages", hint="leave out `in stage`, or name a scenario of one that has")
     having = [course.stages[number - 1] for course in staged if number <= len(course.stages)]
     if not having:
         most = max(len(course.stages) for course in staged)

@@ -123,12 +123,8 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
         response = part(totals, "response_time_s")
         sure = ", ".join(f"{stat} {_sure(response, stat)}" for stat in _STATS if half_width_s(response, stat) is not None)
         yield Line((f"{_INDENT}all, with 95 % confidence: {sure} ms", "dim"))
-    yield Line(
-        (
-            f"{_INDENT}ms from the intended start{'; svc: service time, from the start of the request itself; ±: 95 % confidence' if wide else ''}",
-            "dim",
-        )
-    )
+    beside = "; svc: service time, from the start of the request itself; ±: 95 % confidence" if wide else ""
+    yield Line((f"{_INDENT}ms from the intended start{beside}", "dim"))
 
 
 def _titles(*, wide: bool) -> tuple[str, ...]:

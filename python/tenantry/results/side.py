@@ -66,7 +66,7 @@ def tenants(tables: Tables) -> Tenants:
 
 
 def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> Generator:
-    """How the load process fared in a load of `seconds`; the start delay is that of `open_streams`, or of everything when there are none."""
+    """How the load process fared in a load of `seconds`; the start delay is that of `open_streams`, or of all without any."""
     readings = tables.rows(
         """SELECT avg(loop_busy), avg(io_busy), sum(process_cpu_s), max(cores), max(rss_bytes)
            FROM generator GROUP BY second ORDER BY second""",

@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`METRIC[{tag=value,...}] STAT OP VALUE [over WINDOW] [after WARMUP] [in PART]`; `limit` is in `unit` (seconds, a share of 0 to 1, ...).
+    """`METRIC[{tag=value,...}] STAT OP VALUE [over WINDOW] [after WARMUP] [in PART]`; `limit` is in `unit` (seconds, a share, ...).
 
     `after_s` counts from the start of the `part`, or of the load.
     """
