@@ -18,6 +18,7 @@ from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
 from tenantry.hooks import Hired, for_each, missing
 from tenantry.interrupts import Interrupts
+from tenantry.plan.breaker import Breaker
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
@@ -25,6 +26,8 @@ from tenantry.scenario.decorators import Scenario, hook_timeout_s
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
+from tenantry.units import NS
+from tenantry.verdict import BREAKER
 
 _WATCH_S = 0.25
 _ABORT_CHECK_S = 2.0
@@ -49,6 +52,7 @@ class Conductor:
     ) -> None:
         self.workload, self.plan = prepared.workload, prepared.plan
         self.thresholds: tuple[Threshold, ...] = tuple(threshold for threshold in prepared.thresholds if threshold.abort)
+        self.breaker = Breaker(self.plan.breaker_share, self.plan.breaker_window_ns)
         self.folder = folder
         self.population = population
         self.on_progress = on_progress
@@ -216,6 +220,8 @@ class Conductor:
             self._end_overdue(engine)
             if engine.fault() is not None or self._is_broken(progress):
                 self._give_up(engine)
+            if self.end == "finished" and (why := self.breaker.trips(_counts(progress))) is not None:
+                await self._break_off(engine, why)
             if self.thresholds and now >= next_check and self.end == "finished":
                 next_check = now + _ABORT_CHECK_S
                 await self._check_abort(engine)
@@ -251,12 +257,22 @@ class Conductor:
 
     async def _check_abort(self, engine: Engine) -> None:
         for threshold in self.thresholds:
+            if engine.now_ns() < threshold.abort_after_s * NS:
+                continue
             result = await asyncio.to_thread(_evaluate_now, threshold, self.folder.path)
             if result is not None:
                 engine.event("aborted", f"{threshold} failed: {result}")
                 self.notes.append(f"stopped early: {threshold} failed")
                 self._give_up(engine)
                 return
+
+    async def _break_off(self, engine: Engine, why: str) -> None:
+        """End a load that fails as a whole, and tell what failed."""
+        most = await asyncio.to_thread(_most_frequent_failure, self.folder.path)
+        text = f"the error breaker stopped the run: {why}{most}"
+        engine.event(BREAKER, text)
+        self.notes.append(f"{text}; `breaker_share` and `breaker_window` of the workload say when")
+        self._give_up(engine)
 
     async def _teardown(self, crew: Crew, shared: object) -> None:
         hook = self.workload.teardown
@@ -282,6 +298,17 @@ def _rare_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _counts(progress: Progress) -> dict[str, int]:
+    return {"elapsed_ns": progress["elapsed_ns"], "requests": progress["requests"], "failures": progress["failures"]}
+
+
+def _most_frequent_failure(folder: Path) -> str:
+    """Half a sentence on what failed most, as far as it is on disk by now."""
+    with open_run(folder) as run:
+        found = run.failures[:1]
+    return "".join(f", most often {one.name} by {one.kind}{f': {one.detail}' if one.detail else ''}" for one in found)
 
 
 def _evaluate_now(threshold: Threshold, folder: Path) -> str | None:

@@ -12,9 +12,8 @@ from tenantry.plan.plan import Plan
 from tenantry.safety import check_target
 from tenantry.scenario.loader import load_workload
 from tenantry.scenario.workload import Workload
+from tenantry.thresholds.check import check_thresholds
 from tenantry.thresholds.model import Threshold
-from tenantry.thresholds.parser import parse_thresholds
-from tenantry.units import NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,7 @@ def prepare(
     origin = _origin(target, allow, confirm, environment, faults)
     plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
     faults += more
-    thresholds, more = parse_thresholds(
-        plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
-    )
+    thresholds, more = check_thresholds(plan.as_dict(), where=str(workload.location))
     faults += [fault for feeder in workload.feeders for fault in feeder.load(share)]
     raise_all(faults + more)
     return Prepared(workload, replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), tuple(thresholds))

@@ -68,3 +68,23 @@ def show_rate(per_second: float | None) -> str:
     if per_second is None:
         return "-"
     return f"{per_second:,.0f}/s" if per_second >= 100 else f"{per_second:,.1f}/s"
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A measured value for people, by unit: `s`, `share`, `per_s`, `count`, `bytes`, `ratio`; `-` for None."""
+    if value is None:
+        return "-"
+    match unit:
+        case "s":
+            number, _, of = show_duration(value).partition(" ")
+            return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {of}".rstrip()
+        case "share":
+            return f"{value * 100:.3g} %" if value < 0.1 else f"{value * 100:.1f}".removesuffix(".0") + " %"
+        case "per_s":
+            return show_rate(value)
+        case "count":
+            return f"{value:,.0f}"
+        case "bytes":
+            return f"{value / 1e6:,.0f} MB"
+        case _:
+            return f"{value:.3g}"

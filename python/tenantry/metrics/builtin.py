@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Kind = Literal["trend", "rate", "counter", "gauge"]
-Unit = Literal["s", "share", "per_s", "count", "ratio"]
+Unit = Literal["s", "share", "per_s", "count", "bytes", "ratio"]
 
 REQUEST_TAGS = ("name", "scenario", "group")
 ITERATION_TAGS = ("scenario",)
@@ -46,5 +46,10 @@ METRICS: dict[str, Metric] = {
         Metric("dropped_iterations", "counter", "count", ITERATION_TAGS, "count", "iterations due but not started for want of a VU"),
         Metric("errors", "counter", "count", ITERATION_TAGS, "count", "iterations that ended by an exception of the script"),
         Metric("tenant_p95_ratio", "gauge", "ratio", (), "value", "p95 of the worst tenant divided by the median of all tenants' p95"),
+        Metric("tenant_p95_worst", "gauge", "s", (), "value", "p95 response time of the slowest tenant"),
+        Metric("tenant_failures_worst", "gauge", "share", (), "value", "requests that failed, of the tenant with the highest share"),
+        Metric("hand_over", "trend", "s", (), None, "arrival of an answer to the moment at which the script went on"),
+        Metric("busy_share", "gauge", "share", (), "value", "share of a core that the generator used in its worst 10 s"),
+        Metric("rss_bytes", "gauge", "bytes", (), "value", "the most memory that the generator used"),
     )
 }

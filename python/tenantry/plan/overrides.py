@@ -12,16 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 from tenantry.errors import UsageError
+from tenantry.plan.breaker import breaker_share
 from tenantry.plan.faults import Faults, Parser, any_duration, at_least_one, raise_all, some_duration, some_rate, zero_or_more
 from tenantry.plan.plan import Plan, Stream
 from tenantry.plan.profiles import PROFILES, ConstantRate, ConstantVus, Profile
 from tenantry.types import did_you_mean
 from tenantry.units import NS
 
-PLAN_KEYS: dict[str, tuple[str, Parser[int]]] = {
+PLAN_KEYS: dict[str, tuple[str, Parser[Any]]] = {
     "rng_seed": ("rng_seed", zero_or_more),
     "request_timeout": ("request_timeout_ns", some_duration),
     "connect_timeout": ("connect_timeout_ns", some_duration),
+    "breaker_share": ("breaker_share", breaker_share),
+    "breaker_window": ("breaker_window_ns", some_duration),
 }
 PROFILE_KEYS: dict[str, tuple[str, Parser[object]]] = {
     "rate": ("rate", some_rate),

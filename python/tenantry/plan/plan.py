@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tenantry.plan.profiles import Profile
 from tenantry.plan.tenants import UNIFORM, TenantChoice
+from tenantry.units import NS
 
 
 class Metric(NamedTuple):
@@ -34,6 +35,7 @@ class Stream:
 class Plan:
     """A workload with all overrides applied, for one target.
 
+    The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
     `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to.
     """
 
@@ -49,6 +51,8 @@ class Plan:
     connect_timeout_ns: int
     tenant_choice: TenantChoice = UNIFORM
     tenant_per: str = "vu"
+    breaker_share: float = 0.9
+    breaker_window_ns: int = 60 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
     scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
@@ -79,6 +83,8 @@ class Plan:
             "connect_timeout_ns": self.connect_timeout_ns,
             "tenant_choice": str(self.tenant_choice),
             "tenant_per": self.tenant_per,
+            "breaker_share": self.breaker_share,
+            "breaker_window_ns": self.breaker_window_ns,
             "tags": dict(self.tags),
             "scenario_tags": {name: dict(tags) for name, tags in self.scenario_tags.items()},
             "metrics": {metric.name: {"kind": metric.kind, "unit": metric.unit} for metric in self.metrics},

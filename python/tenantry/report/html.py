@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.errors import EnvironmentFault
 from tenantry.report import captions, header, tables, timeline
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
-from tenantry.verdict import MOST_BUSY
+from tenantry.validity import MOST_BUSY
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -77,10 +77,15 @@ def _generator(document: Document) -> list[tuple[str, str]]:
     return [
         ("Start delay, p99", f"{delay}; invalid above {duration(limit)}" if limit else delay),
         ("Hand-over, p99", duration(part(generator, "hand_over_s").get("p99"))),
-        ("Busy, highest 10 s", f"{share(generator.get('busy_share'))} of a core; invalid above {share(MOST_BUSY)}"),
+        ("Busy, highest 10 s", f"{share(generator.get('busy_share'))} of a core{_busiest(generator)}; invalid above {share(MOST_BUSY)}"),
         ("CPU time", duration(generator.get("cpu_s"))),
         ("Memory", size(generator.get("rss_bytes"))),
     ]
+
+
+def _busiest(generator: Document) -> str:
+    part_of = {"scripts": "the thread that runs the scripts", "engine": "the thread that sends requests", "process": "the whole process"}
+    return f", {part_of[generator['busiest']]}" if generator.get("busiest") in part_of else ""
 
 
 def _tenants(document: Document) -> list[tuple[str, str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantry.results.model import Summary
-
 SUMMARY_PERMILLE = (500, 900, 950, 990, 999)
 _BLOCK = 128
 _HIGHEST_NS = """(CASE WHEN bucket < 2048 THEN bucket::BIGINT
@@ -46,9 +44,3 @@ def quantiles(source: str, *, histogram: str, key: str, permille: Sequence[int],
         exact AS (SELECT key, sum(sum_ns)::BIGINT AS sum_ns, max(max_ns) AS max_ns FROM base GROUP BY {groups})
         SELECT found.key, any_value(n)::BIGINT, any_value(sum_ns), any_value(max_ns), {values}
         FROM found JOIN exact ON found.key IS NOT DISTINCT FROM exact.key GROUP BY found.key"""
-
-
-def summary(n: int, sum_ns: int, max_ns: int, *quantiles_ns: int) -> Summary:
-    """A row of `quantiles` for `SUMMARY_PERMILLE`, without its key, in seconds."""
-    p50, p90, p95, p99, p999 = (ns / 1e9 for ns in quantiles_ns)
-    return Summary(p50, p90, p95, p99, p999, sum_ns / n / 1e9, max_ns / 1e9, n)

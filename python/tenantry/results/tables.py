@@ -49,7 +49,7 @@ TABLES: dict[str, TableSpec] = {
             "second": "INTEGER",
             "stream": "VARCHAR",
             "scenario": "VARCHAR",
-            **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted"), "BIGINT"),
+            **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted", "script_ns"), "BIGINT"),
             **_histogram("delay"),
             **_histogram("duration"),
             "vus": "BIGINT",

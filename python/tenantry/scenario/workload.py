@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tenantry.errors import UsageError
 from tenantry.metrics.declare import CustomMetric, twice
+from tenantry.plan import breaker
 from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
 from tenantry.plan.overrides import override
@@ -78,6 +79,8 @@ class Workload:
     tags: Mapping[str, str] = field(default_factory=dict)
     tenant_choice: TenantChoice = UNIFORM
     tenant_per: str = "vu"
+    breaker_share: float = 0.9
+    breaker_window_ns: int = 60 * NS
     metrics: tuple[CustomMetric, ...] = ()
     feeders: tuple[Loadable, ...] = ()
     hooks: Mapping[str, HookFunction] = field(default_factory=dict)
@@ -116,6 +119,8 @@ class Workload:
             connect_timeout_ns=self.connect_timeout_ns,
             tenant_choice=self.tenant_choice,
             tenant_per=self.tenant_per,
+            breaker_share=self.breaker_share,
+            breaker_window_ns=self.breaker_window_ns,
             tags=self.tags,
             scenario_tags={scenario.name: dict(scenario.tags) for scenario in self.scenarios.values() if scenario.tags},
             metrics=tuple(Metric(metric.name, metric.kind, metric.unit) for metric in self.metrics),
@@ -147,13 +152,16 @@ def workload(
     tags: Mapping[str, str] | None = None,
     tenant_choice: str | TenantChoice = "uniform",
     tenant_per: str = "vu",
+    breaker_share: str | float = breaker.SHARE,
+    breaker_window: str | float = breaker.WINDOW,
 ) -> Workload:
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
     `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
-    `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. Faults are noted, and raised together
-    when a plan is asked for.
+    `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. `breaker_share`, `breaker_window`: a
+    run stops when so many of its requests fail for so long; a share of `off` lets it go on. Faults are noted, and raised together when a
+    plan is asked for.
     """
     site = call_site()
     note = Faults(str(site))
@@ -178,6 +186,8 @@ def workload(
         tags=note.take(checked_tags, tags or {}, "the tags of the workload", dict[str, str]()),
         tenant_choice=choice,
         tenant_per=tenant_per,
+        breaker_share=note.take(breaker.breaker_share, breaker_share, "breaker_share", 0.9),
+        breaker_window_ns=note.take(some_duration, breaker_window, "breaker_window", NS),
         location=site,
         faults=(*_inner_faults(parts, found), *note.found),
     )

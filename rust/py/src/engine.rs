@@ -1,7 +1,7 @@
 //! The engine as Python sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -40,7 +40,7 @@ impl Engine {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
-        let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0) });
+        let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0), resumed: AtomicI64::new(0) });
         Ok(Self { hub, user_agent, timeout })
     }
 

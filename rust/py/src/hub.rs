@@ -1,7 +1,7 @@
 //! What all sessions of an engine share: the engine, the awaitables, the event loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
@@ -20,6 +20,8 @@ pub(crate) struct Hub {
     pub(crate) event_loop: Py<PyAny>,
     /// Changes whenever a script is resumed and when it waits again.
     pub(crate) turn: AtomicU64,
+    /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
+    pub(crate) resumed: AtomicI64,
 }
 
 impl Hub {
@@ -44,9 +46,11 @@ impl Hub {
         };
         let pending = pending.into_bound(py);
         self.turn.fetch_add(1, Ordering::Relaxed);
+        let resumed = self.engine.clock.now_ns();
+        self.resumed.store(resumed, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
+                self.engine.hand_over(resumed - exchange.sample.end);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
                     _ => return Ok(()),
@@ -61,6 +65,9 @@ impl Hub {
             Completion::End(_) | Completion::Resume(_) => py.None(),
         };
         Pending::complete(&pending, result);
+        let (Waiting::Request(session) | Waiting::Iteration(session) | Waiting::Pause(session)) = pending.get().kind();
+        session.worked();
+        self.resumed.store(0, Ordering::Relaxed);
         self.turn.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -71,7 +78,7 @@ impl Hub {
         match waiting {
             Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
-            Waiting::Pause => {}
+            Waiting::Pause(_) => {}
         }
     }
 

@@ -51,6 +51,7 @@ struct Identity {
 #[derive(Default)]
 struct State {
     current: Option<(Iteration, i64)>,
+    script: i64,
     turn: u64,
     first_request: bool,
     last: Option<Arc<Exchange>>,
@@ -226,7 +227,7 @@ impl Session {
         let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
         let token = self.0.hub.slots.reserve();
         engine.scheduler.pause(token, at);
-        Pending::waiting(py, &self.0.hub, Waiting::Pause, token)
+        Pending::waiting(py, &self.0.hub, Waiting::Pause(Arc::clone(&self.0)), token)
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
@@ -279,8 +280,10 @@ impl Inner {
     /// Starts an iteration now; the script gets the index of its scenario.
     pub(crate) fn begin(&self, py: Python<'_>, iteration: Iteration) -> PyResult<Py<PyAny>> {
         let now = self.hub.engine.clock.now_ns();
+        self.hub.resumed.store(now, Ordering::Relaxed);
         *self.state.lock() = State {
             current: Some((iteration, now)),
+            script: 0,
             turn: self.hub.turn.load(Ordering::Relaxed),
             first_request: true,
             last: None,
@@ -294,8 +297,22 @@ impl Inner {
         self.interrupted.load(Ordering::Relaxed)
     }
 
+    /// The script of this VU waits again: what it took since it was resumed is its iteration's.
+    pub(crate) fn worked(&self) {
+        let now = self.hub.engine.clock.now_ns();
+        let resumed = self.hub.resumed.swap(now, Ordering::Relaxed);
+        if resumed != 0 {
+            self.state.lock().script += now - resumed;
+        }
+    }
+
     fn end(&self, outcome: Outcome) {
-        let Some((iteration, start)) = self.state.lock().current.take() else {
+        self.worked();
+        let (current, script) = {
+            let mut state = self.state.lock();
+            (state.current.take(), state.script)
+        };
+        let Some((iteration, start)) = current else {
             return;
         };
         let engine = &self.hub.engine;
@@ -308,6 +325,7 @@ impl Inner {
             end: engine.clock.now_ns(),
             outcome,
             scheduled: iteration.scheduled,
+            script,
         }));
     }
 

@@ -52,6 +52,7 @@ struct IterationRow {
     errors: u64,
     dropped: u64,
     interrupted: u64,
+    script_ns: i64,
     delay: Histogram,
     duration: Histogram,
 }
@@ -147,6 +148,7 @@ impl Chunk {
             begun.delay.record(record.start - record.intended_start);
         }
         let ended = self.iterations.entry(key(record.end)).or_default();
+        ended.script_ns += record.script;
         match record.outcome {
             Outcome::Completed => ended.completed += 1,
             Outcome::Failed => ended.failed += 1,
@@ -253,6 +255,7 @@ fn write_iterations(
         .count("errors", rows.iter().map(|row| row.errors))
         .count("dropped", rows.iter().map(|row| row.dropped))
         .count("interrupted", rows.iter().map(|row| row.interrupted))
+        .int64("script_ns", rows.iter().map(|row| row.script_ns))
         .int64("vus", gauges.iter().copied());
     let (mut delay, mut duration): (Vec<_>, Vec<_>) = rows.iter_mut().map(|row| (&mut row.delay, &mut row.duration)).unzip();
     table

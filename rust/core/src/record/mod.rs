@@ -11,7 +11,7 @@ mod tenants;
 
 pub use generator::this_thread;
 pub use measures::Measures;
-pub use names::{Names, SeriesName, Tags};
+pub use names::{Names, Overflow, SeriesName, Tags};
 pub use recorder::{Progress, Recorder, RecorderHandle};
 
 use std::sync::mpsc;

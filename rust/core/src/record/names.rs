@@ -6,8 +6,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-/// How many series a run may have; later names share one series called `(other)`, so that memory stays bounded.
-const MOST_SERIES: usize = 10_000;
+/// How many series a run may have; later names share one series called `(other)` per scenario, so that memory stays bounded.
+const MOST_SERIES: usize = 5_000;
+/// How many names of a scenario that has too many are given as examples.
+const EXAMPLES: usize = 3;
 const OTHER: &str = "(other)";
 
 /// Tags of a series, in ascending order of their keys.
@@ -41,6 +43,17 @@ impl SeriesName {
     }
 }
 
+/// The scenario with the most names, at the moment from which on no new name is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overflow {
+    /// Index of the scenario.
+    pub scenario: u32,
+    /// How many names it had by then.
+    pub names: usize,
+    /// Its last names.
+    pub examples: Vec<Box<str>>,
+}
+
 /// The names of a run, and the counts of its checks.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -52,6 +65,8 @@ pub struct Names {
 #[derive(Debug, Default)]
 pub(super) struct Interned {
     pub(super) names: Vec<SeriesName>,
+    overflow: Option<Overflow>,
+    is_full: bool,
     index: HashTable<u32>,
     hasher: FixedState,
 }
@@ -66,6 +81,9 @@ impl Interned {
         }
         let folded = Key { group: "", name: other, tags: &[], ..key };
         if names.len() >= MOST_SERIES && key != folded {
+            if !std::mem::replace(&mut self.is_full, true) {
+                self.overflow = overflow(&self.names);
+            }
             return self.intern(folded, other);
         }
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
@@ -76,7 +94,21 @@ impl Interned {
     }
 }
 
+/// Who has the most names.
+fn overflow(names: &[SeriesName]) -> Option<Overflow> {
+    let mut counts = std::collections::BTreeMap::<u32, usize>::new();
+    names.iter().for_each(|name| *counts.entry(name.scenario).or_default() += 1);
+    let (&scenario, &most) = counts.iter().max_by_key(|(_, count)| **count)?;
+    let own = names.iter().rev().filter(|name| name.scenario == scenario);
+    Some(Overflow { scenario, names: most, examples: own.take(EXAMPLES).map(|name| name.name.clone()).collect() })
+}
+
 impl Names {
+    /// What made the number of series, or of checks, reach its bound; each is told once.
+    pub fn take_overflows(&self) -> [(&'static str, Option<Overflow>); 2] {
+        [("series", self.series.lock().overflow.take()), ("checks", self.checks.lock().overflow.take())]
+    }
+
     /// The index of a series, made when it is new.
     pub fn series(&self, scenario: u32, group: &str, name: &str, tags: &Tags) -> u32 {
         self.series.lock().intern(Key { scenario, group, name, tags }, OTHER)
@@ -134,6 +166,21 @@ mod tests {
             names.series(0, "", &format!("GET /pets/{i}"), &[]);
         });
         assert_eq!(names.all_series().len(), MOST_SERIES + 1);
+    }
+
+    #[test]
+    fn the_scenario_with_the_most_names_is_told_once_with_examples() {
+        let names = Names::default();
+        names.series(1, "", "GET /few", &[]);
+        (0..MOST_SERIES + 500).for_each(|i| {
+            names.series(0, "", &format!("GET /pets/{i}"), &[]);
+        });
+        let [(what, told), (_, checks)] = names.take_overflows();
+        let told = told.unwrap();
+        assert_eq!((what, told.scenario, told.names), ("series", 0, MOST_SERIES - 1));
+        assert_eq!(&*told.examples[0], format!("GET /pets/{}", MOST_SERIES - 2));
+        assert_eq!(checks, None);
+        assert_eq!(names.take_overflows()[0].1, None);
     }
 
     #[test]

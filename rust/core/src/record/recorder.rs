@@ -14,7 +14,7 @@ use super::Record;
 use super::fold::{Chunk, Labels};
 use super::generator::{Observer, Usage, cores};
 use super::measures::Measures;
-use super::names::Names;
+use super::names::{Names, Overflow};
 use super::table::Table;
 use super::tenants::Tenants;
 use crate::clock::{Clock, SECOND};
@@ -252,6 +252,11 @@ impl Recording {
             self.chunk.check(at.max(0), check, passes, fails);
         }
         self.chunk.measured(at.max(0), &self.engine.measures);
+        for (what, overflow) in self.engine.names.take_overflows() {
+            if let Some(overflow) = overflow {
+                self.warn_of(at, what, &overflow);
+            }
+        }
         self.progress.started = busy.iter().map(|vus| vus.begun).sum();
         self.progress.busy_vus = busy.iter().map(|vus| vus.now).sum();
         self.progress.elapsed_ns = at;
@@ -260,6 +265,18 @@ impl Recording {
             self.close_second(at);
         }
         self.shared.progress.lock().clone_from(&self.progress);
+    }
+
+    fn warn_of(&mut self, at: i64, what: &str, overflow: &Overflow) {
+        let scenario = self.engine.plan.scenarios.get(overflow.scenario as usize).map_or("setup", String::as_str);
+        let text = format!(
+            "no further {what} are told apart: scenario {scenario} alone has {} names, such as {}; new ones count as (other). \
+             Give requests a template, vu.get(\"/pets/{{id}}\", id=...), or a name",
+            overflow.names,
+            overflow.examples.join(", ")
+        );
+        self.events.push((at, "folded".into(), text));
+        self.events_changed = true;
     }
 
     fn close_second(&mut self, at: i64) {
