@@ -220,7 +220,7 @@ impl Session {
         self.0.hub.engine.load_ns()
     }
 
-    /// The run gives up on this VU: what is aborted from now on is no failure of the app.
+    /// The run gives up on this VU's iteration: what is aborted until the next one begins is no failure of the app.
     fn interrupt(&self) {
         self.0.interrupted.store(true, Ordering::Relaxed);
     }
@@ -242,6 +242,7 @@ impl Inner {
             last: None,
             last_failed: false,
         };
+        self.interrupted.store(false, Ordering::Relaxed);
         self.hub.engine.scheduler.count_busy(self.stream, 1);
         Ok(iteration.scenario.into_pyobject(py)?.into_any().unbind())
     }
@@ -255,7 +256,6 @@ impl Inner {
             return;
         };
         let engine = &self.hub.engine;
-        engine.scheduler.count_busy(self.stream, -1);
         engine.record(Record::Iteration(IterationRecord {
             stream: iteration.stream,
             scenario: iteration.scenario,
@@ -265,6 +265,7 @@ impl Inner {
             outcome,
             scheduled: iteration.scheduled,
         }));
+        engine.scheduler.count_busy(self.stream, -1);
     }
 
     fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
