@@ -12,7 +12,19 @@ from typing_extensions import disjoint_base
 
 from tenantry.types import Order, Progress, SessionOptions
 
-__all__ = ["Database", "DatabaseError", "Engine", "Pending", "Population", "Response", "Row", "Schedule", "Session", "Starts", "__version__"]
+__all__ = [
+    "Database",
+    "DatabaseError",
+    "Engine",
+    "Pending",
+    "Population",
+    "Response",
+    "Row",
+    "Schedule",
+    "Session",
+    "Starts",
+    "__version__",
+]
 __version__: str
 
 # engine

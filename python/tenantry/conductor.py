@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tenantry.datasets.population import Population
 from tenantry.driver import Crew, ScriptErrors
-from tenantry.engine import Engine, Session, close_engine, open_engine
+from tenantry.engine import Engine, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
@@ -24,6 +24,7 @@ from tenantry.scenario.decorators import Scenario
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
+from tenantry.workers import Workers
 
 _HOOK_TIMEOUT_S = 60.0
 _WATCH_S = 0.25
@@ -59,7 +60,7 @@ class Conductor:
         self.fault: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
-        self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
+        self._workers: Workers | None = None
 
     @property
     def loaded(self) -> bool:
@@ -106,19 +107,17 @@ class Conductor:
             self._say("interrupted: running iterations may end; Ctrl-C again cuts them off")
             self._stop(engine)
         else:
-            self._cut_off({stream.name for stream in self.plan.streams})
+            self._cut_off()
 
     def _say(self, text: str) -> None:
         if self.on_note is not None:
             with suppress(OSError):
                 self.on_note(text)
 
-    def _cut_off(self, streams: set[str]) -> None:
-        """End the running iterations of these streams now."""
-        for task, (stream, session) in self._tasks.items():
-            if stream in streams and not task.done():
-                session.interrupt()
-                task.cancel()
+    def _cut_off(self) -> None:
+        """End all running iterations now."""
+        if self._workers is not None:
+            self._workers.cut_off()
 
     def _stop(self, engine: Engine) -> None:
         self._load_ended(engine)
@@ -133,38 +132,33 @@ class Conductor:
         return await crew.call_hook(self.workload.setup, "setup", None, timeout_s=_HOOK_TIMEOUT_S)
 
     async def _load(self, engine: Engine, crew: Crew, shared: object) -> None:
-        users = crew.hire(shared)
+        workers = self._workers = Workers(crew, shared)
         self.folder.load_started()
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
         with _rare_collection():
-            engine.start(0.1 + len(users) * 50e-6)
+            engine.start(0.1 + len(workers) * 50e-6)
             self._phase = "load"
-            for stream, vu, session in users:
-                task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
-                self._tasks[task] = stream, session
             watcher = asyncio.create_task(self._watch(engine))
             watcher.add_done_callback(self._watched)
             try:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await workers.work()
             finally:
                 watcher.cancel()
-        self._raise_first_fault([*self._tasks, watcher])
+        if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
+            raise error
+        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
+        if workers.made_late:
+            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
         """Nobody ends a load that nobody watches."""
         if not watcher.cancelled():
-            self._cut_off({stream.name for stream in self.plan.streams})
-
-    def _raise_first_fault(self, tasks: list[asyncio.Task[None]]) -> None:
-        """None of our tasks must end by an exception: that is a fault of ours."""
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            self._cut_off()
 
     async def _watch(self, engine: Engine) -> None:
-        """Progress, the run folder's health, abort thresholds, the end of graceful stops."""
+        """Progress, the run folder's health, abort thresholds."""
         next_show = next_check = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
@@ -173,7 +167,6 @@ class Conductor:
             if now >= next_show:
                 next_show = now + 1.0
                 self._show(progress)
-            self._end_overdue(engine)
             if engine.fault() is not None or self._is_broken(progress):
                 self._give_up(engine)
             if self.thresholds and now >= next_check and self.end == "finished":
@@ -196,18 +189,6 @@ class Conductor:
         if self.end == "finished":
             self.end = "aborted"
             self._stop(engine)
-
-    def _end_overdue(self, engine: Engine) -> None:
-        """Interrupt iterations that outlast their stream's graceful stop."""
-        now = engine.now_ns()
-        stopped = self.folder.load_end_ns
-        overdue = set()
-        for stream in self.plan.streams:
-            ends = stream.profile.duration_ns if stopped is None else min(stopped, stream.profile.duration_ns)
-            if now > ends + stream.profile.graceful_stop_ns:
-                overdue.add(stream.name)
-        if overdue:
-            self._cut_off(overdue)
 
     async def _check_abort(self, engine: Engine) -> None:
         for threshold in self.thresholds:

@@ -24,9 +24,13 @@ PUBLIC = {
     "constant_vus",
     "load_workload",
     "mix",
+    "per_vu_iterations",
+    "poisson_rate",
+    "ramping_rate",
     "ramping_vus",
     "scenario",
     "setup",
+    "shared_iterations",
     "teardown",
     "workload",
 }

@@ -33,6 +33,7 @@ LAYERS: dict[str, float] = {
     "datasets": 3.1,
     "driver": 3.2,
     "folder": 3.3,
+    "workers": 3.35,
     "conductor": 3.4,
     "report": 4,
     "distributed": 4,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextvars import Token
 from random import Random
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from tenantry.errors import UsageError
@@ -13,15 +13,17 @@ from tenantry.scenario.http import Http, current_group
 from tenantry.scenario.population import Identity, Population, Row
 from tenantry.scenario.session import Session
 
+NO_ENV: Mapping[str, Any] = MappingProxyType({})
+
 
 class Vu(Http):
     """One virtual user: it asks, checks, pauses, and acts as one user of one tenant.
 
     `number` is unique in the run, from 1 (0 in setup and teardown); `iteration` counts this virtual user's iterations from 0;
-    `shared` is what `setup` returned.
+    `shared` is what `setup` returned; `env` is what `scenario.at(..., env={...})` gave this scenario.
     """
 
-    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "iteration", "number", "shared")
+    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "env", "iteration", "number", "shared")
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Vu(Http):
         population: Population | None = None,
         identity: Identity | None = None,
         shared: Any = None,
+        env: Mapping[str, Any] = NO_ENV,
     ) -> None:
         super().__init__(session)
         self._session = session
@@ -43,6 +46,7 @@ class Vu(Http):
         self.number = number
         self.iteration = 0
         self.shared = shared
+        self.env = env
 
     @property
     def rng(self) -> Random:
