@@ -1,7 +1,7 @@
 """The native module: the engine, its awaitables, and the population."""
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextvars import Context
 from os import PathLike
 from random import Random
@@ -10,9 +10,21 @@ from typing import Any, Self, TypeVar, Unpack, final
 
 from typing_extensions import disjoint_base
 
-from tenantry.types import Progress, SessionOptions
+from tenantry.types import Order, Progress, SessionOptions
 
-__all__ = ["Database", "DatabaseError", "Engine", "Pending", "Population", "Response", "Row", "Session", "__version__"]
+__all__ = [
+    "Database",
+    "DatabaseError",
+    "Engine",
+    "Pending",
+    "Population",
+    "Response",
+    "Row",
+    "Schedule",
+    "Session",
+    "Starts",
+    "__version__",
+]
 __version__: str
 
 # engine
@@ -27,11 +39,24 @@ class Engine:
     def session(self, **options: Unpack[SessionOptions]) -> Session: ...
     def start(self, lead_s: float) -> None: ...
     def stop(self) -> None: ...
+    def order(self) -> Pending[Order]: ...
+    def load_end_ns(self) -> int | None: ...
     def now_ns(self) -> int: ...
     def event(self, kind: str, text: str) -> None: ...
     def fault(self) -> str | None: ...
     def progress(self) -> Progress: ...
     def finish(self) -> None: ...
+
+@final
+class Schedule:
+    def __new__(cls, plan: bytes) -> Self: ...
+    def starts(self, stream: int, scenario: int) -> Starts: ...
+    def vus(self, stream: int) -> list[tuple[int, int]] | None: ...
+
+@final
+class Starts(Iterator[list[int]]):
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[int]: ...
 
 @final
 class Session:

@@ -13,10 +13,9 @@ from typing import Any, Literal
 
 from tenantry.datasets.population import Population
 from tenantry.driver import Crew, ScriptErrors
-from tenantry.engine import Engine, Session, close_engine, open_engine
+from tenantry.engine import Engine, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
-from tenantry.hooks import Hired, for_each, missing
 from tenantry.interrupts import Interrupts
 from tenantry.plan.breaker import Breaker
 from tenantry.plan.plan import Plan
@@ -28,6 +27,7 @@ from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
 from tenantry.units import NS
 from tenantry.verdict import BREAKER
+from tenantry.workers import Workers
 
 _WATCH_S = 0.25
 _ABORT_CHECK_S = 2.0
@@ -63,9 +63,8 @@ class Conductor:
         self.fault: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
-        self._users: list[Hired] = []
+        self._workers: Workers | None = None
         self._was_cut_off = False
-        self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
 
     @property
     def loaded(self) -> bool:
@@ -81,10 +80,10 @@ class Conductor:
         with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
             try:
                 shared = await self._setup(crew)
-                await self._start_users(crew, shared)
-                await self._load(engine, crew)
+                workers = await self._start_users(crew, shared)
+                await self._load(engine, crew, workers)
                 self._phase = "teardown"
-                await self._stop_users(crew)
+                await self._stop_users(workers)
                 await self._teardown(crew, shared)
             except asyncio.CancelledError:
                 if not self.loaded:
@@ -117,19 +116,17 @@ class Conductor:
             self._stop(engine)
         else:
             self._was_cut_off = True
-            self._cut_off({stream.name for stream in self.plan.streams})
+            self._cut_off()
 
     def _say(self, text: str) -> None:
         if self.on_note is not None:
             with suppress(OSError):
                 self.on_note(text)
 
-    def _cut_off(self, streams: set[str]) -> None:
-        """End the running iterations of these streams now."""
-        for task, (stream, session) in self._tasks.items():
-            if stream in streams and not task.done():
-                session.interrupt()
-                task.cancel()
+    def _cut_off(self) -> None:
+        """End all running iterations now."""
+        if self._workers is not None:
+            self._workers.cut_off()
 
     def _stop(self, engine: Engine) -> None:
         self._load_ended(engine)
@@ -142,73 +139,60 @@ class Conductor:
         hook = self.workload.setup
         return await crew.call_hook(hook, "setup", None, timeout_s=hook_timeout_s(hook)) if hook is not None else None
 
-    async def _start_users(self, crew: Crew, shared: object) -> None:
-        """Hire all virtual users; those whose `on_start` fails take no part."""
-        self._users = [Hired(*user) for user in crew.hire(shared)]
-        hook = self.workload.hooks.get("on_start")
-        if hook is None:
-            return
-        started = await for_each(hook, self._users, crew)
-        note = missing(len(self._users), len(started), crew)
-        for user in {*self._users} - {*started}:
-            user.session.close()
-        self._users = started
+    async def _start_users(self, crew: Crew, shared: object) -> Workers:
+        """Make the virtual users; those whose `on_start` fails take no part."""
+        for feeder in self.workload.feeders:
+            feeder.cut(*self.plan.share)
+        workers = self._workers = Workers(crew, shared, self.workload.hooks)
+        note = await workers.begin()
         if note is not None:
             self.notes.append(note)
             self._say(note)
+        return workers
 
-    async def _stop_users(self, crew: Crew) -> None:
+    async def _stop_users(self, workers: Workers) -> None:
         """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
-        hook = self.workload.hooks.get("on_stop")
-        if hook is None:
-            return
         try:
-            if not self._was_cut_off:
+            hook = None if self._was_cut_off else self.workload.hooks.get("on_stop")
+            if hook is not None:
                 async with asyncio.timeout(hook_timeout_s(hook) if self.end == "interrupted" else None):
-                    stopped = await for_each(hook, self._users, crew)
-                if len(stopped) < len(self._users):
-                    self.notes.append(f"on_stop failed for {len(self._users) - len(stopped)} of {len(self._users)} virtual users")
+                    note = await workers.end(hook)
+                self.notes += [note] if note is not None else []
         except (TimeoutError, asyncio.CancelledError):
             self.notes.append("on_stop was interrupted before its end")
         finally:
-            for user in self._users:
-                user.session.close()
+            workers.close()
 
-    async def _load(self, engine: Engine, crew: Crew) -> None:
+    async def _load(self, engine: Engine, crew: Crew, workers: Workers) -> None:
         self.folder.load_started()
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
         with _rare_collection():
-            engine.start(0.1 + len(self._users) * 50e-6)
+            engine.start(0.1 + len(workers) * 50e-6)
             self._phase = "load"
-            for stream, vu, session in self._users:
-                task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
-                self._tasks[task] = stream, session
             watcher = asyncio.create_task(self._watch(engine))
             watcher.add_done_callback(self._watched)
             try:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await workers.work()
             finally:
                 watcher.cancel()
+        if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
+            raise error
         if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
             self.notes.append("the load ended early: a feeder has no more rows")
             self._stop(engine)
-        self._raise_first_fault([*self._tasks, watcher])
+        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
+        if workers.made_late:
+            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
         """Nobody ends a load that nobody watches."""
         if not watcher.cancelled():
-            self._cut_off({stream.name for stream in self.plan.streams})
-
-    def _raise_first_fault(self, tasks: list[asyncio.Task[None]]) -> None:
-        """None of our tasks must end by an exception: that is a fault of ours."""
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            self._cut_off()
 
     async def _watch(self, engine: Engine) -> None:
-        """Progress, the run folder's health, abort thresholds, the end of graceful stops."""
+        """Progress, the run folder's health, abort thresholds."""
         next_show = next_check = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
@@ -217,7 +201,6 @@ class Conductor:
             if now >= next_show:
                 next_show = now + 1.0
                 self._show(progress)
-            self._end_overdue(engine)
             if engine.fault() is not None or self._is_broken(progress):
                 self._give_up(engine)
             if self.end == "finished" and (why := self.breaker.trips(_counts(progress))) is not None:
@@ -242,18 +225,6 @@ class Conductor:
         if self.end == "finished":
             self.end = "aborted"
             self._stop(engine)
-
-    def _end_overdue(self, engine: Engine) -> None:
-        """Interrupt iterations that outlast their stream's graceful stop."""
-        now = engine.now_ns()
-        stopped = self.folder.load_end_ns
-        overdue = set()
-        for stream in self.plan.streams:
-            ends = stream.profile.duration_ns if stopped is None else min(stopped, stream.profile.duration_ns)
-            if now > ends + stream.profile.graceful_stop_ns:
-                overdue.add(stream.name)
-        if overdue:
-            self._cut_off(overdue)
 
     async def _check_abort(self, engine: Engine) -> None:
         for threshold in self.thresholds:

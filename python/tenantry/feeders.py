@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
 
 from tenantry.errors import OutOfData, TenantryError, UsageError
-from tenantry.plan.declared import WHOLE, Share, declare
+from tenantry.plan.declared import declare
 from tenantry.plan.faults import Faults, raise_all
 from tenantry.types import call_site, did_you_mean
 
@@ -56,7 +56,7 @@ class Feeder(Generic[T]):
         last one, `on_end` says what happens: `repeat` begins again, `stop` ends the virtual user, `error` is an error of the script.
         """
         if self._content is None:
-            raise_all(self.load(WHOLE))
+            raise_all(self.load())
         content = self._content
         assert content is not None
         row = content.rows[vu.rng.randrange(len(content.rows)) if self._order == "random" else self._advance()]
@@ -67,8 +67,8 @@ class Feeder(Generic[T]):
         """How many rows there are, over all processes; 0 before they are read."""
         return len(self._content.rows) if self._content is not None else 0
 
-    def load(self, share: Share) -> list[UsageError]:
-        """Read the rows, to hand out the part that `share` says; returns what is wrong with them."""
+    def load(self) -> list[UsageError]:
+        """Read the rows; returns what is wrong with them."""
         note = Faults(str(self.location))
         try:
             content = self._read(Path(self.location.file).parent)
@@ -79,10 +79,17 @@ class Feeder(Generic[T]):
             note.add(f"{self.what} has no column {missing!r}", did_you_mean(missing, content.columns or ()))
         if not content.rows:
             note.add(f"{self.what} has no rows", "give it at least one")
-        elif len(content.rows) < share.count and self._order != "random":
-            note.add(f"{self.what} has {len(content.rows)} rows for {share.count} processes", "add rows, or use fewer processes")
-        self._content, self._own, self._given = content, range(share.index, len(content.rows), share.count), 0
+        self._content = content
+        self.cut(0, 1)
         return note.found
+
+    def cut(self, index: int, count: int) -> None:
+        """Hand out every `count`-th row, from number `index` on: the part of one of `count` processes. Raises UsageError if it is empty."""
+        rows = len(self)
+        if rows <= index and self._order != "random" and count > 1:
+            what = f"{self.what} has {rows} rows for {count} processes"
+            raise UsageError(what, where=str(self.location), hint="add rows, or use fewer processes")
+        self._own, self._given = range(index, rows, count), 0
 
     def _advance(self) -> int:
         turn, self._given = self._given, self._given + 1

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tenantry.errors import UsageError
-from tenantry.plan.declared import WHOLE, Share
 from tenantry.plan.faults import raise_all
 from tenantry.plan.plan import Plan
 from tenantry.safety import check_target
@@ -35,12 +34,11 @@ def prepare(
     confirm: str | None = None,
     environment: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
-    share: Share = WHOLE,
 ) -> Prepared:
     """The workload of `FILE:WORKLOAD` and its plan for `target`; raises UsageError, UnsafeTarget or UsageErrors, and sends nothing.
 
     `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from;
-    `tags` join those of the workload; `share` is the part of the feeders' rows that this process hands out.
+    `tags` join those of the workload.
     """
     workload = load_workload(spec)
     faults: list[UsageError] = []
@@ -48,7 +46,7 @@ def prepare(
     plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
     faults += more
     thresholds, more = check_thresholds(plan.as_dict(), where=str(workload.location))
-    faults += [fault for feeder in workload.feeders for fault in feeder.load(share)]
+    faults += [fault for feeder in workload.feeders for fault in feeder.load()]
     raise_all(faults + more)
     return Prepared(workload, replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), tuple(thresholds))
 

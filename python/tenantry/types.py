@@ -76,6 +76,11 @@ class SessionOptions(TypedDict):
     recorded: bool
 
 
+Order = tuple[Literal["hire", "interrupt", "cut_off"], int, int]
+"""What the engine wants done while the load runs: make a virtual user that an iteration waits for, interrupt the iteration of one that the
+ramp took away, interrupt all of a stream; the index of the stream, and of the virtual user in it."""
+
+
 class Progress(TypedDict):
     """The engine's figures of the moment: counts since the start of the load, times of the last full second (-1: none)."""
 

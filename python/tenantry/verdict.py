@@ -137,7 +137,9 @@ def _dropped(run: Run) -> str | None:
     ran = run.all_iterations
     if not ran.dropped:
         return None
-    return f"{ran.dropped:,} of {ran.due:,} due iterations were dropped because no virtual user was free"
+    # An open profile says how many were due; one of a fixed number of iterations has them begun or dropped.
+    due = max(ran.due, ran.started + ran.dropped)
+    return f"{ran.dropped:,} of {due:,} due iterations were dropped because no virtual user was free"
 
 
 def _with_end(run: Run, reason: str) -> str:

@@ -36,6 +36,7 @@ LAYERS: dict[str, float] = {
     "driver": 3.2,
     "hooks": 3.25,
     "folder": 3.3,
+    "workers": 3.35,
     "conductor": 3.4,
     "report": 4,
     "distributed": 4,

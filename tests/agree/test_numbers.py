@@ -8,7 +8,7 @@ import pytest
 from pages import ROOT, Document, doc, rows
 
 from tenantry import conductor, driver, folder, hooks, verdict
-from tenantry.plan import profiles
+from tenantry.plan import profile
 from tenantry.results import side
 from tenantry.scenario import decorators
 
@@ -33,8 +33,7 @@ SENTENCES = [
     (MEASUREMENT, f"busy for more than {verdict.MOST_BUSY:.0%} of its worst {side.BUSY_WINDOW} consecutive".replace("%", " %")),
     (MEASUREMENT, f"A run of {side.LEAST_READINGS} to {side.BUSY_WINDOW} seconds"),
     (MEASUREMENT, f"fewer than {side.LEAST_REQUESTS} requests are not ranked"),
-    (MEASUREMENT, f"by default `{profiles.GRACEFUL_STOP}`"),
-    (MEASUREMENT, f"within {conductor._WATCH_S} s"),
+    (MEASUREMENT, f"by default `{profile.GRACEFUL_STOP}`"),
     (THRESHOLDS, f"every {conductor._ABORT_CHECK_S:g} seconds during the run"),
     (THRESHOLDS, f"the first {conductor._BROKEN_AFTER} iterations"),
     (SCENARIOS, f"the first {conductor._BROKEN_AFTER} iterations"),

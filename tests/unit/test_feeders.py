@@ -12,7 +12,7 @@ from test_vu import vu_of
 from tenantry import Vu
 from tenantry.errors import OutOfData, UsageError
 from tenantry.feeders import Feeder, from_csv, from_iterable, from_parquet, from_sql
-from tenantry.plan.declared import Share, collecting
+from tenantry.plan.declared import collecting
 from tenantry.prepare import prepare
 
 NOBODY = cast(Vu, SimpleNamespace())
@@ -68,7 +68,8 @@ def test_shares_of_several_processes_are_disjoint_and_add_up_to_all_rows(order: 
     parts = []
     for index in range(3):
         feeder = from_iterable(range(11), order=order, on_end="stop")
-        assert feeder.load(Share(index, 3)) == []
+        assert feeder.load() == []
+        feeder.cut(index, 3)
         parts.append(taken(feeder, len(range(index, 11, 3))))
         with pytest.raises(OutOfData):
             feeder.next(NOBODY)
@@ -77,7 +78,8 @@ def test_shares_of_several_processes_are_disjoint_and_add_up_to_all_rows(order: 
 
 def test_repeated_rows_stay_in_the_share_of_their_process() -> None:
     feeder = from_iterable(range(5), order="unique", on_end="repeat")
-    feeder.load(Share(1, 2))
+    feeder.load()
+    feeder.cut(1, 2)
     assert taken(feeder, 5) == [1, 3, 1, 3, 1]
 
 
@@ -105,7 +107,7 @@ BAD: list[tuple[str, Callable[[Path], Feeder[Any]], str]] = [
 def test_rows_that_cannot_be_had_are_told_with_the_line_of_the_feeder(
     make: Callable[[Path], Feeder[Any]], message: str, tmp_path: Path
 ) -> None:
-    (fault,) = make(tmp_path).load(Share())
+    (fault,) = make(tmp_path).load()
     assert message in fault.what
     assert "test_feeders.py:" in fault.where
 
@@ -127,8 +129,10 @@ def test_wrong_options_are_raised_at_once_or_left_to_who_loads_the_file(make: Ca
 
 
 def test_fewer_rows_than_processes_are_refused() -> None:
-    (fault,) = from_iterable([1, 2]).load(Share(0, 3))
-    assert "2 rows for 3 processes" in fault.what
+    feeder = from_iterable([1, 2])
+    feeder.load()
+    with pytest.raises(UsageError, match="2 rows for 3 processes"):
+        feeder.cut(2, 3)
 
 
 FILE = """

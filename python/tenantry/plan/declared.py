@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from tenantry.errors import UsageError
@@ -27,18 +26,14 @@ class Declared(Protocol):
 class Loadable(Declared, Protocol):
     """Something whose content is read before the run."""
 
-    def load(self, share: Share) -> list[UsageError]: ...
+    def load(self) -> list[UsageError]:
+        """Read it; returns what is wrong with it."""
+        ...
 
+    def cut(self, index: int, count: int) -> None:
+        """Keep to the part of process `index` (from 0) of `count`."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which part of a run a process carries out: number `index` (from 0) of `count`."""
-
-    index: int = 0
-    count: int = 1
-
-
-WHOLE = Share()
 
 T = TypeVar("T", bound=Declared)
 

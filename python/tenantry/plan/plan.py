@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
 from tenantry.plan.tenants import UNIFORM, TenantChoice
 from tenantry.units import NS
@@ -21,14 +22,31 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One load profile over a weighted mix of scenario names."""
+    """One load profile over a weighted mix of scenario names.
+
+    It begins `start_after` nanoseconds after the start of the load or, with a name, when the load of that stream has ended. `env` is what
+    its scenarios read as `vu.env`.
+    """
 
     name: str
     profile: Profile
     scenarios: tuple[tuple[str, float], ...]
+    start_after: Start = 0
+    env: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
-        return {"name": self.name, "profile": self.profile.as_dict(), "scenarios": [list(pair) for pair in self.scenarios]}
+        """`start_after` is a name or null, `start_after_ns` a length or null."""
+        named = isinstance(self.start_after, str)
+        return {
+            "name": self.name,
+            "profile": self.profile.as_dict(),
+            "scenarios": [list(pair) for pair in self.scenarios],
+            "start_after": self.start_after if named else None,
+            "start_after_ns": None if named else self.start_after,
+            "env": dict(self.env),
+            "tags": dict(self.tags),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +54,8 @@ class Plan:
     """A workload with all overrides applied, for one target.
 
     The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
-    `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to.
+    `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to;
+    `share` is which part of the load this process has: its place (from 0), and how many there are.
     """
 
     name: str
@@ -57,16 +76,30 @@ class Plan:
     scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     allow: tuple[str, ...] = ()
+    share: tuple[int, int] = (0, 1)
 
     @property
     def duration_ns(self) -> int:
-        """Length of the longest stream, without its graceful stop."""
-        return max((stream.profile.duration_ns for stream in self.streams), default=0)
+        """When the last stream ends at the latest, without its graceful stop."""
+        begins = self.begins_ns
+        return max((begins[stream.name] + stream.profile.duration_ns for stream in self.streams), default=0)
+
+    @property
+    def begins_ns(self) -> dict[str, int]:
+        """When each stream begins at the latest, in nanoseconds after the start of the load."""
+        starts = {stream.name: stream.start_after for stream in self.streams}
+        return begins_ns(starts, {stream.name: stream.profile.duration_ns for stream in self.streams})
 
     @property
     def max_vus(self) -> int:
         """The most virtual users that can be busy at once."""
         return sum(stream.profile.max_vus for stream in self.streams)
+
+    def indexes(self, stream: Stream) -> range:
+        """The virtual users of a stream that belong to this process's share: every so many-th."""
+        index, count = self.share
+        vus = stream.profile.max_vus
+        return range(index, vus, max(min(count, vus), 1)) if index < vus else range(0)
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values, for the manifest of the run."""

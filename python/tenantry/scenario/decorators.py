@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import Faults, some_duration
+from tenantry.plan.order import AT_ONCE, Start
+from tenantry.plan.order import start_after as read_start_after
 from tenantry.plan.profiles import Profile
 from tenantry.plan.tags import checked_tags
 from tenantry.scenario.vu import Vu
@@ -33,9 +35,22 @@ class Scenario:
     location: Location = NOWHERE
     faults: tuple[UsageError, ...] = ()
 
-    def at(self, profile: Profile) -> ScenarioAt:
-        """This scenario under its own load profile, for a workload of several side by side."""
-        return ScenarioAt(self, profile)
+    def at(
+        self,
+        profile: Profile,
+        *,
+        start_after: str | float | Scenario = 0,
+        env: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> ScenarioAt:
+        """This scenario under its own load profile, for a workload of several side by side.
+
+        `start_after`: a duration after the start of the load, or another scenario of the workload, whose load must have ended. `env`: text,
+        numbers and truth values by name, which the scenario reads as `vu.env`. `tags`: text by name, stored with the run.
+        """
+        note = Faults()
+        start = note.take(read_start_after, start_after, "start_after", AT_ONCE)
+        return ScenarioAt(self, profile, start, _plain(note, "env", env), _texts(note, tags), tuple(note.found))
 
     def __call__(self, vu: Vu) -> Coroutine[Any, Any, None]:
         """Call the function, for a scenario that uses another one."""
@@ -44,10 +59,32 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioAt:
-    """A scenario with a load profile of its own."""
+    """A scenario with a load profile of its own, and what is its own besides."""
 
     scenario: Scenario
     profile: Profile
+    start_after: Start = 0
+    env: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[UsageError, ...] = ()
+
+
+def _plain(note: Faults, what: str, given: object) -> dict[str, object]:
+    """A mapping of names to text, numbers and truth values; notes what is none."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        note.add(f"{what} is {given!r}, not a mapping", f'write {what}={{"name": "value"}}')
+        return {}
+    for name, value in given.items():
+        if not isinstance(name, str) or not isinstance(value, (str, int, float)):
+            note.add(f"{what} has {name!r}: {value!r}, which is neither text nor a number by name", f'write {what}={{"name": "value"}}')
+    return dict(given)
+
+
+def _texts(note: Faults, given: object) -> dict[str, str]:
+    texts = {name: str(value) for name, value in _plain(note, "tags", given).items()}
+    return note.take(checked_tags, texts, "tags", dict[str, str]())
 
 
 @overload

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Mapping
 from contextvars import Token
 from random import Random
 from time import perf_counter
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from tenantry.errors import UsageError
@@ -17,15 +17,17 @@ from tenantry.scenario.http import Http
 from tenantry.scenario.population import Identity, Population, Row
 from tenantry.scenario.session import Session
 
+NO_ENV: Mapping[str, Any] = MappingProxyType({})
+
 
 class Vu(Http):
     """One virtual user: it asks, checks, pauses, and acts as one user of one tenant.
 
     `number` is unique in the run, from 1 (0 in setup and teardown); `iteration` counts this virtual user's iterations from 0;
-    `shared` is what `setup` returned.
+    `shared` is what `setup` returned; `env` is what `scenario.at(..., env={...})` gave this scenario.
     """
 
-    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "iteration", "number", "shared")
+    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "env", "iteration", "number", "shared")
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Vu(Http):
         population: Population | None = None,
         identity: Identity | None = None,
         shared: Any = None,
+        env: Mapping[str, Any] = NO_ENV,
     ) -> None:
         super().__init__(session)
         self._session = session
@@ -47,6 +50,7 @@ class Vu(Http):
         self.number = number
         self.iteration = 0
         self.shared = shared
+        self.env = env
 
     @property
     def rng(self) -> Random:

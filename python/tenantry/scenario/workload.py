@@ -11,6 +11,7 @@ from tenantry.metrics.declare import CustomMetric, twice
 from tenantry.plan import breaker
 from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
+from tenantry.plan.order import Start, order_problems
 from tenantry.plan.overrides import override
 from tenantry.plan.plan import Metric, Plan, Stream
 from tenantry.plan.profiles import PROFILES, Profile
@@ -63,6 +64,9 @@ class Part:
     name: str | None
     profile: Profile
     weights: tuple[tuple[Scenario, float], ...]
+    start_after: Start = 0
+    env: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +126,7 @@ class Workload:
             breaker_share=self.breaker_share,
             breaker_window_ns=self.breaker_window_ns,
             tags=self.tags,
-            scenario_tags={scenario.name: dict(scenario.tags) for scenario in self.scenarios.values() if scenario.tags},
+            scenario_tags=_scenario_tags(self.parts),
             metrics=tuple(Metric(metric.name, metric.kind, metric.unit) for metric in self.metrics),
         )
         if not self.parts:
@@ -137,9 +141,15 @@ class Workload:
         return plan
 
 
+def _scenario_tags(parts: Iterable[Part]) -> dict[str, dict[str, str]]:
+    """The tags of each scenario that has any: its own, with those of `scenario.at(...)`, which win."""
+    found = {scenario.name: {**scenario.tags, **part.tags} for part in parts for scenario, _ in part.weights}
+    return {name: tags for name, tags in found.items() if tags}
+
+
 def _stream(part: Part, name: str) -> Stream:
     weights = tuple((scenario.name, weight) for scenario, weight in part.weights if weight > 0)
-    return Stream(part.name or name, part.profile, weights)
+    return Stream(part.name or name, part.profile, weights, part.start_after, part.env, part.tags)
 
 
 def workload(
@@ -210,12 +220,18 @@ def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
         case [Scenario() as only, profile] if isinstance(profile, PROFILES):
             found = [Part(None, profile, ((only, 1.0),))]
         case [ScenarioAt(), *_] if all(isinstance(part, ScenarioAt) for part in parts):
-            found = [Part(part.scenario.name, part.profile, ((part.scenario, 1.0),)) for part in parts if isinstance(part, ScenarioAt)]
+            found = [_side_by_side(part) for part in parts if isinstance(part, ScenarioAt)]
         case _:
             note.add(_shape(parts), _ONE_SHAPE)
             found = []
     _check_names(found, note)
+    for _, what, hint in order_problems({part.name: part.start_after for part in found if part.name}):
+        note.add(what, hint)
     return _with_profiles(found, note)
+
+
+def _side_by_side(part: ScenarioAt) -> Part:
+    return Part(part.scenario.name, part.profile, ((part.scenario, 1.0),), part.start_after, part.env, part.tags)
 
 
 def _shape(parts: Sequence[object]) -> str:
@@ -253,7 +269,7 @@ def _check_names(parts: list[Part], note: Faults) -> None:
 
 def _inner_faults(parts: Sequence[object], found: list[Part]) -> list[UsageError]:
     """What the parts have noted themselves: the mix, the profiles, the scenarios."""
-    faults = [fault for part in parts if isinstance(part, Mix) for fault in part.faults]
+    faults = [fault for part in parts if isinstance(part, (Mix, ScenarioAt)) for fault in part.faults]
     for part in found:
         faults += getattr(part.profile, "faults", ())
         faults += [fault for scenario, _ in part.weights for fault in scenario.faults]

@@ -14,6 +14,7 @@ use crate::http::{Client, Settings, Target, TargetError};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
 use crate::record::{Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
+use crate::schedule::Unrepresentable;
 use crate::scheduler::Scheduler;
 
 /// Why an engine cannot be made.
@@ -22,6 +23,9 @@ pub enum EngineError {
     /// The target is no URL.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The load profiles cannot be kept exactly.
+    #[error(transparent)]
+    Profile(#[from] Unrepresentable),
     /// The system refused a thread, a descriptor or a file.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -65,7 +69,7 @@ impl Engine {
         let measures = Arc::new(Measures::new(&plan.metrics));
         let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
-        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone()));
+        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone())?);
         let settings = Settings { connect_timeout: Duration::from_nanos(plan.connect_timeout_ns) };
         let client = Client::spawn(Arc::clone(&clock), settings, Arc::clone(&completions), records.clone())?;
         let recorder = Recorder {

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use bytes::Bytes;
 
 use crate::sample::Sample;
-use crate::scheduler::Iteration;
+use crate::scheduler::{Iteration, Order};
 
 /// Names one awaitable of the scripts' thread; the engine only carries it.
 pub type Token = u64;
@@ -37,6 +37,8 @@ pub enum Completion {
     End(Token),
     /// A pause is over.
     Resume(Token),
+    /// The scripts' side is to do something.
+    Order(Token, Order),
 }
 
 /// Completions from every engine thread to the one that runs the scripts.

@@ -11,8 +11,10 @@ use pyo3::types::PyDict;
 use tenantry_core::engine::{Engine as CoreEngine, EngineError};
 use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
+use tenantry_core::scheduler::Order;
 
 use crate::hub::Hub;
+use crate::pending::{Pending, Waiting};
 use crate::session::{Session, SessionOptions};
 use crate::slots::Slots;
 
@@ -32,12 +34,12 @@ impl Engine {
     /// Starts the engine's threads for `plan` (JSON); tasks of `event_loop` will wait for it.
     #[new]
     fn new(plan: &[u8], event_loop: Py<PyAny>) -> PyResult<Self> {
-        let plan: Plan =
-            serde_json::from_slice(plan).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))?;
+        let plan = read_plan(plan)?;
         let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
         let engine = CoreEngine::new(plan, this_thread()).map_err(|error| match error {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
+            EngineError::Profile(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
         let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0), resumed: AtomicI64::new(0) });
@@ -69,6 +71,19 @@ impl Engine {
     /// Starts no more iterations.
     fn stop(&self) {
         self.hub.engine.scheduler.stop();
+    }
+
+    /// What is to be done next while the load runs: a word, the index of the stream, and that of the VU in it.
+    fn order(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
+        let token = self.hub.slots.reserve();
+        let pending = Pending::waiting(py, &self.hub, Waiting::Order, token)?;
+        self.hub.engine.scheduler.listen(token);
+        Ok(pending)
+    }
+
+    /// Nanoseconds from the start of the load to its end; None before the start.
+    fn load_end_ns(&self) -> Option<i64> {
+        self.hub.engine.scheduler.load_end()
     }
 
     /// Nanoseconds since the start of the load; negative before it.
@@ -125,4 +140,19 @@ impl Engine {
     fn finish(&self, py: Python<'_>) {
         py.detach(|| self.hub.engine.finish());
     }
+}
+
+/// The plan of this JSON.
+pub(crate) fn read_plan(json: &[u8]) -> PyResult<Plan> {
+    serde_json::from_slice(json).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))
+}
+
+/// An order as Python gets it.
+pub(crate) fn told(py: Python<'_>, order: Order) -> PyResult<Py<PyAny>> {
+    let told = match order {
+        Order::Hire { stream, vu } => ("hire", stream, vu),
+        Order::Interrupt { stream, vu } => ("interrupt", stream, vu),
+        Order::CutOff { stream } => ("cut_off", stream, 0),
+    };
+    Ok(told.into_pyobject(py)?.into_any().unbind())
 }

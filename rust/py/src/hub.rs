@@ -39,8 +39,11 @@ impl Hub {
     }
 
     fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
-        let (Completion::Response(token, _) | Completion::Start(token, _) | Completion::End(token) | Completion::Resume(token)) =
-            completion;
+        let (Completion::Response(token, _)
+        | Completion::Start(token, _)
+        | Completion::Order(token, _)
+        | Completion::End(token)
+        | Completion::Resume(token)) = completion;
         let Some(pending) = self.slots.take(token) else {
             return Ok(());
         };
@@ -62,11 +65,13 @@ impl Hub {
                 Waiting::Iteration(session) => session.begin(py, iteration)?,
                 _ => py.None(),
             },
+            Completion::Order(_, order) => crate::engine::told(py, order)?,
             Completion::End(_) | Completion::Resume(_) => py.None(),
         };
         Pending::complete(&pending, result);
-        let (Waiting::Request(session) | Waiting::Iteration(session) | Waiting::Pause(session)) = pending.get().kind();
-        session.worked();
+        if let Waiting::Request(session) | Waiting::Iteration(session) | Waiting::Pause(session) = pending.get().kind() {
+            session.worked();
+        }
         self.resumed.store(0, Ordering::Relaxed);
         self.turn.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -78,7 +83,7 @@ impl Hub {
         match waiting {
             Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
-            Waiting::Pause(_) => {}
+            Waiting::Pause(_) | Waiting::Order => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod hub;
 mod pending;
 mod population;
 mod response;
+mod schedule;
 mod session;
 mod slots;
 
@@ -21,6 +22,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<response::Response>()?;
+    module.add_class::<schedule::Schedule>()?;
+    module.add_class::<schedule::Starts>()?;
     module.add_class::<session::Session>()?;
     population::register(module)
 }

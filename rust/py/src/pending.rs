@@ -27,6 +27,8 @@ pub(crate) enum Waiting {
     Iteration(Arc<SessionInner>),
     /// The end of a pause.
     Pause(Arc<SessionInner>),
+    /// An order of the scheduler.
+    Order,
 }
 
 /// A result to come: of a request, a pause, or the wait for the next iteration.

@@ -265,7 +265,7 @@ impl Session {
         self.0.hub.engine.load_ns()
     }
 
-    /// The run gives up on this VU: what is aborted from now on is no failure of the app.
+    /// The run gives up on this VU's iteration: what is aborted until the next one begins is no failure of the app.
     fn interrupt(&self) {
         self.0.interrupted.store(true, Ordering::Relaxed);
     }
@@ -289,6 +289,7 @@ impl Inner {
             last: None,
             last_failed: false,
         };
+        self.interrupted.store(false, Ordering::Relaxed);
         self.hub.engine.scheduler.count_busy(self.stream, 1);
         Ok(iteration.scenario.into_pyobject(py)?.into_any().unbind())
     }
@@ -316,7 +317,6 @@ impl Inner {
             return;
         };
         let engine = &self.hub.engine;
-        engine.scheduler.count_busy(self.stream, -1);
         engine.record(Record::Iteration(IterationRecord {
             stream: iteration.stream,
             scenario: iteration.scenario,
@@ -327,6 +327,7 @@ impl Inner {
             scheduled: iteration.scheduled,
             script,
         }));
+        engine.scheduler.count_busy(self.stream, -1);
     }
 
     fn is_recorded(&self) -> bool {

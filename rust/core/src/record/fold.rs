@@ -136,8 +136,8 @@ impl Chunk {
 
     pub(super) fn due(&mut self, due: &Due, start_ns: i64) {
         let row = self.iterations.entry((second_of(due.at - start_ns), due.stream, due.scenario)).or_default();
-        row.due += 1;
-        row.dropped += u64::from(due.dropped);
+        row.due += due.count * u64::from(due.due);
+        row.dropped += due.count * u64::from(due.dropped);
     }
 
     pub(super) fn iteration(&mut self, record: &IterationRecord, start_ns: i64) {

@@ -229,8 +229,8 @@ impl Recording {
                 self.chunk.iteration(&record, start_ns);
             }
             Record::Due(due) => {
-                self.progress.due += 1;
-                self.progress.dropped += u64::from(due.dropped);
+                self.progress.due += due.count * u64::from(due.due);
+                self.progress.dropped += due.count * u64::from(due.dropped);
                 self.chunk.due(&due, start_ns);
             }
             Record::Event(at, kind, text) => {
