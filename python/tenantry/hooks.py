@@ -45,7 +45,9 @@ async def run_hook(hook: HookFunction, worker: Worker, crew: Crew) -> bool:
             await hook(worker.vu)
     except (Exception, SystemExit) as error:
         late = limit.expired()
-        told = TimeoutError(f"it did not end within {timeout_s:g} s").with_traceback(error.__traceback__) if late else error
+        # Where it waited is in the traceback of the cancellation.
+        place = (error.__cause__ or error).__traceback__
+        told = TimeoutError(f"it did not end within {timeout_s:g} s").with_traceback(place) if late else error
         # Before the start of the load, its clock is negative.
         crew.errors.add(mark.kind, told, max(session.now_ns() // NS, 0))
         return False

@@ -286,6 +286,7 @@ class _Writer:
             return
         values = [list(column) for column in zip(*rows, strict=True)]
         select = ", ".join(f'unnest(?::{kind}[]) AS "{name}"' for name, kind in columns.items())
+        select += ", MAP {}::MAP(VARCHAR, VARCHAR) AS tags" if path.startswith("series/") else ""
         target = str(self.folder / path).replace("'", "''")
         self.connection.execute(f"COPY (SELECT {select}) TO '{target}' (FORMAT parquet)", values)
 

@@ -14,7 +14,7 @@ from test_vu import Animals
 from tenantry import Vu, constant_vus, scenario, workload
 from tenantry.errors import UsageError
 from tenantry.plan.tenants import UNIFORM, Draw, ZipfRanks
-from tenantry.scenario.population import Row, draw_identity
+from tenantry.scenario.population import draw_identity
 from tenantry.tenants import by_tier, zipf
 
 DRAWS = 200_000
@@ -94,7 +94,7 @@ def test_the_identity_of_an_iteration_depends_on_seed_user_and_iteration_alone()
     assert set(tenants(1, 1)) == {0, 1, 2}
     picked = draw_identity(Animals(), 1, 7, draw=lambda rng: 2)
     assert (picked.tenant_index, cast(Any, picked.tenant).slug) == (2, "t3")
-    assert cast(Row, picked.user).id in (4, 5)
+    assert picked.user.id in (4, 5)
 
 
 @scenario

@@ -9,23 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tenantry.metrics.builtin import Kind, Metric, Unit
+from tenantry.metrics.builtin import METRICS, Kind, Metric, Unit
 
 _STATS: dict[Kind, str | None] = {"trend": None, "rate": "rate", "counter": "count", "gauge": "value"}
-_TAGS = ("scenario",)
+_TAGS = ("scenario", "group")
 
 
 def custom_metrics(plan: Mapping[str, Any]) -> dict[str, Metric]:
-    """The metrics that a plan (as plain JSON) declares, by name; what is no declaration is left out."""
-    declared = plan.get("metrics")
+    """The metrics that a plan (as plain JSON) declares, by name; what is no declaration is left out.
+
+    Where the plan names tags of scripts (`tag_names`), the built-in metrics that have them are there as well, with these tags.
+    """
+    declared, more = plan.get("metrics"), tuple(str(tag) for tag in plan.get("tag_names") or ())
     rows = declared.items() if isinstance(declared, Mapping) else ()
-    return {name: _metric(name, row) for name, row in rows if isinstance(row, Mapping) and row.get("kind") in _STATS}
+    own = {name: _metric(name, row, more) for name, row in rows if isinstance(row, Mapping) and row.get("kind") in _STATS}
+    tagged = {name: metric._replace(tags=(*metric.tags, *more)) for name, metric in METRICS.items() if "scenario" in metric.tags}
+    return {**own, **tagged} if more else own
 
 
-def _metric(name: str, row: Mapping[str, Any]) -> Metric:
+def _metric(name: str, row: Mapping[str, Any], more: tuple[str, ...]) -> Metric:
     kind: Kind = row["kind"]
     unit = str(row.get("unit") or "")
-    tags = tuple(str(tag) for tag in row.get("tags") or _TAGS)
+    tags = (*(str(tag) for tag in row.get("tags") or _TAGS), *more)
     return Metric(name, kind, _unit(kind, unit), tags, _STATS[kind], f"declared by the workload, in {unit or 'no unit'}")
 
 

@@ -74,6 +74,7 @@ class Plan:
     breaker_window_ns: int = 60 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
     scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tag_names: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
     allow: tuple[str, ...] = ()
     share: tuple[int, int] = (0, 1)
@@ -120,6 +121,7 @@ class Plan:
             "breaker_window_ns": self.breaker_window_ns,
             "tags": dict(self.tags),
             "scenario_tags": {name: dict(tags) for name, tags in self.scenario_tags.items()},
+            "tag_names": list(self.tag_names),
             "metrics": {metric.name: {"kind": metric.kind, "unit": metric.unit} for metric in self.metrics},
             "allow": list(self.allow),
             "duration_ns": self.duration_ns,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import captions, header, tables, timeline
+from tenantry.report import captions, header, metrics, tables, timeline
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
 from tenantry.validity import MOST_BUSY
 
@@ -67,7 +67,13 @@ def render(document: Document) -> str:
 
 def _tables(document: Document) -> dict[str, tables.Table]:
     made = [tables.series(document), tables.distributions(document), tables.failures(document), tables.checks(document)]
-    made += [tables.errors(document), tables.tenants(document, "worst"), tables.tenants(document, "best"), tables.events(document)]
+    made += [
+        metrics.table(document),
+        tables.errors(document),
+        tables.tenants(document, "worst"),
+        tables.tenants(document, "best"),
+        tables.events(document),
+    ]
     return {table.id: table for table in made}
 
 

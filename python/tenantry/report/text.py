@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from tenantry.report import header
+from tenantry.report import header, metrics
 from tenantry.report.lines import Cells, Line, clean, columns, printed
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, millis, part, per_second, plain, ratio, share, size
 from tenantry.report.tables import half_width_s, latency
@@ -60,6 +60,7 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
         _requests(document, width),
         _failures(document, width),
         _checks(document, width),
+        metrics.lines(document, width),
         _errors(document, width),
         _facts(document, width, report),
     )

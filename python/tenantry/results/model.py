@@ -74,6 +74,28 @@ class Check(msgspec.Struct, frozen=True):
     fails: int
 
 
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """What scripts measured themselves, over the whole run, in `unit`; `group` only for `group_duration`, which has one entry per group.
+
+    `value` is the sum of a counter, the last value of a gauge, the share of a rate (0 to 1), the mean of a trend. What a kind does not
+    have, or a metric without a value, is None.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    group: str
+    n: int
+    value: float | None = None
+    per_s: float | None = None
+    min: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
 class Failure(msgspec.Struct, frozen=True):
     """Failed requests of one kind, with the detail of one of them."""
 

@@ -15,10 +15,24 @@ from typing import TYPE_CHECKING, Any, Self
 from tenantry.errors import UsageError
 from tenantry.metrics.selector import Selectors
 from tenantry.plan.stages import courses, stage_span, steady_load
-from tenantry.results import requests, side, timeline
+from tenantry.results import custom, requests, side, timeline
+from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
 from tenantry.results.manifest import Manifest, ScriptError, read_errors, read_manifest
-from tenantry.results.model import Check, Event, Failure, Generator, Iterations, ScriptCost, Series, Steady, Tenants, Timeline, Totals
+from tenantry.results.model import (
+    Check,
+    Event,
+    Failure,
+    Generator,
+    Iterations,
+    Metric,
+    ScriptCost,
+    Series,
+    Steady,
+    Tenants,
+    Timeline,
+    Totals,
+)
 from tenantry.results.schedule import Kept, exhausted, schedule_kept
 from tenantry.results.source import Spans
 from tenantry.results.steady import steady_state
@@ -115,6 +129,12 @@ class Run:
         return side.checks(self.tables)
 
     @cached_property
+    def metrics(self) -> list[Metric]:
+        """What scripts measured themselves, by name."""
+        declared = self.manifest.plan.get("metrics")
+        return custom.metrics(self.tables, declared if isinstance(declared, dict) else {}, self.duration_s)
+
+    @cached_property
     def failures(self) -> list[Failure]:
         """Failed requests per series and kind, the most frequent first."""
         return side.failures(self.tables)
@@ -167,7 +187,7 @@ class Run:
     def _spans(self) -> Spans:
         return Spans(self.tables, self.seconds)
 
-    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | None:
+    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | Measured | None:
         """The distribution of a trend metric; None without a sample."""
         return self._spans.trend(metric, tags, start_s, end_s)
 
@@ -175,7 +195,7 @@ class Run:
         """The part and the whole of a rate metric."""
         return self._spans.share(metric, tags, start_s, end_s)
 
-    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> float | None:
         """The events of a counter metric; None when nothing in the run fits the tags."""
         return self._spans.count(metric, tags, start_s, end_s)
 
@@ -193,7 +213,7 @@ class Run:
             case "rss_bytes":
                 return self.generator.rss_bytes
             case _:
-                return None
+                return self._spans.last(metric, tags)
 
     @cached_property
     def steady(self) -> Steady:

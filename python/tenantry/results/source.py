@@ -6,13 +6,11 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from tenantry.metrics.selector import Selector, Selectors
+from tenantry.results.custom import Custom, Measured
 from tenantry.results.histogram import Counts, Distribution
-
-if TYPE_CHECKING:
-    from tenantry.results.tables import Tables
+from tenantry.results.tables import Tables, column_of
 
 _HISTOGRAMS = {
     "response_time": ("http", "response"),
@@ -38,19 +36,21 @@ Key = tuple[str, Selectors]
 class Spans:
     """Metrics over spans of whole seconds, of a run of `seconds`. One that is asked for span after span is answered from memory.
 
-    The seam for metrics that a workload declares: names that the three tables above lack have no values here.
+    Names that the three tables above lack are metrics of the scripts.
     """
 
     def __init__(self, tables: Tables, seconds: int) -> None:
         self._tables = tables
         self._seconds = seconds
+        self._custom = Custom(tables, self._where)
         self._asked: Counter[Key] = Counter()
         self._distributions: dict[Key, _Distributions] = {}
         self._counts: dict[Key, _Counts | None] = {}
 
-    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | None:
+    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | Measured | None:
         if metric not in _HISTOGRAMS:
-            return None
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return found if found is not None and found.n else None
         table, histogram = _HISTOGRAMS[metric]
         end_s = self._end(end_s)
         key = (metric, tags)
@@ -64,27 +64,36 @@ class Spans:
 
     def share(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> tuple[int, int]:
         if metric not in _SHARES:
-            return 0, 0
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return (round(found.sum), found.n) if found is not None else (0, 0)
         table, part, whole = _SHARES[metric]
         counts = self._running((metric, tags), table, (part, whole))
         return (counts.between(0, start_s, self._end(end_s)), counts.between(1, start_s, self._end(end_s))) if counts else (0, 0)
 
-    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> float | None:
         if metric not in _COUNTS:
-            return None
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return found.sum if found is not None else None
         table, events = _COUNTS[metric]
         counts = self._running((metric, tags), table, (events, "0"))
         return counts.between(0, start_s, self._end(end_s)) if counts else None
+
+    def last(self, metric: str, tags: Selectors) -> float | None:
+        """The last value of a gauge of the scripts."""
+        found = self._custom.over(metric, tags, 0, None)
+        return found.last if found is not None else None
 
     def _end(self, end_s: int | None) -> int:
         return self._seconds if end_s is None else end_s
 
     def _where(self, table: str, tags: Selectors) -> tuple[str, list[object]]:
         """A condition of SQL and its parameters. Patterns are Python's, so they are tried here, on the few values that a tag has."""
-        return " AND ".join(["true", *(f'list_contains(?, "{tag.tag}")' for tag in tags)]), [self._fitting(table, tag) for tag in tags]
+        return " AND ".join(["true", *(f"list_contains(?, {column_of(tag.tag)})" for tag in tags)]), [
+            self._fitting(table, tag) for tag in tags
+        ]
 
     def _fitting(self, table: str, tag: Selector) -> list[str]:
-        values = self._tables.rows(f'SELECT DISTINCT "{tag.tag}" FROM {table}', of=(table,))
+        values = self._tables.rows(f"SELECT DISTINCT {column_of(tag.tag)} FROM {table}", of=(table,))
         return [value for (value,) in values if tag.fits(value)]
 
     def _merged(self, table: str, histogram: str, tags: Selectors, span: tuple[int, int]) -> Distribution | None:

@@ -85,6 +85,7 @@ class Workload:
     tenant_per: str = "vu"
     breaker_share: float = 0.9
     breaker_window_ns: int = 60 * NS
+    tag_names: tuple[str, ...] = ()
     metrics: tuple[CustomMetric, ...] = ()
     feeders: tuple[Loadable, ...] = ()
     hooks: Mapping[str, HookFunction] = field(default_factory=dict)
@@ -127,6 +128,7 @@ class Workload:
             breaker_window_ns=self.breaker_window_ns,
             tags=self.tags,
             scenario_tags=_scenario_tags(self.parts),
+            tag_names=tuple(dict.fromkeys([*(tag for tags in _scenario_tags(self.parts).values() for tag in tags), *self.tag_names])),
             metrics=tuple(Metric(metric.name, metric.kind, metric.unit) for metric in self.metrics),
         )
         if not self.parts:
@@ -160,6 +162,7 @@ def workload(
     request_timeout: str | float = "60s",
     connect_timeout: str | float = "10s",
     tags: Mapping[str, str] | None = None,
+    tag_names: Sequence[str] = (),
     tenant_choice: str | TenantChoice = "uniform",
     tenant_per: str = "vu",
     breaker_share: str | float = breaker.SHARE,
@@ -169,6 +172,7 @@ def workload(
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
     `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
+    `tag_names`: tags of groups and requests that thresholds may ask for; those of scenarios are known.
     `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. `breaker_share`, `breaker_window`: a
     run stops when so many of its requests fail for so long; a share of `off` lets it go on. Faults are noted, and raised together when a
     plan is asked for.
@@ -194,6 +198,7 @@ def workload(
         request_timeout_ns=note.take(some_duration, request_timeout, "request_timeout", NS),
         connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
         tags=note.take(checked_tags, tags or {}, "the tags of the workload", dict[str, str]()),
+        tag_names=tuple(note.take(checked_tags, dict.fromkeys(tag_names, ""), "tag_names", dict[str, str]())),
         tenant_choice=choice,
         tenant_per=tenant_per,
         breaker_share=note.take(breaker.breaker_share, breaker_share, "breaker_share", 0.9),

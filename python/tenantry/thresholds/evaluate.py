@@ -135,7 +135,7 @@ def _look(condition: Condition, source: Source, start: int, end: int | None) -> 
             count = source.count(metric, tags, start, end)
             if count is None:
                 return Seen("no_data")
-            return _compared(condition, count if condition.stat == "count" else count / length, count)
+            return _compared(condition, count if condition.stat == "count" else count / length, round(count))
         case "gauge":
             value = source.value(metric, tags)
             return _compared(condition, value, 1) if value is not None else Seen("no_data")

@@ -36,7 +36,7 @@ def parse_threshold(text: str, custom: Mapping[str, Metric] | None = None) -> Th
 
     `custom`: metrics that the workload declares, by name (`tenantry.metrics.custom`), known beside the built-in ones.
     """
-    return _Parser(text, {**(custom or {}), **METRICS}).threshold()
+    return _Parser(text, {**METRICS, **(custom or {})}).threshold()
 
 
 class _Parser:

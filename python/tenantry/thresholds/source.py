@@ -50,7 +50,7 @@ class Source(Protocol):
         """`failures`: (failed requests, requests); `checks`: (checks that held, checks). (0, 0) without a sample."""
         ...
 
-    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> float | None:
         """How many events of a counter metric fell in the span.
 
         `throughput`: requests without failure; `started_rate`: iterations begun. 0 when there were none although the series is there;
