@@ -17,11 +17,15 @@ from tenantry.config import KEYS
 from tenantry.datasets import Dataset
 from tenantry.errors import Exit
 from tenantry.metrics.builtin import METRICS
+from tenantry.metrics.confidence import samples_needed
+from tenantry.metrics.selector import MATCHES
 from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS
 from tenantry.plan.profiles import PROFILES
+from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
 from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
+from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
 from tenantry.types import FAILURE_KINDS, PHASES
 
@@ -81,8 +85,11 @@ def test_the_metrics_are_documented_word_for_word() -> None:
 
 def test_the_stats_and_operators_of_thresholds_are_documented() -> None:
     stats = {row["kind"]: tuple(names(row["stats"])) for row in THRESHOLDS.table("Stats", "kind")}
-    assert stats == {**parser._STATS, "gauge": ()}
+    assert stats == {**parser.STATS, "gauge": ()}
     assert tuple(re.findall(r"`([<>=]+)`", THRESHOLDS.section("Grammar"))) == OPERATORS
+    assert tuple(name(row["match"]) for row in THRESHOLDS.table("Tags", "match")) == MATCHES
+    units = {row["unit"] for row in rows(THRESHOLDS.section("Stats"), "unit")}
+    assert units == set(LIMITS)
 
 
 def test_the_grammar_is_that_of_the_parser() -> None:
@@ -95,6 +102,11 @@ def test_every_threshold_of_the_documents_is_understood() -> None:
     scope: dict[str, list[str]] = {}
     exec(block.text, scope)
     assert [str(parser.parse_threshold(text)) for text in scope["thresholds"]]
+
+
+def test_the_samples_that_percentiles_need_are_documented() -> None:
+    told = {row["percentile"]: int(row["samples"].replace(",", "")) for row in THRESHOLDS.table("Too few samples", "percentile")}
+    assert told == {name: samples_needed(permille / 1000) for name, permille in zip(PERCENTILES, PERMILLE, strict=True)}
 
 
 def test_the_exit_codes_of_the_readme_and_of_the_help_exist() -> None:

@@ -51,8 +51,10 @@ def test_a_series_without_any_noise_keeps_all_of_it_or_what_follows_its_step() -
     assert truncation([9.0] * 10 + [5.0] * 50) == 10
 
 
-def profile(kind: str, **settings: Any) -> dict[str, Any]:
-    return {"name": kind, "profile": {"kind": kind, **settings}, "scenarios": [["visit", 1.0]]}
+def profile(kind: str, *, after: str | int = 0, **settings: Any) -> dict[str, Any]:
+    """A stream that begins after another one, or after so many seconds."""
+    begin = {"start_after": after, "start_after_ns": None} if isinstance(after, str) else {"start_after_ns": after * SECOND}
+    return {"name": kind, "profile": {"kind": kind, **settings}, "scenarios": [["visit", 1.0]], **begin}
 
 
 def ramp(*stages: tuple[int, int], start: int = 0) -> dict[str, Any]:
@@ -72,7 +74,8 @@ FLAT = profile("constant_rate", duration_ns=100 * SECOND)
         ([ramp((10, 5), (0, 9), (30, 9), (40, 9))], 80, (10, 80)),
         ([ramp((40, 50), (40, 100), (40, 0))], 120, (0, 0)),
         ([FLAT, ramp((10, 5), (20, 5), (30, 0))], 100, (60, 100)),
-        ([FLAT, profile("constant_vus", duration_ns=30 * SECOND, start_after_ns=20 * SECOND)], 100, (50, 100)),
+        ([FLAT, profile("constant_vus", duration_ns=30 * SECOND, after=20)], 100, (50, 100)),
+        ([FLAT, profile("shared_iterations", max_duration_ns=30 * SECOND, after="constant_rate")], 130, (0, 100)),
         ([], 30, (0, 30)),
     ],
     ids=[
@@ -83,6 +86,7 @@ FLAT = profile("constant_rate", duration_ns=100 * SECOND)
         "only ramps",
         "beside a ramp",
         "a late start",
+        "one after the other",
         "unknown",
     ],
 )

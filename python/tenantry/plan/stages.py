@@ -29,17 +29,29 @@ class Course(NamedTuple):
 
 
 def courses(streams: Iterable[Mapping[str, Any]]) -> list[Course]:
-    """The course of each stream of a plan."""
-    return [_course(stream) for stream in streams]
+    """The course of each stream of a plan; one that begins after another is taken to begin when all of the other's time is over."""
+    by_name = {str(stream.get("name")): stream for stream in streams}
+    return [_course(stream, _begin_s(by_name, name)) for name, stream in by_name.items()]
 
 
-def _course(stream: Mapping[str, Any]) -> Course:
+def _begin_s(streams: Mapping[str, Mapping[str, Any]], name: str) -> float:
+    begin, seen = 0.0, {name}
+    while (before := str(streams[name].get("start_after"))) in streams and before not in seen:
+        begin += _length_s(streams[before].get("profile") or {})
+        seen.add(name := before)
+    return begin + (streams[name].get("start_after_ns") or 0) / NS
+
+
+def _length_s(profile: Mapping[str, Any]) -> float:
+    return float(profile.get("duration_ns") or profile.get("max_duration_ns") or 0) / NS
+
+
+def _course(stream: Mapping[str, Any], begin: float) -> Course:
     profile = stream.get("profile") or {}
     names = frozenset(str(pair[0]) for pair in stream.get("scenarios") or [])
-    begin = (profile.get("start_after_ns") or 0) / NS
     written = profile.get("stages")
     if not written:
-        stages: tuple[Stage, ...] = (Stage(begin, begin + (profile.get("duration_ns") or 0) / NS, True),)
+        stages: tuple[Stage, ...] = (Stage(begin, begin + _length_s(profile), True),)
     else:
         bounds = accumulate((stage["duration_ns"] / NS for stage in written), initial=begin)
         levels = [profile.get("start", 0), *(stage.get("target") for stage in written)]

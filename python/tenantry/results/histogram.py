@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 
 HALF = 1024
 LONGEST_US = 600_000_000
@@ -47,8 +48,13 @@ def highest_ns(bucket: int) -> int:
 
 def rank(q: float, n: int) -> int:
     """Which of `n` sorted values is the quantile `q`, counted from 1: ceil(q * n), with `q` taken as the decimal it was written as."""
-    exact = Fraction(q).limit_denominator(1_000_000) * n
+    exact = _decimal(q) * n
     return min(max(-(-exact.numerator // exact.denominator), 1), n)
+
+
+@cache
+def _decimal(q: float) -> Fraction:
+    return Fraction(q).limit_denominator(1_000_000)
 
 
 class Counts:
