@@ -42,13 +42,25 @@ def prepare(
     workload = load_workload(spec)
     faults: list[UsageError] = []
     origin = _origin(target, allow, confirm, environment, faults)
+    prepared = _resolved(workload, origin, overrides, tenants, faults)
+    return replace(prepared, plan=replace(prepared.plan, allow=tuple(allow)))
+
+
+def prepare_plan(spec: str, *, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Prepared:
+    """The workload and its plan without a target, to be looked at; raises UsageError or UsageErrors."""
+    return _resolved(load_workload(spec), "", overrides, tenants, [])
+
+
+def _resolved(
+    workload: Workload, origin: str, overrides: Mapping[str, object] | None, tenants: int | None, faults: list[UsageError]
+) -> Prepared:
     plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
     faults += more
     thresholds, more = parse_thresholds(
         plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
     )
     raise_all(faults + more)
-    return Prepared(workload, replace(plan, allow=tuple(allow)), tuple(thresholds))
+    return Prepared(workload, plan, tuple(thresholds))
 
 
 def _origin(
