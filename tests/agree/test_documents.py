@@ -6,6 +6,7 @@ import inspect
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -24,7 +25,7 @@ from tenantry.scenario.http import Http
 from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES
+from tenantry.types import FAILURE_KINDS, PHASES, Order
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE = doc("datasets.md"), doc("cli.md"), doc("architecture.md")
@@ -60,6 +61,11 @@ def test_load_profiles_are_those_of_the_engine_and_of_the_document() -> None:
     documented = {name(row["profile"]).partition("(")[0]: row["kind"] for row in MEASUREMENT.table("Load profiles", "profile")}
     assert documented == {profile.kind: "open" if profile.is_open else "closed" for profile in PROFILES}
     assert rust_enum("rust/core/src/plan.rs", "Profile") == [profile.kind for profile in PROFILES]
+
+
+def test_the_orders_of_the_engine_are_those_that_python_knows() -> None:
+    told = re.findall(r'Order::\w+ \{[^}]*\} => \("(\w+)"', (ROOT / "rust/py/src/engine.rs").read_text("utf-8"))
+    assert told == rust_enum("rust/core/src/scheduler/mod.rs", "Order") == list(get_args(get_args(Order)[0]))
 
 
 def test_the_metrics_are_documented_word_for_word() -> None:

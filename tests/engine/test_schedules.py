@@ -57,6 +57,7 @@ def test_shared_iterations_send_exactly_as_many_requests_as_asked_and_end_with_t
     assert len(truth.arrivals) == 1000
     assert counts(run) == {"due": 0, "started": 1000, "dropped": 0, "interrupted": 0}
     assert {arrival.path for arrival in truth.arrivals} <= {f"/one/{vu}" for vu in range(1, 11)}
+    assert run.rows("series/iterations", "max(vus)") == [(10,)]
     assert run.load_ns < 25 * NS, "the load ends with its last iteration, not after all of its time"
     assert run.load_ns >= truth.arrivals[-1].at_ns - truth.arrivals[0].at_ns
 

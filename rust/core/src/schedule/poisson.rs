@@ -25,7 +25,8 @@ impl Poisson {
     /// On average `rate` (a fraction per second) events, drawn from `key`, for `duration_ns`.
     pub(super) fn new((numerator, denominator): (u64, u64), duration_ns: i64, key: u64) -> Result<Self, Unrepresentable> {
         let second = u128::from(SECOND.unsigned_abs()) << GAP_BITS;
-        let mean_gap = second.checked_mul(denominator.into()).and_then(|gap| (gap + u128::from(numerator / 2)).checked_div(numerator.into()));
+        let mean_gap =
+            second.checked_mul(denominator.into()).and_then(|gap| (gap + u128::from(numerator / 2)).checked_div(numerator.into()));
         let mean_gap = mean_gap.filter(|&gap| gap > 0 && gap < MOST_GAP_NS << GAP_BITS).ok_or(Unrepresentable)?;
         Ok(Self { key, mean_gap, duration_ns, next: 0, sum: 0 })
     }

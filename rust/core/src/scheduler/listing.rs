@@ -69,9 +69,7 @@ impl Listing {
         match (&listed.pace, listed.share) {
             (Pace::Open(_), _) => None,
             (Pace::Closed(..), None) => Some(Vec::new()),
-            (Pace::Closed(steps, _), Some(share)) => {
-                Some(steps.changes(share).map(|(at, count)| (listed.begin_ns + at, count)).collect())
-            }
+            (Pace::Closed(steps, _), Some(share)) => Some(steps.changes(share).map(|(at, count)| (listed.begin_ns + at, count)).collect()),
         }
     }
 }

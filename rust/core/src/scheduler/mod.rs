@@ -118,12 +118,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// When a rate or a length of the plan cannot be kept exactly.
-    pub fn new(
-        plan: &Plan,
-        clock: Arc<dyn Clock>,
-        completions: Arc<CompletionQueue>,
-        records: Records,
-    ) -> Result<Self, Unrepresentable> {
+    pub fn new(plan: &Plan, clock: Arc<dyn Clock>, completions: Arc<CompletionQueue>, records: Records) -> Result<Self, Unrepresentable> {
         let state = State::new(plan)?;
         let busy = state.streams.iter().map(|stream| Gauge { limited: stream.has_budget(), ..Gauge::default() }).collect();
         Ok(Self { clock, out: Out { completions, records }, busy, state: Mutex::new(state), changed: Condvar::new() })
