@@ -6,7 +6,7 @@ import pytest
 
 from tenantry import Vu, Workload, constant_vus, scenario, shared_iterations, workload
 from tenantry.errors import UsageError
-from tenantry.plan.order import begins_ns, order_problems
+from tenantry.plan.order import Start, begins_ns, order_problems
 from tenantry.units import NS
 
 
@@ -25,17 +25,21 @@ async def third(vu: Vu) -> None: ...
 CALM = constant_vus(1, "1s")
 
 
+def at(**options: Any) -> Any:
+    return first.at(CALM, **options)
+
+
 def faults(*parts: Any) -> list[UsageError]:
     return workload(*parts).draft(target="")[1]
 
 
 def test_a_chain_begins_when_all_before_it_have_ended() -> None:
-    starts = {"a": 5, "b": "a", "c": "b", "d": 7}
+    starts: dict[str, Start] = {"a": 5, "b": "a", "c": "b", "d": 7}
     assert begins_ns(starts, {"a": 100, "b": 10, "c": 1, "d": 1}) == {"a": 5, "b": 105, "c": 115, "d": 7}
 
 
 def test_a_circle_has_an_end_nevertheless_so_that_other_faults_can_be_told() -> None:
-    starts = {"a": "b", "b": "a", "c": "a"}
+    starts: dict[str, Start] = {"a": "b", "b": "a", "c": "a"}
     assert set(begins_ns(starts, dict.fromkeys(starts, 1))) == set(starts)
     assert [name for name, _, _ in order_problems(starts)] == ["a", "b"]
 
@@ -57,16 +61,16 @@ def test_a_scenario_begins_after_another_one_or_after_a_time() -> None:
 @pytest.mark.parametrize(
     ("make", "what", "hint"),
     [
-        (lambda: [first.at(CALM, start_after="frist"), second.at(CALM)], "first starts after 'frist'", "did you mean first?"),
-        (lambda: [first.at(CALM, start_after=third), second.at(CALM)], "first starts after 'third'", "known"),
-        (lambda: [first.at(CALM, start_after="first")], "first would never start: first after first", "without waiting"),
-        (lambda: [first.at(CALM, start_after="-5s")], "start_after '-5s' is negative", "30s"),
-        (lambda: [first.at(CALM, start_after="5x")], "start_after '5x' is not understood", "30s"),
-        (lambda: [first.at(CALM, start_after=None)], "start_after None is not a duration", "30s"),
-        (lambda: [first.at(CALM, start_after="99999999999s")], "start_after '99999999999s' is too long", "30s"),
-        (lambda: [first.at(CALM, env=["a"])], "env is ['a'], not a mapping", "env={"),
-        (lambda: [first.at(CALM, env={"a": object})], "env has 'a'", "env={"),
-        (lambda: [first.at(CALM, tags={"a": None})], "tags has 'a'", "tags={"),
+        (lambda: [at(start_after="frist"), second.at(CALM)], "first starts after 'frist'", "did you mean first?"),
+        (lambda: [at(start_after=third), second.at(CALM)], "first starts after 'third'", "known"),
+        (lambda: [at(start_after="first")], "first would never start: first after first", "without waiting"),
+        (lambda: [at(start_after="-5s")], "start_after '-5s' is negative", "30s"),
+        (lambda: [at(start_after="5x")], "start_after '5x' is not understood", "30s"),
+        (lambda: [at(start_after=None)], "start_after None is not a duration", "30s"),
+        (lambda: [at(start_after="99999999999s")], "start_after '99999999999s' is too long", "30s"),
+        (lambda: [at(env=["a"])], "env is ['a'], not a mapping", "env={"),
+        (lambda: [at(env={"a": object})], "env has 'a'", "env={"),
+        (lambda: [at(tags={"a": None})], "tags has 'a'", "tags={"),
     ],
 )
 def test_what_can_never_start_or_is_not_plain_is_a_fault(make: Any, what: str, hint: str) -> None:
