@@ -20,6 +20,7 @@ async def slow(vu: Vu) -> None:
 
 ramp = workload(one, ramping_rate(("5s", "10/s"), ("0s", "50/s"), ("1m", "50/s"), start="0/s", max_vus=200))
 load = workload(one, shared_iterations(100, vus=5, max_duration="30s"))
+grows = workload(slow, constant_rate("50/s", "0.4s", max_vus=9, pre_allocated_vus=1))
 late = workload(slow, shared_iterations(100, vus=2, max_duration="0.5s"), thresholds=["dropped_iterations <= 0"])
 """
 
@@ -53,3 +54,13 @@ def test_iterations_that_found_no_time_are_told_as_dropped(shell: Shell, truth: 
     assert (done.code, told["verdict"], told["totals"]["dropped_iterations"]) == (10, "fail", dropped)
     assert f"{dropped} of 100 due iterations were dropped" in told["reason"]
     assert told["about"]["duration_s"] == 0.5
+
+
+def test_virtual_users_that_were_made_while_the_load_ran_are_told(shell: Shell, truth: TruthServer) -> None:
+    write_scenarios(shell.folder, MANY)
+    done = shell.run("run", "file.py:grows", "--target", truth.url, "--json")
+    assert "note: 8 virtual users were made while the load ran; a higher pre_allocated_vus avoids that" in done.err
+    assert [event["kind"] for event in done.document["events"]] == ["vus_made"]
+    totals = done.document["totals"]
+    assert totals["iterations"] + totals["dropped_iterations"] == 20
+    assert totals["requests"] == len(truth.arrivals) == totals["iterations"]

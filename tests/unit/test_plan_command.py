@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tenantry.cli.plan import command
 from tenantry.errors import UsageError
-from tenantry.units import NS, duration_ns, write_duration
+from tenantry.units import NS
 
 FILE = """
 from tenantry import Vu, mix, poisson_rate, ramping_rate, ramping_vus, scenario, shared_iterations, workload
@@ -95,8 +95,3 @@ def test_overrides_change_the_starts(plan) -> None:  # type: ignore[no-untyped-d
 def test_wrong_use_is_one_message(plan, arguments: tuple[str, ...], message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UsageError, match=message.replace("/", "[/]")):
         plan(*arguments)
-
-
-@pytest.mark.parametrize("text", ["0s", "1.5s", "0.000000001s", "2m", "1h30m", "1h1s", "25h0.25s"])
-def test_a_duration_is_written_as_it_is_read(text: str) -> None:
-    assert duration_ns(write_duration(duration_ns(text))) == duration_ns(text)
