@@ -43,12 +43,25 @@ def prepare(
     workload = load_workload(spec)
     faults: list[UsageError] = []
     origin = _origin(target, allow, confirm, environment, faults)
+    faults += [fault for feeder in workload.feeders for fault in feeder.load()]
+    prepared = _resolved(workload, origin, overrides, tenants, faults)
+    plan = prepared.plan
+    return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}))
+
+
+def prepare_plan(spec: str, *, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Prepared:
+    """The workload and its plan without a target, to be looked at; raises UsageError or UsageErrors."""
+    return _resolved(load_workload(spec), "", overrides, tenants, [])
+
+
+def _resolved(
+    workload: Workload, origin: str, overrides: Mapping[str, object] | None, tenants: int | None, faults: list[UsageError]
+) -> Prepared:
     plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
     faults += more
     thresholds, more = check_thresholds(plan.as_dict(), where=str(workload.location))
-    faults += [fault for feeder in workload.feeders for fault in feeder.load()]
     raise_all(faults + more)
-    return Prepared(workload, replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), tuple(thresholds))
+    return Prepared(workload, plan, tuple(thresholds))
 
 
 def _origin(

@@ -63,6 +63,17 @@ def show_duration(seconds: float | None) -> str:
     return f"{seconds * 1e6:.0f} us"
 
 
+def write_duration(ns: int) -> str:
+    """A duration as people write it, exactly: `1h30m`, `2.5s`, `0s`; `duration_ns` reads it back."""
+    words, rest = "", ns
+    for unit in ("h", "m"):
+        count, rest = divmod(rest, _UNIT_NS[unit])
+        words += f"{count}{unit}" if count else ""
+    whole, part = divmod(rest, NS)
+    seconds = f"{whole}.{part:09}".rstrip("0").rstrip(".")
+    return words + (f"{seconds}s" if rest or not words else "")
+
+
 def show_rate(per_second: float | None) -> str:
     """A rate for people: `1,234/s`, `12.3/s`; `-` for None."""
     if per_second is None:

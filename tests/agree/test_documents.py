@@ -6,12 +6,13 @@ import inspect
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 from pages import PAGES, ROOT, Document, doc, name, names, rows
 
-from tenantry import datasets, workload
+from tenantry import Scenario, datasets, workload
 from tenantry.cli.main import COMMANDS, tenantry
 from tenantry.config import KEYS
 from tenantry.datasets import Dataset
@@ -19,7 +20,8 @@ from tenantry.errors import Exit
 from tenantry.metrics.builtin import METRICS
 from tenantry.metrics.confidence import samples_needed
 from tenantry.metrics.selector import MATCHES
-from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS
+from tenantry.plan import profiles
+from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
 from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
@@ -27,7 +29,7 @@ from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
 from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES
+from tenantry.types import FAILURE_KINDS, PHASES, Order
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE = doc("datasets.md"), doc("cli.md"), doc("architecture.md")
@@ -63,6 +65,11 @@ def test_load_profiles_are_those_of_the_engine_and_of_the_document() -> None:
     documented = {name(row["profile"]).partition("(")[0]: row["kind"] for row in MEASUREMENT.table("Load profiles", "profile")}
     assert documented == {profile.kind: "open" if profile.is_open else "closed" for profile in PROFILES}
     assert rust_enum("rust/core/src/plan.rs", "Profile") == [profile.kind for profile in PROFILES]
+
+
+def test_the_orders_of_the_engine_are_those_that_python_knows() -> None:
+    told = re.findall(r'Order::\w+ \{[^}]*\} => \("(\w+)"', (ROOT / "rust/py/src/engine.rs").read_text("utf-8"))
+    assert told == rust_enum("rust/core/src/scheduler/mod.rs", "Order") == list(get_args(get_args(Order)[0]))
 
 
 def test_the_metrics_are_documented_word_for_word() -> None:
@@ -150,6 +157,19 @@ def test_the_arguments_of_a_workload_are_documented_with_their_defaults() -> Non
     assert {name(row["argument"]): row["default"] for row in SCENARIOS.table("Workloads", "argument")} == defaults(workload)
 
 
+def test_the_options_of_a_scenario_side_by_side_are_documented_with_their_defaults() -> None:
+    assert {name(row["option of `at`"]): row["default"] for row in SCENARIOS.table("Workloads", "option of `at`")} == defaults(Scenario.at)
+
+
+def test_the_options_of_load_profiles_are_documented_with_the_profiles_that_have_them() -> None:
+    groups = {"every profile": set(PROFILES), "open profiles": {profile for profile in PROFILES if profile.is_open}}
+    for row in MEASUREMENT.table("Load profiles", "option"):
+        owners = {profile for profile in PROFILES if name(row["option"]) in profile.settings}
+        assert owners == groups.get(row["of"], {profile for profile in PROFILES if profile.kind in names(row["of"])}), row
+        for owner in owners if row["default"] not in ("", "all") else ():
+            assert defaults(getattr(profiles, owner.kind))[name(row["option"])].strip('`"') == row["default"].strip("`")
+
+
 def test_the_options_of_a_request_are_documented() -> None:
     assert {name(row["option"]) for row in SCENARIOS.table("Requests", "option")} == set(defaults(Http.request))
 
@@ -209,7 +229,8 @@ def test_the_overrides_are_documented_with_the_profiles_that_have_them() -> None
     told = {name(row["setting"]): set(names(row["of"])) or {row["of"]} for row in CLI.table("Overrides", "setting")}
     owners = {key: {profile.kind for profile in PROFILES if key in profile.settings} for key in PROFILE_KEYS}
     expected = {key: {"every profile"} if len(kinds) == len(PROFILES) else kinds for key, kinds in owners.items()}
-    assert told == {**expected, **{key: {"the workload"} for key in PLAN_KEYS}}
+    others = {**dict.fromkeys(STREAM_KEYS, "the stream"), **dict.fromkeys(PLAN_KEYS, "the workload")}
+    assert told == {**expected, **{key: {owner} for key, owner in others.items()}}
 
 
 def test_environment_variables_that_the_code_reads_are_documented() -> None:

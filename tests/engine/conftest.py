@@ -18,7 +18,7 @@ def drive(tmp_path: Path) -> Drive:
     """Carry out a workload against a URL."""
 
     def carry_out(workload: Workload, url: str, share: tuple[int, int] = (0, 1)) -> Recorded:
-        folder = tmp_path / f"share-{share[0]}"
+        folder = tmp_path / "share-{}-of-{}".format(*share)
         folder.mkdir()
         errors = ScriptErrors(folder)
         length = asyncio.run(load(workload, url, folder, errors, share))

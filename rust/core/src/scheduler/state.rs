@@ -283,7 +283,8 @@ impl State {
 
     /// Nanoseconds from the start of the load to the moment at which the load of the last stream ended, or will end at the latest.
     pub(super) fn load_end(&self) -> Option<i64> {
-        let end = self.streams.iter().filter_map(|stream| stream.load_end_ns().or(stream.planned_end_ns())).max()?;
-        Some(end - self.start_ns?)
+        let end_of = |stream: &StreamState| stream.load_end_ns().or_else(|| stream.planned_end_ns().filter(|_| !stream.is_elsewhere()));
+        let start = self.start_ns?;
+        Some(self.streams.iter().filter_map(end_of).max().map_or(0, |end| end - start))
     }
 }

@@ -111,6 +111,11 @@ impl StreamState {
         matches!(&self.kind, Kind::Closed(Closed { budget: Budget::Shared(_) | Budget::PerVu(_), .. }))
     }
 
+    /// Whether all of a fixed number of iterations are in other shares, which alone know when they have ended.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(&self.kind, Kind::Closed(closed) if closed.vus.is_empty()) && self.has_budget()
+    }
+
     fn concluded_ns(&self) -> Option<i64> {
         match &self.kind {
             Kind::Closed(closed) => closed.end_ns,

@@ -274,6 +274,27 @@ fn a_stream_begins_when_the_load_of_another_has_ended() {
 }
 
 #[test]
+fn a_stop_releases_those_whose_stream_has_not_begun() {
+    let after = Stream { start_after: StartAfter::Stream(0), ..stream(Profile::ConstantVus { vus: 1, duration_ns: SECOND }) };
+    let rig = rig_of(&plan(vec![stream(shared(1, 1)), after], (0, 1)));
+    assert!(rig.starts(0, 0, 0).is_some());
+    assert_eq!(rig.scheduler.next(1, 0, 20), Next::Wait);
+    rig.scheduler.stop();
+    assert_eq!(rig.at(TENTH), [(20, None)]);
+    rig.ends(0, 2 * TENTH);
+    assert_eq!(rig.at(3 * TENTH), []);
+    assert_eq!(rig.scheduler.load_end(), Some(2 * TENTH));
+}
+
+#[test]
+fn a_share_without_a_vu_of_a_stream_does_not_wait_for_its_end() {
+    let streams = vec![stream(shared(5, 1)), stream(Profile::ConstantVus { vus: 4, duration_ns: TENTH })];
+    let rig = rig_of(&plan(streams, (1, 2)));
+    assert!(rig.starts(0, 0, 0).is_none() && rig.starts(1, 3, 0).is_some());
+    assert_eq!(rig.scheduler.load_end(), Some(TENTH));
+}
+
+#[test]
 fn a_vu_is_made_for_an_event_that_finds_none_and_only_then_events_are_dropped() {
     let mut open = stream(Profile::ConstantRate { rate: (10, 1), duration_ns: SECOND, max_vus: 3 });
     open.pre_allocated_vus = Some(1);
