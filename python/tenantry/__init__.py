@@ -15,8 +15,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tenantry.errors import AppFailure, CheckFailed, RequestFailed, TenantryError, UsageError
-    from tenantry.plan.profiles import constant_rate, constant_vus, ramping_vus
-    from tenantry.scenario.decorators import Scenario, scenario, setup, teardown
+    from tenantry.plan.profiles import (
+        constant_rate,
+        constant_vus,
+        per_vu_iterations,
+        poisson_rate,
+        ramping_rate,
+        ramping_vus,
+        shared_iterations,
+    )
+    from tenantry.scenario.decorators import Scenario, on_start, on_stop, scenario, setup, teardown
     from tenantry.scenario.loader import load_workload
     from tenantry.scenario.population import Row
     from tenantry.scenario.session import Response
@@ -39,17 +47,24 @@ __all__ = [
     "constant_vus",
     "load_workload",
     "mix",
+    "on_start",
+    "on_stop",
+    "per_vu_iterations",
+    "poisson_rate",
+    "ramping_rate",
     "ramping_vus",
     "scenario",
     "setup",
+    "shared_iterations",
     "teardown",
     "workload",
 ]
 
 _HOMES = {
     "tenantry.errors": ("AppFailure", "CheckFailed", "RequestFailed", "TenantryError", "UsageError"),
-    "tenantry.plan.profiles": ("constant_rate", "constant_vus", "ramping_vus"),
-    "tenantry.scenario.decorators": ("Scenario", "scenario", "setup", "teardown"),
+    "tenantry.plan.closed": ("constant_vus", "per_vu_iterations", "ramping_vus", "shared_iterations"),
+    "tenantry.plan.open": ("constant_rate", "poisson_rate", "ramping_rate"),
+    "tenantry.scenario.decorators": ("Scenario", "on_start", "on_stop", "scenario", "setup", "teardown"),
     "tenantry.scenario.loader": ("load_workload",),
     "tenantry.scenario.population": ("Row",),
     "tenantry.scenario.session": ("Response",),

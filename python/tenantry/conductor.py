@@ -13,19 +13,22 @@ from typing import Any, Literal
 
 from tenantry.datasets.population import Population
 from tenantry.driver import Crew, ScriptErrors
-from tenantry.engine import Engine, Session, close_engine, open_engine
+from tenantry.engine import Engine, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
 from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
+from tenantry.plan.breaker import Breaker
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
-from tenantry.scenario.decorators import Scenario
+from tenantry.scenario.decorators import Scenario, hook_timeout_s
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
+from tenantry.units import NS
+from tenantry.verdict import BREAKER
+from tenantry.workers import Workers
 
-_HOOK_TIMEOUT_S = 60.0
 _WATCH_S = 0.25
 _ABORT_CHECK_S = 2.0
 _BROKEN_AFTER = 100
@@ -49,6 +52,7 @@ class Conductor:
     ) -> None:
         self.workload, self.plan = prepared.workload, prepared.plan
         self.thresholds: tuple[Threshold, ...] = tuple(threshold for threshold in prepared.thresholds if threshold.abort)
+        self.breaker = Breaker(self.plan.breaker_share, self.plan.breaker_window_ns)
         self.folder = folder
         self.population = population
         self.on_progress = on_progress
@@ -59,7 +63,8 @@ class Conductor:
         self.fault: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
-        self._tasks: dict[asyncio.Task[None], tuple[str, Session]] = {}
+        self._workers: Workers | None = None
+        self._was_cut_off = False
 
     @property
     def loaded(self) -> bool:
@@ -69,12 +74,16 @@ class Conductor:
     async def conduct(self, interrupts: Interrupts) -> None:
         """Setup, load, teardown; leaves everything that was measured in the run folder. Raises Interrupted when nothing was sent."""
         engine = open_engine(self.plan, self.folder.path)
-        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors)
+        keep = "on_stop" in self.workload.hooks
+        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors, keep_sessions=keep)
         self._main = asyncio.current_task()
         with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
             try:
                 shared = await self._setup(crew)
-                await self._load(engine, crew, shared)
+                workers = await self._start_users(crew, shared)
+                await self._load(engine, crew, workers)
+                self._phase = "teardown"
+                await self._stop_users(workers)
                 await self._teardown(crew, shared)
             except asyncio.CancelledError:
                 if not self.loaded:
@@ -106,19 +115,18 @@ class Conductor:
             self._say("interrupted: running iterations may end; Ctrl-C again cuts them off")
             self._stop(engine)
         else:
-            self._cut_off({stream.name for stream in self.plan.streams})
+            self._was_cut_off = True
+            self._cut_off()
 
     def _say(self, text: str) -> None:
         if self.on_note is not None:
             with suppress(OSError):
                 self.on_note(text)
 
-    def _cut_off(self, streams: set[str]) -> None:
-        """End the running iterations of these streams now."""
-        for task, (stream, session) in self._tasks.items():
-            if stream in streams and not task.done():
-                session.interrupt()
-                task.cancel()
+    def _cut_off(self) -> None:
+        """End all running iterations now."""
+        if self._workers is not None:
+            self._workers.cut_off()
 
     def _stop(self, engine: Engine) -> None:
         self._load_ended(engine)
@@ -128,43 +136,63 @@ class Conductor:
         self.folder.load_ended(min(engine.now_ns(), self.plan.duration_ns))
 
     async def _setup(self, crew: Crew) -> Any:
-        if self.workload.setup is None:
-            return None
-        return await crew.call_hook(self.workload.setup, "setup", None, timeout_s=_HOOK_TIMEOUT_S)
+        hook = self.workload.setup
+        return await crew.call_hook(hook, "setup", None, timeout_s=hook_timeout_s(hook)) if hook is not None else None
 
-    async def _load(self, engine: Engine, crew: Crew, shared: object) -> None:
-        users = crew.hire(shared)
+    async def _start_users(self, crew: Crew, shared: object) -> Workers:
+        """Make the virtual users; those whose `on_start` fails take no part."""
+        for feeder in self.workload.feeders:
+            feeder.cut(*self.plan.share)
+        workers = self._workers = Workers(crew, shared, self.workload.hooks)
+        note = await workers.begin()
+        if note is not None:
+            self.notes.append(note)
+            self._say(note)
+        return workers
+
+    async def _stop_users(self, workers: Workers) -> None:
+        """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
+        try:
+            hook = None if self._was_cut_off else self.workload.hooks.get("on_stop")
+            if hook is not None:
+                async with asyncio.timeout(hook_timeout_s(hook) if self.end == "interrupted" else None):
+                    note = await workers.end(hook)
+                self.notes += [note] if note is not None else []
+        except (TimeoutError, asyncio.CancelledError):
+            self.notes.append("on_stop was interrupted before its end")
+        finally:
+            workers.close()
+
+    async def _load(self, engine: Engine, crew: Crew, workers: Workers) -> None:
         self.folder.load_started()
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
         with _rare_collection():
-            engine.start(0.1 + len(users) * 50e-6)
+            engine.start(0.1 + len(workers) * 50e-6)
             self._phase = "load"
-            for stream, vu, session in users:
-                task = asyncio.create_task(crew.work(vu, session), name=f"vu {vu.number}")
-                self._tasks[task] = stream, session
             watcher = asyncio.create_task(self._watch(engine))
             watcher.add_done_callback(self._watched)
             try:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await workers.work()
             finally:
                 watcher.cancel()
-        self._raise_first_fault([*self._tasks, watcher])
+        if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
+            raise error
+        if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
+            self.notes.append("the load ended early: a feeder has no more rows")
+            self._stop(engine)
+        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
+        if workers.made_late:
+            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
         """Nobody ends a load that nobody watches."""
         if not watcher.cancelled():
-            self._cut_off({stream.name for stream in self.plan.streams})
-
-    def _raise_first_fault(self, tasks: list[asyncio.Task[None]]) -> None:
-        """None of our tasks must end by an exception: that is a fault of ours."""
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            self._cut_off()
 
     async def _watch(self, engine: Engine) -> None:
-        """Progress, the run folder's health, abort thresholds, the end of graceful stops."""
+        """Progress, the run folder's health, abort thresholds."""
         next_show = next_check = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
@@ -173,9 +201,10 @@ class Conductor:
             if now >= next_show:
                 next_show = now + 1.0
                 self._show(progress)
-            self._end_overdue(engine)
             if engine.fault() is not None or self._is_broken(progress):
                 self._give_up(engine)
+            if self.end == "finished" and (why := self.breaker.trips(_counts(progress))) is not None:
+                await self._break_off(engine, why)
             if self.thresholds and now >= next_check and self.end == "finished":
                 next_check = now + _ABORT_CHECK_S
                 await self._check_abort(engine)
@@ -197,20 +226,10 @@ class Conductor:
             self.end = "aborted"
             self._stop(engine)
 
-    def _end_overdue(self, engine: Engine) -> None:
-        """Interrupt iterations that outlast their stream's graceful stop."""
-        now = engine.now_ns()
-        stopped = self.folder.load_end_ns
-        overdue = set()
-        for stream in self.plan.streams:
-            ends = stream.profile.duration_ns if stopped is None else min(stopped, stream.profile.duration_ns)
-            if now > ends + stream.profile.graceful_stop_ns:
-                overdue.add(stream.name)
-        if overdue:
-            self._cut_off(overdue)
-
     async def _check_abort(self, engine: Engine) -> None:
         for threshold in self.thresholds:
+            if engine.now_ns() < threshold.abort_after_s * NS:
+                continue
             result = await asyncio.to_thread(_evaluate_now, threshold, self.folder.path)
             if result is not None:
                 engine.event("aborted", f"{threshold} failed: {result}")
@@ -218,12 +237,20 @@ class Conductor:
                 self._give_up(engine)
                 return
 
+    async def _break_off(self, engine: Engine, why: str) -> None:
+        """End a load that fails as a whole, and tell what failed."""
+        most = await asyncio.to_thread(_most_frequent_failure, self.folder.path)
+        text = f"the error breaker stopped the run: {why}{most}"
+        engine.event(BREAKER, text)
+        self.notes.append(f"{text}; `breaker_share` and `breaker_window` of the workload say when")
+        self._give_up(engine)
+
     async def _teardown(self, crew: Crew, shared: object) -> None:
-        self._phase = "teardown"
-        if self.workload.teardown is None:
+        hook = self.workload.teardown
+        if hook is None:
             return
         try:
-            await crew.call_hook(self.workload.teardown, "teardown", shared, timeout_s=_HOOK_TIMEOUT_S)
+            await crew.call_hook(hook, "teardown", shared, timeout_s=hook_timeout_s(hook))
         except TenantryError as error:
             self.notes.append(str(error))
         except asyncio.CancelledError:
@@ -242,6 +269,17 @@ def _rare_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _counts(progress: Progress) -> dict[str, int]:
+    return {"elapsed_ns": progress["elapsed_ns"], "requests": progress["requests"], "failures": progress["failures"]}
+
+
+def _most_frequent_failure(folder: Path) -> str:
+    """Half a sentence on what failed most, as far as it is on disk by now."""
+    with open_run(folder) as run:
+        found = run.failures[:1]
+    return "".join(f", most often {one.name} by {one.kind}{f': {one.detail}' if one.detail else ''}" for one in found)
 
 
 def _evaluate_now(threshold: Threshold, folder: Path) -> str | None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from tenantry.engine import Engine, Pending, Session
-from tenantry.errors import AppFailure, TargetError
+from tenantry.errors import AppFailure, OutOfData, TargetError
+from tenantry.metrics.place import current_session
 from tenantry.plan.plan import Plan
+from tenantry.plan.tenants import Draw
 from tenantry.results.manifest import ERRORS, ScriptError
 from tenantry.scenario.decorators import HookFunction, Scenario
 from tenantry.scenario.population import Identity, Population, draw_identity
-from tenantry.scenario.vu import Vu
+from tenantry.scenario.vu import NO_ENV, Vu, recast
 from tenantry.units import NS
 
 _ERROR_PAUSE_S = 0.1
@@ -75,53 +79,127 @@ def _is_library(file: str) -> bool:
     return "site-packages" in file or file.startswith("<") or Path(file).is_relative_to(Path(__file__).parent)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A virtual user at work: its place in the plan, its side of the engine, its task."""
+
+    stream: int
+    index: int
+    vu: Vu
+    session: Session
+    task: asyncio.Task[None] | None = None
+    busy: bool = False
+    _spared: bool = False
+
+    def interrupt(self) -> None:
+        """End the running iteration, if there is one; the virtual user goes on with its next."""
+        if self.busy and self.task is not None:
+            self._spared = True
+            self.session.interrupt()
+            self.task.cancel()
+
+    def cut_off(self) -> None:
+        """End the virtual user, with the iteration that it runs."""
+        if self.task is not None and not self.task.done():
+            self.session.interrupt()
+            self.task.cancel()
+
+    def is_spared(self) -> bool:
+        """Whether the task was cancelled for the sake of its iteration alone; to be asked once that has ended."""
+        spared, self._spared = self._spared, False
+        if spared and self.task is not None:
+            self.task.uncancel()
+        return spared
+
+
+@dataclass
 class Crew:
-    """What all virtual users of a run share."""
+    """What all virtual users of a run share. With `keep_sessions` their connections outlast their last iteration."""
 
     engine: Engine
     plan: Plan
     scenarios: Sequence[Scenario]
     population: Population | None
     errors: ScriptErrors
+    keep_sessions: bool = False
+    out_of_data: int = 0
 
-    def hire(self, shared: Any) -> list[tuple[str, Vu, Session]]:
-        """All virtual users of the plan, each with the name of its stream."""
-        return list(self._hire(shared))
-
-    def _hire(self, shared: Any) -> Iterator[tuple[str, Vu, Session]]:
-        number = 0
+    def hire(self, shared: Any) -> list[Worker]:
+        """The virtual users of this process that are made before the load."""
+        found: list[Worker] = []
         for place, stream in enumerate(self.plan.streams):
-            for index in range(stream.profile.max_vus):
-                number += 1
-                identity = self.identity(number)
-                session = self._session(place, index, number, identity, recorded=True)
-                yield stream.name, self._vu(session, number, identity, shared), session
+            indexes = self.plan.indexes(stream)
+            first = getattr(stream.profile, "pre_allocated_vus", None)
+            made = [index for index in indexes if first is None or index < first] or indexes[:1]
+            found += [self.hire_one(place, index, shared) for index in made]
+        return found
 
-    def identity(self, number: int) -> Identity | None:
-        """Who virtual user `number` is; None without a population."""
-        return draw_identity(self.population, self.plan.rng_seed, number) if self.population is not None else None
+    def hire_one(self, stream: int, index: int, shared: Any) -> Worker:
+        """Virtual user `index` of a stream; its number is the same however the plan is cut."""
+        number = sum(before.profile.max_vus for before in self.plan.streams[:stream]) + index + 1
+        identity = self.identity(number)
+        session = self._session(stream, index, number, identity, recorded=True)
+        env = MappingProxyType(self.plan.streams[stream].env)
+        return Worker(stream, index, self._vu(session, number, identity, shared, env), session)
+
+    def identity(self, number: int, iteration: int = 0) -> Identity | None:
+        """Who virtual user `number` is, in this iteration if each draws its own; None without a population."""
+        if self.population is None:
+            return None
+        turn = iteration if self.plan.tenant_per == "iteration" else None
+        return draw_identity(self.population, self.plan.rng_seed, number, draw=self._draw, iteration=turn)
+
+    @cached_property
+    def _draw(self) -> Draw:
+        population = self.population
+        assert population is not None
+        return self.plan.tenant_choice.sampler(population.tenants, lambda tenant, column: getattr(population.tenant(tenant), column))
 
     def _session(self, stream: int, index: int, number: int, identity: Identity | None, *, recorded: bool) -> Session:
         headers = list(identity.headers.items()) if identity is not None else []
         tenant = identity.tenant_index if identity is not None else -1
         return self.engine.session(stream=stream, index=index, vu=number, tenant=tenant, headers=headers, recorded=recorded)
 
-    def _vu(self, session: Session, number: int, identity: Identity | None, shared: Any) -> Vu:
-        return Vu(session, number=number, rng_seed=self.plan.rng_seed, population=self.population, identity=identity, shared=shared)
+    def _vu(self, session: Session, number: int, identity: Identity | None, shared: Any, env: Mapping[str, Any] = NO_ENV) -> Vu:
+        seed, people = self.plan.rng_seed, self.population
+        return Vu(session, number=number, rng_seed=seed, population=people, identity=identity, shared=shared, env=env)
 
-    async def work(self, vu: Vu, session: Session) -> None:
+    async def work(self, worker: Worker) -> None:
         """Run iterations until the schedule has no more for this virtual user."""
+        vu, session = worker.vu, worker.session
+        current_session.set(session)
+        who: Identity | None = None
         try:
             while True:
+                if self.plan.tenant_per == "iteration" and vu.iteration:
+                    who = self._recast(vu, session, who or self.identity(vu.number))
                 step = session.next()
                 index = await step if isinstance(step, Pending) else step
                 if index is None:
                     return
-                await self._iterate(self.scenarios[index], vu, session)
+                worker.busy = True
+                try:
+                    await self._iterate(self.scenarios[index], vu, session)
+                except asyncio.CancelledError:
+                    if not worker.is_spared():
+                        raise
+                worker.busy = False
+                worker.is_spared()
                 vu.iteration += 1
+        except OutOfData:
+            self.out_of_data += 1
         finally:
-            session.close()
+            if not self.keep_sessions:
+                session.close()
+
+    def _recast(self, vu: Vu, session: Session, before: Identity | None) -> Identity | None:
+        """Who the virtual user is in its next iteration. Before it asks for one, so that the time this takes is not part of it."""
+        who = self.identity(vu.number, vu.iteration)
+        if who is not None and before is not None and (who.tenant_index, who.headers) != (before.tenant_index, before.headers):
+            session.identify(who.tenant_index, list(who.headers.items()))
+        if who is not None:
+            recast(vu, who)
+        return who
 
     async def _iterate(self, scenario: Scenario, vu: Vu, session: Session) -> None:
         outcome = "completed"
@@ -129,7 +207,7 @@ class Crew:
             await scenario.function(vu)
         except AppFailure:
             outcome = "failed"
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, OutOfData):
             session.done("interrupted")
             raise
         except KeyboardInterrupt:
@@ -147,6 +225,7 @@ class Crew:
         """Run `setup` or `teardown` as virtual user 0; raises TargetError with the place when it fails."""
         identity = self.identity(0)
         session = self._session(0, 0, 0, identity, recorded=False)
+        current_session.set(session)
         try:
             async with asyncio.timeout(timeout_s):
                 return await hook(self._vu(session, 0, identity, shared))

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from tenantry import __version__
-from tenantry._core import Database, DatabaseError, Engine, Pending, Population, Row, Session
+from tenantry._core import Database, DatabaseError, Engine, Pending, Population, Row, Schedule, Session
+from tenantry.metrics.builtin import GROUP_DURATION
 from tenantry.plan.plan import Plan, Stream
-from tenantry.plan.profiles import ConstantRate, ConstantVus, Profile, RampingVus
+from tenantry.plan.profiles import ConstantRate, PoissonRate, Profile, RampingRate
 
-__all__ = ["Database", "DatabaseError", "Engine", "Pending", "Population", "Row", "Session", "open_engine"]
+__all__ = ["Database", "DatabaseError", "Engine", "Pending", "Population", "Row", "Schedule", "Session", "open_engine", "schedule"]
 
 
 def open_engine(plan: Plan, folder: Path) -> Engine:
@@ -34,6 +35,11 @@ def close_engine(engine: Engine) -> None:
     engine.finish()
 
 
+def schedule(plan: Plan) -> Schedule:
+    """The intended starts and numbers of virtual users of `plan`, as the engine would follow them; nothing is started."""
+    return Schedule(msgspec.json.encode(_engine_plan(plan, Path())))
+
+
 def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
     return {
         "target": plan.target,
@@ -41,25 +47,36 @@ def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "rng_seed": plan.rng_seed,
         "scenarios": plan.scenarios,
-        "streams": [_stream(stream, plan.scenarios) for stream in plan.streams],
+        "scenario_tags": [plan.scenario_tags.get(name, {}) for name in plan.scenarios],
+        "metrics": [{"name": GROUP_DURATION, "kind": "trend", "unit": "s"}, *(metric._asdict() for metric in plan.metrics)],
+        "streams": [_stream(stream, plan) for stream in plan.streams],
+        "share": plan.share,
         "request_timeout_ns": plan.request_timeout_ns,
-        "connect_timeout_ns": plan.connect_timeout_ns,
+        "http": {"connect_timeout_ns": plan.connect_timeout_ns},
         "user_agent": f"tenantry/{__version__}",
     }
 
 
-def _stream(stream: Stream, scenarios: tuple[str, ...]) -> dict[str, Any]:
-    mix = [(scenarios.index(name), weight) for name, weight in stream.scenarios]
-    return {"name": stream.name, "profile": _profile(stream.profile), "mix": mix}
+def _stream(stream: Stream, plan: Plan) -> dict[str, Any]:
+    names = [other.name for other in plan.streams]
+    after = {"stream": names.index(stream.start_after)} if isinstance(stream.start_after, str) else {"delay_ns": stream.start_after}
+    return {
+        "name": stream.name,
+        "profile": _profile(stream.profile),
+        "mix": [(plan.scenarios.index(name), weight) for name, weight in stream.scenarios],
+        "start_after": after,
+        "graceful_stop_ns": stream.profile.graceful_stop_ns,
+        "pre_allocated_vus": getattr(stream.profile, "pre_allocated_vus", None),
+    }
 
 
 def _profile(profile: Profile) -> dict[str, Any]:
+    plain = profile.as_dict()
     match profile:
-        case ConstantVus():
-            return {"kind": profile.kind, "vus": profile.vus, "duration_ns": profile.duration_ns}
-        case RampingVus():
-            stages = [{"duration_ns": stage.duration_ns, "target": stage.target} for stage in profile.stages]
-            return {"kind": profile.kind, "start": profile.start, "stages": stages}
-        case ConstantRate():
-            rate = (profile.rate.numerator, profile.rate.denominator)
-            return {"kind": profile.kind, "rate": rate, "duration_ns": profile.duration_ns, "max_vus": profile.max_vus}
+        case ConstantRate() | PoissonRate():
+            return {**plain, "rate": profile.rate.as_integer_ratio()}
+        case RampingRate():
+            stages = [{"duration_ns": stage.duration_ns, "target": stage.target.as_integer_ratio()} for stage in profile.stages]
+            return {**plain, "start": profile.start.as_integer_ratio(), "stages": stages}
+        case _:
+            return plain

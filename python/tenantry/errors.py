@@ -9,7 +9,7 @@
     └── Interrupted       130   the user pressed Ctrl-C
 
     AppFailure (CheckFailed, RequestFailed) is not a TenantryError: it is the app's, raised inside a scenario,
-    and ends that iteration as failed, not as an error of the script.
+    and ends that iteration as failed, not as an error of the script. OutOfData ends a virtual user.
 
 Only `tenantry.cli` turns an error into an exit code.
 """
@@ -85,6 +85,10 @@ class Interrupted(TenantryError):
     """The user pressed Ctrl-C."""
 
     exit = Exit.INTERRUPTED
+
+
+class OutOfData(Exception):
+    """A feeder with `on_end="stop"` has no more rows: the virtual user that asked ends, and so does its iteration, uncounted."""
 
 
 class AppFailure(Exception):

@@ -63,7 +63,7 @@ class RunFolder:
             raise _unwritable(self.path.parent, error) from error
 
     def load_ended(self, at_ns: int) -> None:
-        """Note that the load was stopped before its planned end, `at_ns` after its start."""
+        """Note when the load ended, `at_ns` after its start; the first time counts."""
         if self.load_end_ns is None:
             self.load_end_ns = max(at_ns, 1)
 

@@ -11,9 +11,8 @@ from tenantry.plan.plan import Plan
 from tenantry.safety import check_target
 from tenantry.scenario.loader import load_workload
 from tenantry.scenario.workload import Workload
+from tenantry.thresholds.check import check_thresholds
 from tenantry.thresholds.model import Threshold
-from tenantry.thresholds.parser import parse_thresholds
-from tenantry.units import NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +33,35 @@ def prepare(
     allow: Collection[str] = (),
     confirm: str | None = None,
     environment: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Prepared:
     """The workload of `FILE:WORKLOAD` and its plan for `target`; raises UsageError, UnsafeTarget or UsageErrors, and sends nothing.
 
-    `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from.
+    `allow`, `confirm` and `environment` are those of `tenantry.safety.check_target`; `tenants` is the number of tenants to draw from;
+    `tags` join those of the workload.
     """
     workload = load_workload(spec)
     faults: list[UsageError] = []
     origin = _origin(target, allow, confirm, environment, faults)
+    faults += [fault for feeder in workload.feeders for fault in feeder.load()]
+    prepared = _resolved(workload, origin, overrides, tenants, faults)
+    plan = prepared.plan
+    return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}))
+
+
+def prepare_plan(spec: str, *, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Prepared:
+    """The workload and its plan without a target, to be looked at; raises UsageError or UsageErrors."""
+    return _resolved(load_workload(spec), "", overrides, tenants, [])
+
+
+def _resolved(
+    workload: Workload, origin: str, overrides: Mapping[str, object] | None, tenants: int | None, faults: list[UsageError]
+) -> Prepared:
     plan, more = workload.draft(target=origin, overrides=overrides, tenants=tenants)
     faults += more
-    thresholds, more = parse_thresholds(
-        plan.thresholds, scenarios=plan.scenarios, duration_s=plan.duration_ns / NS, where=str(workload.location)
-    )
+    thresholds, more = check_thresholds(plan.as_dict(), where=str(workload.location))
     raise_all(faults + more)
-    return Prepared(workload, replace(plan, allow=tuple(allow)), tuple(thresholds))
+    return Prepared(workload, plan, tuple(thresholds))
 
 
 def _origin(

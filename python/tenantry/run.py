@@ -18,6 +18,7 @@ from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
 from tenantry.prepare import Prepared
 from tenantry.report.document import document
+from tenantry.report.lines import clean
 from tenantry.report.write import write_page
 from tenantry.results import open_run
 from tenantry.verdict import Verdict, judge
@@ -97,7 +98,8 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
         if fault is None and unwritten is not None:
             verdict = _unwritten(verdict, folder.path, unwritten)
         told = document(run, verdict)
-    notes, report = list(conductor.notes), None
+        notes = [*conductor.notes, *(clean(event.text) for event in run.events if event.kind == "folded")]
+    report = None
     try:
         report = write_page(told, folder.path)
     except EnvironmentFault as error:

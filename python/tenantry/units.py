@@ -63,8 +63,39 @@ def show_duration(seconds: float | None) -> str:
     return f"{seconds * 1e6:.0f} us"
 
 
+def write_duration(ns: int) -> str:
+    """A duration as people write it, exactly: `1h30m`, `2.5s`, `0s`; `duration_ns` reads it back."""
+    words, rest = "", ns
+    for unit in ("h", "m"):
+        count, rest = divmod(rest, _UNIT_NS[unit])
+        words += f"{count}{unit}" if count else ""
+    whole, part = divmod(rest, NS)
+    seconds = f"{whole}.{part:09}".rstrip("0").rstrip(".")
+    return words + (f"{seconds}s" if rest or not words else "")
+
+
 def show_rate(per_second: float | None) -> str:
     """A rate for people: `1,234/s`, `12.3/s`; `-` for None."""
     if per_second is None:
         return "-"
     return f"{per_second:,.0f}/s" if per_second >= 100 else f"{per_second:,.1f}/s"
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A measured value for people, by unit: `s`, `share`, `per_s`, `count`, `bytes`, `ratio`; `-` for None."""
+    if value is None:
+        return "-"
+    match unit:
+        case "s":
+            number, _, of = show_duration(value).partition(" ")
+            return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {of}".rstrip()
+        case "share":
+            return f"{value * 100:.3g} %" if value < 0.1 else f"{value * 100:.1f}".removesuffix(".0") + " %"
+        case "per_s":
+            return show_rate(value)
+        case "count":
+            return f"{value:,.0f}"
+        case "bytes":
+            return f"{value / 1e6:,.0f} MB"
+        case _:
+            return f"{value:.3g}"

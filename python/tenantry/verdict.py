@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tenantry.errors import Exit, UsageError
+from tenantry.metrics.builtin import Metric
+from tenantry.metrics.custom import custom_metrics
 from tenantry.results import Run
 from tenantry.results.model import Generator
 from tenantry.thresholds.evaluate import ThresholdResult, evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
-from tenantry.types import Outcome
 from tenantry.types import Verdict as Word
-from tenantry.units import NS, show_duration, show_rate
+from tenantry.units import NS, shown
+from tenantry.validity import why_invalid
 
-LEAST_DELAY_LIMIT_S = 0.010
-DELAY_SHARE = 0.05
-MOST_BUSY = 0.85
-ENOUGH_STARTS = 100
+BREAKER = "breaker"
+Teller = Callable[[list[ThresholdResult], int], str]
 _NAMED = 3
 _EXITS: dict[Word, Exit] = {"pass": Exit.PASS, "fail": Exit.THRESHOLD, "no_data": Exit.NO_DATA, "invalid": Exit.INVALID}
 
@@ -41,7 +41,8 @@ class Verdict:
 
 def judge(run: Run) -> Verdict:
     """The verdict on a run, from its folder alone."""
-    thresholds = [_parsed(text) for text in run.manifest.plan.get("thresholds") or []]
+    custom = custom_metrics(run.manifest.plan)
+    thresholds = [_parsed(text, custom) for text in run.manifest.plan.get("thresholds") or []]
     results = tuple(evaluate(threshold, run) if threshold else _unreadable(text) for text, threshold in thresholds)
     word, reason = _decide(run, [threshold for _, threshold in thresholds if threshold], results)
     found = Verdict(word, _with_end(run, reason), _EXITS[word], results, run.generator)
@@ -55,16 +56,20 @@ def _decide(run: Run, thresholds: list[Threshold], results: tuple[ThresholdResul
     nothing = _nothing_measured(run)
     if nothing:
         return "no_data", nothing
-    bottleneck = _generator_fault(run, thresholds)
+    bottleneck = why_invalid(run, thresholds)
     if bottleneck:
         return "invalid", _joined([bottleneck, _dropped(run)])
-    order: list[tuple[Outcome, Callable[[list[ThresholdResult], int], str]]] = [("no_data", _without_data), ("fail", _failed)]
+    tripped = next((event.text for event in run.events if event.kind == BREAKER), None)
+    if tripped is not None:
+        return "fail", tripped
+    never = [result for result in results if result.result == "no_data" and not result.note]
+    failed = [result for result in results if result.result == "fail"]
+    unclear = [result for result in results if result.result == "no_data" and result.note]
+    order: list[tuple[Word, list[ThresholdResult], Teller]] = [("no_data", never, _never), ("fail", failed, _failed)]
     if run.manifest.end == "aborted":
         order.reverse()  # what stopped the run, before what therefore never got a sample
-    for outcome, tell in order:
-        concerned = [result for result in results if result.result == outcome]
+    for word, concerned, tell in [*order, ("no_data", unclear, _unclear)]:
         if concerned:
-            word: Word = "no_data" if outcome == "no_data" else "fail"
             return word, _joined([tell(concerned, len(results)), _dropped(run)])
     return "pass", _joined([_passed(run, len(results)), _raised(run), _dropped(run)])
 
@@ -81,42 +86,14 @@ def _nothing_measured(run: Run) -> str | None:
     return None
 
 
-def _generator_fault(run: Run, thresholds: list[Threshold]) -> str | None:
-    """Why the generator and not the app was measured, if so."""
-    delay, busy = run.generator.start_delay_s, run.generator.busy_share
-    limit, basis = delay_limit_s(thresholds)
-    # The p99 of fewer starts is their maximum: one hiccup of the machine would spoil a short run.
-    stat = "p99" if delay is not None and delay.n >= ENOUGH_STARTS else "p90"
-    late = None if delay is None else delay.p99 if stat == "p99" else delay.p90
-    if run.manifest.open_streams and late is not None and late > limit:
-        return (
-            f"start delay {stat} was {shown(late, 's')}, above {shown(limit, 's')}{basis}: "
-            "the generator could not keep its schedule, so nothing can be said about the app"
-        )
-    if busy is not None and busy > MOST_BUSY:
-        return (
-            f"the generator was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}: "
-            "it was the bottleneck, so nothing can be said about the app"
-        )
-    return None
-
-
-def delay_limit_s(thresholds: list[Threshold]) -> tuple[float, str]:
-    """The start delay p99 in seconds above which a run is invalid, and half a sentence on where it comes from."""
-    limits = [
-        condition.limit
-        for threshold in thresholds
-        for condition in threshold.conditions
-        if condition.metric in ("response_time", "service_time") and condition.unit == "s" and condition.op in ("<", "<=")
-    ]
-    if not limits or DELAY_SHARE * min(limits) <= LEAST_DELAY_LIMIT_S:
-        return LEAST_DELAY_LIMIT_S, ""
-    return DELAY_SHARE * min(limits), f" ({DELAY_SHARE:.0%} of the limit of {shown(min(limits), 's')})".replace("%", " %")
-
-
-def _without_data(results: list[ThresholdResult], total: int) -> str:
+def _never(results: list[ThresholdResult], total: int) -> str:
     names = _listed([f"`{result.text}`" for result in results])
     return f"{_number_of(results, total)} never got a sample: {names}"
+
+
+def _unclear(results: list[ThresholdResult], total: int) -> str:
+    told = _listed([f"`{result.text}` ({result.note})" for result in results])
+    return f"{_number_of(results, total)} cannot be judged: {told}"
 
 
 def _failed(results: list[ThresholdResult], total: int) -> str:
@@ -128,7 +105,8 @@ def _failed(results: list[ThresholdResult], total: int) -> str:
 def _breach(result: ThresholdResult) -> str:
     observed, limit = shown(result.observed, result.unit), shown(result.limit, result.unit)
     stat = "" if result.stat in ("value", "rate", "count") else f" {result.stat}"
-    return f"{_selected(result)}{stat} was {observed}, the limit is {result.op} {limit}"
+    note = f" ({result.note})" if result.note else ""
+    return f"{_selected(result)}{stat} was {observed}, the limit is {result.op} {limit}{note}"
 
 
 def _selected(result: ThresholdResult) -> str:
@@ -159,7 +137,9 @@ def _dropped(run: Run) -> str | None:
     ran = run.all_iterations
     if not ran.dropped:
         return None
-    return f"{ran.dropped:,} of {ran.due:,} due iterations were dropped because no virtual user was free"
+    # An open profile says how many were due; one of a fixed number of iterations has them begun or dropped.
+    due = max(ran.due, ran.started + ran.dropped)
+    return f"{ran.dropped:,} of {due:,} due iterations were dropped because no virtual user was free"
 
 
 def _with_end(run: Run, reason: str) -> str:
@@ -183,9 +163,9 @@ def _exit(run: Run, word: Word) -> Exit:
     return _EXITS[word] if run.manifest.end in ("finished", "aborted") else Exit.INTERRUPTED
 
 
-def _parsed(text: str) -> tuple[str, Threshold | None]:
+def _parsed(text: str, custom: Mapping[str, Metric]) -> tuple[str, Threshold | None]:
     try:
-        return text, parse_threshold(text)
+        return text, parse_threshold(text, custom)
     except UsageError:
         return text, None
 
@@ -210,21 +190,3 @@ def _joined(parts: list[str | None]) -> str:
 
 def _seconds(seconds: float) -> str:
     return shown(seconds, "s")
-
-
-def shown(value: float | None, unit: str) -> str:
-    """A measured value for people, by unit: `s`, `share`, `per_s`, `count`, `ratio`; `-` for None."""
-    if value is None:
-        return "-"
-    match unit:
-        case "s":
-            number, _, of = show_duration(value).partition(" ")
-            return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {of}".rstrip()
-        case "share":
-            return f"{value * 100:.3g} %" if value < 0.1 else f"{value * 100:.1f}".removesuffix(".0") + " %"
-        case "per_s":
-            return show_rate(value)
-        case "count":
-            return f"{value:,.0f}"
-        case _:
-            return f"{value:.3g}"

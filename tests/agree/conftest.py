@@ -18,6 +18,7 @@ from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import close_engine, open_engine
 from tenantry.folder import RunFolder
 from tenantry.plan.plan import Plan
+from tenantry.workers import Workers
 
 shops = Dataset(
     name="shops",
@@ -62,11 +63,11 @@ async def _load(folder: RunFolder, plan: Plan, population: Population) -> None:
     engine = open_engine(plan, folder.path)
     try:
         crew = Crew(engine, plan, list(WORKLOAD.scenarios.values()), population, errors)
-        users = crew.hire(None)
+        workers = Workers(crew, None)
         engine.start(0.02)
         folder.load_started()
         engine.event("aborted", "a mark")
-        await asyncio.gather(*(crew.work(vu, session) for _, vu, session in users))
+        await workers.work()
     finally:
         close_engine(engine)
         errors.write()

@@ -6,24 +6,30 @@ import inspect
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 from pages import PAGES, ROOT, Document, doc, name, names, rows
 
-from tenantry import datasets, workload
+from tenantry import Scenario, datasets, workload
 from tenantry.cli.main import COMMANDS, tenantry
 from tenantry.config import KEYS
 from tenantry.datasets import Dataset
 from tenantry.errors import Exit
 from tenantry.metrics.builtin import METRICS
-from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS
+from tenantry.metrics.confidence import samples_needed
+from tenantry.metrics.selector import MATCHES
+from tenantry.plan import profiles
+from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
+from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
 from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
+from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES
+from tenantry.types import FAILURE_KINDS, PHASES, Order
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE = doc("datasets.md"), doc("cli.md"), doc("architecture.md")
@@ -61,6 +67,11 @@ def test_load_profiles_are_those_of_the_engine_and_of_the_document() -> None:
     assert rust_enum("rust/core/src/plan.rs", "Profile") == [profile.kind for profile in PROFILES]
 
 
+def test_the_orders_of_the_engine_are_those_that_python_knows() -> None:
+    told = re.findall(r'Order::\w+ \{[^}]*\} => \("(\w+)"', (ROOT / "rust/py/src/engine.rs").read_text("utf-8"))
+    assert told == rust_enum("rust/core/src/scheduler/mod.rs", "Order") == list(get_args(get_args(Order)[0]))
+
+
 def test_the_metrics_are_documented_word_for_word() -> None:
     found = {
         name(row["metric"]): (
@@ -81,8 +92,11 @@ def test_the_metrics_are_documented_word_for_word() -> None:
 
 def test_the_stats_and_operators_of_thresholds_are_documented() -> None:
     stats = {row["kind"]: tuple(names(row["stats"])) for row in THRESHOLDS.table("Stats", "kind")}
-    assert stats == {**parser._STATS, "gauge": ()}
+    assert stats == {**parser.STATS, "gauge": ()}
     assert tuple(re.findall(r"`([<>=]+)`", THRESHOLDS.section("Grammar"))) == OPERATORS
+    assert tuple(name(row["match"]) for row in THRESHOLDS.table("Tags", "match")) == MATCHES
+    units = {row["unit"] for row in rows(THRESHOLDS.section("Stats"), "unit")}
+    assert units == set(LIMITS)
 
 
 def test_the_grammar_is_that_of_the_parser() -> None:
@@ -95,6 +109,11 @@ def test_every_threshold_of_the_documents_is_understood() -> None:
     scope: dict[str, list[str]] = {}
     exec(block.text, scope)
     assert [str(parser.parse_threshold(text)) for text in scope["thresholds"]]
+
+
+def test_the_samples_that_percentiles_need_are_documented() -> None:
+    told = {row["percentile"]: int(row["samples"].replace(",", "")) for row in THRESHOLDS.table("Too few samples", "percentile")}
+    assert told == {name: samples_needed(permille / 1000) for name, permille in zip(PERCENTILES, PERMILLE, strict=True)}
 
 
 def test_the_exit_codes_of_the_readme_and_of_the_help_exist() -> None:
@@ -136,6 +155,19 @@ def test_the_arguments_of_a_dataset_are_documented_with_their_defaults() -> None
 
 def test_the_arguments_of_a_workload_are_documented_with_their_defaults() -> None:
     assert {name(row["argument"]): row["default"] for row in SCENARIOS.table("Workloads", "argument")} == defaults(workload)
+
+
+def test_the_options_of_a_scenario_side_by_side_are_documented_with_their_defaults() -> None:
+    assert {name(row["option of `at`"]): row["default"] for row in SCENARIOS.table("Workloads", "option of `at`")} == defaults(Scenario.at)
+
+
+def test_the_options_of_load_profiles_are_documented_with_the_profiles_that_have_them() -> None:
+    groups = {"every profile": set(PROFILES), "open profiles": {profile for profile in PROFILES if profile.is_open}}
+    for row in MEASUREMENT.table("Load profiles", "option"):
+        owners = {profile for profile in PROFILES if name(row["option"]) in profile.settings}
+        assert owners == groups.get(row["of"], {profile for profile in PROFILES if profile.kind in names(row["of"])}), row
+        for owner in owners if row["default"] not in ("", "all") else ():
+            assert defaults(getattr(profiles, owner.kind))[name(row["option"])].strip('`"') == row["default"].strip("`")
 
 
 def test_the_options_of_a_request_are_documented() -> None:
@@ -197,7 +229,8 @@ def test_the_overrides_are_documented_with_the_profiles_that_have_them() -> None
     told = {name(row["setting"]): set(names(row["of"])) or {row["of"]} for row in CLI.table("Overrides", "setting")}
     owners = {key: {profile.kind for profile in PROFILES if key in profile.settings} for key in PROFILE_KEYS}
     expected = {key: {"every profile"} if len(kinds) == len(PROFILES) else kinds for key, kinds in owners.items()}
-    assert told == {**expected, **{key: {"the workload"} for key in PLAN_KEYS}}
+    others = {**dict.fromkeys(STREAM_KEYS, "the stream"), **dict.fromkeys(PLAN_KEYS, "the workload")}
+    assert told == {**expected, **{key: {owner} for key, owner in others.items()}}
 
 
 def test_environment_variables_that_the_code_reads_are_documented() -> None:

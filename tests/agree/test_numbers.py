@@ -7,9 +7,11 @@ import re
 import pytest
 from pages import ROOT, Document, doc, rows
 
-from tenantry import conductor, driver, folder, verdict
-from tenantry.plan import profiles
-from tenantry.results import side
+from tenantry import conductor, driver, folder, hooks, validity
+from tenantry.metrics import confidence
+from tenantry.plan import breaker, profile
+from tenantry.results import histogram, side, steady
+from tenantry.scenario import decorators
 
 SCENARIOS, MEASUREMENT, THRESHOLDS, RUN_FOLDER = doc("scenarios.md"), doc("measurement.md"), doc("thresholds.md"), doc("run-folder.md")
 
@@ -26,18 +28,26 @@ CHUNK_S = rust("record/recorder.rs", "CHUNK_NS") / 1e9
 SENTENCES = [
     (
         MEASUREMENT,
-        f"start delay p99 above {verdict.LEAST_DELAY_LIMIT_S * 1e3:g} ms, or above {verdict.DELAY_SHARE:.0%} of".replace("%", " %"),
+        f"start delay p99 above {validity.LEAST_DELAY_LIMIT_S * 1e3:g} ms, or above {validity.DELAY_SHARE:.0%} of".replace("%", " %"),
     ),
-    (MEASUREMENT, f"fewer than {verdict.ENOUGH_STARTS} starts"),
-    (MEASUREMENT, f"busy for more than {verdict.MOST_BUSY:.0%} of its worst {side.BUSY_WINDOW} consecutive".replace("%", " %")),
+    (MEASUREMENT, f"Without such a limit it is {validity.DELAY_LIMIT_ALONE_S * 1e3:g} ms"),
+    (MEASUREMENT, f"fewer than {validity.ENOUGH_STARTS} starts"),
+    (MEASUREMENT, f"less than {validity.LEAST_ACHIEVED:.0%} of the iterations".replace("%", " %")),
+    (MEASUREMENT, f"at least {validity.LEAST_MISSING} were not"),
+    (MEASUREMENT, f"cut into {confidence.LEAST_SLICES} to {confidence.MOST_SLICES} slices"),
+    (MEASUREMENT, f"stay the same for {steady.LEAST_S} s"),
+    (MEASUREMENT, f"steps of {histogram.SKETCH_BASE - 1:.0%}, whose".replace("%", " %")),
+    (RUN_FOLDER, f"`{histogram.SKETCH_BASE:g}^i` to"),
+    (THRESHOLDS, f"at least {breaker.SHARE.replace('%', ' %')} of the requests of the last {breaker.WINDOW.replace('s', ' s')}"),
+    (MEASUREMENT, f"busy for more than {validity.MOST_BUSY:.0%} of its worst {side.BUSY_WINDOW} consecutive".replace("%", " %")),
     (MEASUREMENT, f"A run of {side.LEAST_READINGS} to {side.BUSY_WINDOW} seconds"),
     (MEASUREMENT, f"fewer than {side.LEAST_REQUESTS} requests are not ranked"),
-    (MEASUREMENT, f"by default `{profiles.GRACEFUL_STOP}`"),
-    (MEASUREMENT, f"within {conductor._WATCH_S} s"),
+    (MEASUREMENT, f"by default `{profile.GRACEFUL_STOP}`"),
     (THRESHOLDS, f"every {conductor._ABORT_CHECK_S:g} seconds during the run"),
     (THRESHOLDS, f"the first {conductor._BROKEN_AFTER} iterations"),
     (SCENARIOS, f"the first {conductor._BROKEN_AFTER} iterations"),
-    (SCENARIOS, f"Each has {conductor._HOOK_TIMEOUT_S:g} s"),
+    (SCENARIOS, f"by default `{decorators.HOOK_TIMEOUT}`"),
+    (SCENARIOS, f"at most {hooks.SIDE_BY_SIDE} of them at a time"),
     (SCENARIOS, f"at most {rust('record/names.rs', 'MOST_SERIES'):,} series"),
     (RUN_FOLDER, f"up to {KEPT[0]:,} failures, the {KEPT[1]} slowest requests, and an even choice of {KEPT[2]} of the rest"),
     (RUN_FOLDER, f"chunks of about {CHUNK_S} s"),

@@ -26,7 +26,7 @@ FILES = {
     "probes/generator": "probes/generator-*.parquet",
     "events": "events.parquet",
 }
-SUMMARY = {"p50", "p90", "p95", "p99", "p99.9", "avg", "max", "n"}
+SUMMARY = {"p50", "p90", "p95", "p99", "p99.9", "avg", "max", "n", "insufficient", "interval"}
 # The command line contract: at least these.
 CONTRACT = {"schema", "run", "verdict", "reason", "exit", "totals", "series", "thresholds", "generator", "tenants", "findings"}
 FIGURES = {

@@ -14,7 +14,7 @@ from commandline import Done, Shell, one_message
 from truth import TruthServer
 
 HEAD = """\
-from tenantry import Vu, constant_rate, constant_vus, mix, ramping_vus, scenario, setup, workload
+from tenantry import *
 
 @scenario
 async def one(vu: Vu) -> None:
@@ -84,6 +84,23 @@ WRONG: dict[str, Wrong] = {
     "a duration without unit": load('load = workload(one, constant_vus(1, "10"))', "file.py:7", "'10'", "30s"),
     "a rate of zero": load('load = workload(one, constant_rate("0/s", "1s", max_vus=1))', "file.py:7", "rate is zero"),
     "a rate that is no rate": load('load = workload(one, constant_rate("fast", "1s", max_vus=1))', "file.py:7", "fast", "500/s"),
+    "fewer iterations than virtual users": load("load = workload(one, shared_iterations(5, vus=9))", "file.py:7", "5 iterations for 9"),
+    "no iterations": load("load = workload(one, per_vu_iterations(0, vus=9))", "file.py:7", "iterations is 0"),
+    "a ramp of rates without stages": load("load = workload(one, ramping_rate(max_vus=9))", "file.py:7", "no stages"),
+    "a ramp of rates without a rate": load(
+        'load = workload(one, ramping_rate(("1m", "0/s"), max_vus=9))', "file.py:7", "never starts an iteration"
+    ),
+    "a random rate that is negative": load(
+        'load = workload(one, poisson_rate("-1/s", "1m", max_vus=9))', "file.py:7", "'-1/s' is negative"
+    ),
+    "more virtual users made than there may be": load(
+        'load = workload(one, constant_rate("1/s", "1m", max_vus=2, pre_allocated_vus=3))', "file.py:7", "pre_allocated_vus is 3", "max_vus"
+    ),
+    "a start after nobody": load(
+        'load = workload(one.at(constant_vus(1, "1s"), start_after="two"))', "file.py:7", "one starts after 'two'", "known: one"
+    ),
+    "a start after itself": load('load = workload(one.at(constant_vus(1, "1s"), start_after=one))', "file.py:7", "one after one"),
+    "a start in the past": load('load = workload(one.at(constant_vus(1, "1s"), start_after="-1s"))', "file.py:7", "'-1s' is negative"),
     "a ramp without stages": load("load = workload(one, ramping_vus())", "file.py:7", "no stages"),
     "several faults at once": load(
         'load = workload(one, constant_vus(0, "-1s"), thresholds=["respnse_time p95 < 1s"])', "vus is 0", "-1s", "respnse_time"
@@ -109,6 +126,9 @@ WRONG: dict[str, Wrong] = {
     "a setting that does not fit": good(
         "run", "file.py:good", "--target", "TARGET", "--set", "rate=5/s", says=("--set rate=5/s", "constant_vus")
     ),
+    "iterations that do not fit": good("plan", "file.py:good", "--set", "iterations=5", says=("--set iterations=5", "shared_iterations")),
+    "a share that is none": good("plan", "file.py:good", "--share", "5/4", says=("--share 5/4", "1/4")),
+    "starts without JSON": good("plan", "file.py:good", "--starts", says=("--starts", "--json")),
     "zero tenants": good("run", "file.py:good", "--target", "TARGET", "--tenants", "0", says=("--tenants", "0")),
     "an unknown command": good("rnu", says=("rnu", "tenantry run")),
     "an unknown option": good("run", "file.py:good", "--traget", "TARGET", says=("--traget", "--target")),

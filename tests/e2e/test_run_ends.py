@@ -224,3 +224,74 @@ def test_without_room_for_a_run_nothing_is_sent(shell: Shell, truth: TruthServer
         message = one_message(done.err)
         assert (done.code, done.out, shell.runs(), truth.arrivals) == (2, "", [], [])
         assert "MB are free" in message and "runs" in message and "help:" in message
+
+
+REFUSING = """
+@scenario
+async def refused(vu: Vu) -> None:
+    await vu.get("/page") if vu.iteration == 0 else await vu.get("/reset", name="GET /orders")
+    await vu.pause(0.02)
+
+load = workload(refused, constant_vus(2, "60s"), thresholds=["response_time p50 < 10s"], breaker_window="2s")
+"""
+
+
+def test_an_app_that_fails_every_request_stops_a_long_run_early_with_exit_14(shell: Shell, truth: TruthServer) -> None:
+    write_scenarios(shell.folder, REFUSING)
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--json")
+    told = done.document
+    assert (done.code, told["exit"], told["verdict"], told["about"]["end"]) == (14, 14, "fail", "aborted")
+    assert 2 <= told["about"]["duration_s"] < 10
+    assert "the error breaker stopped the run" in told["reason"] and "in the last 2 s" in told["reason"]
+    assert "most often GET /orders by reset" in told["reason"]
+    assert "error breaker" in done.err and "breaker_share" in done.err
+    assert [event["kind"] for event in told["events"]] == ["breaker"]
+
+
+def test_the_error_breaker_can_be_switched_off(shell: Shell, truth: TruthServer) -> None:
+    write_scenarios(shell.folder, REFUSING)
+    arguments = ("--set", "duration=3.5s", "--set", "breaker_share=off", "--json", "--quiet")
+    done = shell.run("run", "file.py:load", "--target", truth.url, *arguments)
+    assert (done.code, done.document["about"]["end"], done.document["verdict"]) == (0, "finished", "pass")
+    assert done.document["totals"]["failures"] > 100
+    assert done.err == ""
+
+
+MANY_NAMES = """
+@scenario
+async def unnamed(vu: Vu) -> None:
+    for number in range(1300):
+        await vu.get(f"/orders/{vu.number * 10000 + number}")
+
+load = workload(unnamed, constant_vus(4, "0.5s", graceful_stop="60s"), thresholds=["failures < 1%"])
+"""
+
+
+def test_more_names_than_a_run_keeps_are_told_with_the_scenario_and_examples(shell: Shell, truth: TruthServer) -> None:
+    write_scenarios(shell.folder, MANY_NAMES)
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--json", "--quiet", timeout_s=120)
+    told = done.document
+    assert len(told["series"]) == 5001
+    assert sum(series["requests"] for series in told["series"]) == told["totals"]["requests"] == len(truth.arrivals)
+    assert told["series"][0]["name"] == "(other)"
+    assert "scenario unnamed alone has 5000 names, such as GET /orders/" in done.err
+    assert 'vu.get("/pets/{id}", id=...)' in done.err
+    (event,) = (event for event in told["events"] if event["kind"] == "folded")
+    assert event["text"] in done.err
+
+
+CROWD = """
+@scenario
+async def crowd(vu: Vu) -> None:
+    await vu.get("/delay?ms=300", name="GET /slow")
+
+load = workload(crowd, constant_vus(200, "1s"), thresholds=["response_time p50 < 60s"])
+"""
+
+
+def test_a_generator_without_file_descriptors_makes_the_run_invalid(shell: Shell, truth: TruthServer) -> None:
+    write_scenarios(shell.folder, CROWD)
+    few = ("bash", "-c", 'ulimit -n 100; exec "$@"', "bash")
+    done = shell.run("run", "file.py:load", "--target", truth.url, "--json", "--quiet", prefix=few)
+    assert (done.code, done.document["verdict"]) == (12, "invalid")
+    assert "ran out of file descriptors" in done.document["reason"] and "ulimit -n" in done.document["reason"]

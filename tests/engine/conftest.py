@@ -17,10 +17,12 @@ from tenantry.driver import ScriptErrors
 def drive(tmp_path: Path) -> Drive:
     """Carry out a workload against a URL."""
 
-    def carry_out(workload: Workload, url: str) -> Recorded:
-        errors = ScriptErrors(tmp_path)
-        asyncio.run(load(workload, url, tmp_path, errors))
-        return Recorded(tmp_path, errors)
+    def carry_out(workload: Workload, url: str, share: tuple[int, int] = (0, 1)) -> Recorded:
+        folder = tmp_path / "share-{}-of-{}".format(*share)
+        folder.mkdir()
+        errors = ScriptErrors(folder)
+        length = asyncio.run(load(workload, url, folder, errors, share))
+        return Recorded(folder, errors, length)
 
     return carry_out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import duckdb
 from tenantry import Vu, Workload, constant_vus, scenario, workload
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import close_engine, open_engine
+from tenantry.workers import Workers
 
 Script = Callable[[Vu], Any]
 Act = Callable[..., Any]
@@ -24,6 +24,7 @@ class Recorded:
 
     folder: Path
     errors: ScriptErrors
+    load_ns: int = 0
 
     def rows(self, table: str, columns: str = "*", where: str = "true") -> list[tuple[Any, ...]]:
         """Rows of `series/http`, `series/iterations`, `samples/requests`, ...; none when nothing was written."""
@@ -37,30 +38,22 @@ class Recorded:
         return int(rows[0][0]) if rows else 0
 
 
-Drive = Callable[[Workload, str], Recorded]
+Drive = Callable[..., Recorded]
 
 
 @scenario
 async def nothing(vu: Vu) -> None: ...
 
 
-async def load(workload: Workload, url: str, folder: Path, errors: ScriptErrors) -> None:
-    """Carry out a workload against a URL, without verdict and report."""
-    plan = workload.plan(target=url)
+async def load(workload: Workload, url: str, folder: Path, errors: ScriptErrors, share: tuple[int, int] = (0, 1)) -> int:
+    """Carry out a share of a workload against a URL, without verdict and report; returns the length of the load in nanoseconds."""
+    plan = replace(workload.plan(target=url), share=share)
     engine = open_engine(plan, folder)
     try:
-        crew = Crew(engine, plan, list(workload.scenarios.values()), None, errors)
-        users = crew.hire(None)
+        workers = Workers(Crew(engine, plan, list(workload.scenarios.values()), None, errors), None)
         engine.start(0.02)
-        stop = max(stream.profile.graceful_stop_ns for stream in plan.streams)
-        tasks = {asyncio.create_task(crew.work(vu, session)): session for _, vu, session in users}
-        _, overdue = await asyncio.wait(tasks, timeout=(plan.duration_ns + stop) / 1e9)
-        for task in overdue:
-            tasks[task].interrupt()
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        await workers.work()
+        return engine.load_end_ns() or 0
     finally:
         close_engine(engine)
 

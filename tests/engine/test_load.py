@@ -190,3 +190,23 @@ def test_a_script_that_never_waits_does_not_starve_the_others(truth: TruthServer
     run = drive(workload(idle.at(constant_vus(1, "0.5s")), one.at(constant_rate("20/s", "0.5s", max_vus=5))), truth.url)
     assert len(truth.arrivals) == 10
     assert run.total("series/iterations", "completed") > 10
+
+
+def test_the_time_that_scripts_take_is_counted_for_their_scenario_and_their_waiting_is_not(truth: TruthServer, drive: Drive) -> None:
+    @scenario
+    async def heavy(vu: Vu) -> None:
+        await vu.get("/one")
+        time.sleep(0.004)
+        await vu.pause(0.01)
+        time.sleep(0.002)
+
+    @scenario
+    async def light(vu: Vu) -> None:
+        await vu.get("/delay?ms=20")
+        await vu.pause(0.01)
+
+    run = drive(workload(mix({heavy: 1, light: 1}), constant_vus(4, "1s")), truth.url)
+    rows = run.rows("series/iterations", "scenario, sum(started), sum(script_ns)", "scenario <> '' group by scenario")
+    each_ms = {name: took / count / 1e6 for name, count, took in rows}
+    assert each_ms["heavy"] >= 6
+    assert each_ms["light"] < 2, "30 ms of waiting"

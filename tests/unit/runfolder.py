@@ -61,6 +61,7 @@ class Iteration:
     stream: str = "visit"
     outcome: str = "completed"
     due: bool = True
+    script_ns: int = 100_000
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ _ITERATIONS = {
     "second": "INTEGER",
     "stream": "VARCHAR",
     "scenario": "VARCHAR",
-    **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted"), "BIGINT"),
+    **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted", "script_ns"), "BIGINT"),
     **_histogram_columns("delay"),
     **_histogram_columns("duration"),
     "vus": "BIGINT",
@@ -267,14 +268,15 @@ class _Writer:
                 continue
             keyed[at[1]]["started"] += 1
             keyed[at[2]][one.outcome] += 1
+            keyed[at[2]]["script_ns"] += one.script_ns
             delays[at[1]].append(one.start_ns - one.intended_ns)
             durations[at[2]].append(one.end_ns - one.start_ns)
-        names = ("due", "started", "completed", "failed", "errors", "dropped", "interrupted")
+        names = ("due", "started", "completed", "failed", "errors", "dropped", "interrupted", "script_ns")
         rows: list[tuple[Any, ...]] = [
             (*key, *(counts[name] for name in names), *_histogram(delays[key]), *_histogram(durations[key]), 0)
             for key, counts in keyed.items()
         ]
-        rows += [(second, stream, "", *[0] * 7, *_histogram([]), *_histogram([]), vus) for second, stream, vus in run.vus]
+        rows += [(second, stream, "", *[0] * 8, *_histogram([]), *_histogram([]), vus) for second, stream, vus in run.vus]
         half = len(rows) // 2
         for chunk, (start, end) in enumerate(pairwise((0, half, len(rows))), 1):
             self.table(f"series/iterations-{chunk:06}.parquet", _ITERATIONS, rows[start:end])
@@ -284,6 +286,7 @@ class _Writer:
             return
         values = [list(column) for column in zip(*rows, strict=True)]
         select = ", ".join(f'unnest(?::{kind}[]) AS "{name}"' for name, kind in columns.items())
+        select += ", MAP {}::MAP(VARCHAR, VARCHAR) AS tags" if path.startswith("series/") else ""
         target = str(self.folder / path).replace("'", "''")
         self.connection.execute(f"COPY (SELECT {select}) TO '{target}' (FORMAT parquet)", values)
 
@@ -309,7 +312,7 @@ def _tenant_rows(requests: Sequence[Request]) -> Iterable[tuple[Any, ...]]:
             tenants[request.tenant].append(request)
     for tenant, rows in sorted(tenants.items()):
         times = [row.response_ns for row in rows]
-        sketch = sorted(Counter(math.floor(math.log(max(ns / 1000, 1.0), 1.1)) for ns in times).items())
+        sketch = sorted(Counter(math.floor(math.log(max(ns / 1000, 1.0), 1.04)) for ns in times).items())
         failed = sum(bool(row.kind) for row in rows)
         buckets, counts = [bucket for bucket, _ in sketch], [count for _, count in sketch]
         yield (tenant, len(rows), failed, sum(times), max(times), buckets, counts)

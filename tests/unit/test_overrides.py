@@ -7,12 +7,27 @@ import pytest
 from tenantry.errors import UsageError, UsageErrors
 from tenantry.plan.overrides import override, parse_overrides
 from tenantry.plan.plan import Plan, Stream
-from tenantry.plan.profiles import ConstantRate, ConstantVus, Profile, constant_rate, constant_vus, ramping_vus
+from tenantry.plan.profiles import (
+    ConstantRate,
+    ConstantVus,
+    Profile,
+    constant_rate,
+    constant_vus,
+    per_vu_iterations,
+    poisson_rate,
+    ramping_rate,
+    ramping_vus,
+    shared_iterations,
+)
 from tenantry.units import NS
 
 RAMP = ramping_vus(("2m", 50), ("1m", 0))
 RATE = constant_rate("50/s", "5m", max_vus=200)
 VUS = constant_vus(50, "5m")
+SHARED = shared_iterations(1000, vus=10)
+RAMP_RATE = ramping_rate(("1m", "50/s"), max_vus=200)
+POISSON = poisson_rate("50/s", "5m", max_vus=200)
+MADE = constant_rate("50/s", "5m", max_vus=200, pre_allocated_vus=100)
 
 
 def plan(**profiles: Profile) -> Plan:
@@ -46,12 +61,19 @@ def test_the_settings_of_a_profile_change() -> None:
     assert rate == ConstantRate(rate=Fraction(200), duration_ns=30 * NS, max_vus=7, graceful_stop_ns=0)
     assert changed(VUS, vus="20") == constant_vus(20, "5m")
     assert changed(RAMP, start="5") == ramping_vus(("2m", 50), ("1m", 0), start=5)
+    assert changed(RAMP, graceful_ramp_down="5s") == ramping_vus(("2m", 50), ("1m", 0), graceful_ramp_down="5s")
+    assert changed(SHARED, iterations="50", vus="5", max_duration="1m") == shared_iterations(50, vus=5, max_duration="1m")
+    assert changed(per_vu_iterations(5, vus=2), iterations="7") == per_vu_iterations(7, vus=2)
+    assert changed(RAMP_RATE, start="5/s", max_vus="7") == ramping_rate(("1m", "50/s"), start="5/s", max_vus=7)
+    assert changed(POISSON, rate="5/m", duration="1m") == poisson_rate("5/m", "1m", max_vus=200)
+    assert changed(MADE, pre_allocated_vus="7") == constant_rate("50/s", "5m", max_vus=200, pre_allocated_vus=7)
 
 
 def test_rate_and_duration_turn_a_ramp_into_a_rate_over_the_same_virtual_users() -> None:
     profile = changed(RAMP, rate="200/s", duration="30s")
     assert isinstance(profile, ConstantRate)
     assert (profile.rate, profile.duration_ns, profile.max_vus) == (Fraction(200), 30 * NS, 50)
+    assert changed(RAMP_RATE, rate="5/s", duration="30s") == constant_rate("5/s", "30s", max_vus=200)
     profile = changed(VUS, rate="200/s", duration="30s", max_vus="9")
     assert (profile.kind, profile.max_vus) == ("constant_rate", 9)
 
@@ -60,6 +82,7 @@ def test_vus_and_duration_turn_a_ramp_into_a_constant_number() -> None:
     profile = changed(RAMP, vus="20", duration="30s")
     assert isinstance(profile, ConstantVus)
     assert (profile.vus, profile.duration_ns) == (20, 30 * NS)
+    assert changed(SHARED, vus="20", duration="30s") == constant_vus(20, "30s")
 
 
 def test_the_plan_itself_changes() -> None:
@@ -93,6 +116,21 @@ def test_a_stream_is_named_where_there_are_several() -> None:
         ({"a": VUS}, {"vus": "many"}, "'many' is not a whole number", "whole number"),
         ({"a": VUS}, {"rng_seed": "-1"}, "rng_seed is -1", "whole number"),
         ({"a": VUS}, {"request_timeout": "0s"}, "request_timeout is zero", "30s"),
+        ({"a": SHARED}, {"iterations": "0"}, "iterations is 0", "whole number"),
+        ({"a": SHARED}, {"iterations": "5"}, "5 iterations for 10 virtual users", "fewer virtual users"),
+        ({"a": SHARED}, {"max_duration": "0s"}, "max_duration is zero", "30s"),
+        ({"a": SHARED}, {"duration": "5s"}, "duration does not fit a", "--set max_duration=30s"),
+        ({"a": VUS}, {"iterations": "5"}, "iterations does not fit a", "shared_iterations and per_vu_iterations"),
+        ({"a": RAMP_RATE}, {"start": "-1/s"}, "start '-1/s' is negative", "500/s"),
+        ({"a": RAMP_RATE}, {"duration": "5s"}, "duration does not fit a", "stages"),
+        ({"a": POISSON}, {"rate": "0/s"}, "rate is zero", "500/s"),
+        ({"a": MADE}, {"max_vus": "50"}, "pre_allocated_vus is 100, more than max_vus, 50", "raise max_vus"),
+        ({"a": MADE}, {"pre_allocated_vus": "0"}, "pre_allocated_vus is 0", "whole number"),
+        ({"a": RAMP}, {"graceful_ramp_down": "-5s"}, "negative", "30s"),
+        ({"a": VUS}, {"start_after": "-5s"}, "negative", "30s"),
+        ({"a": VUS}, {"start_after": "b"}, "a starts after 'b', which has no load profile here", "known: a"),
+        ({"a": VUS}, {"start_after": "a"}, "a would never start: a after a", "without waiting"),
+        ({"a": VUS, "b": VUS}, {"start_after": "5s"}, "several streams", "a.start_after"),
     ],
 )
 def test_an_override_that_does_not_fit_is_a_fault(
@@ -103,6 +141,14 @@ def test_an_override_that_does_not_fit_is_a_fault(
     assert hint in fault.hint
     key, value = next(iter(overrides.items()))
     assert fault.where == f"--set {key}={value}"
+
+
+def test_a_stream_can_be_told_to_begin_later_or_after_another() -> None:
+    result, faults = override(plan(a=VUS, b=SHARED, c=RATE), {"a.start_after": "90s", "c.start_after": "b"})
+    assert not faults
+    assert [stream.start_after for stream in result.streams] == [90 * NS, 0, "b"]
+    assert result.begins_ns == {"a": 90 * NS, "b": 0, "c": 600 * NS}
+    assert result.duration_ns == 900 * NS
 
 
 def test_all_wrong_overrides_are_faults() -> None:

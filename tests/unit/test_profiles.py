@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from tenantry.plan.profiles import PROFILES, Profile, Stage, constant_rate, constant_vus, ramping_vus
+from tenantry.plan.profiles import (
+    PROFILES,
+    Profile,
+    RateStage,
+    Stage,
+    constant_rate,
+    constant_vus,
+    per_vu_iterations,
+    poisson_rate,
+    ramping_rate,
+    ramping_vus,
+    shared_iterations,
+)
 from tenantry.units import NS
 
 BAD: list[tuple[str, Callable[[], Profile], str]] = [
@@ -32,6 +44,36 @@ BAD: list[tuple[str, Callable[[], Profile], str]] = [
     ("a rate without unit", lambda: constant_rate("50", "5m", max_vus=5), "rate '50' is not understood"),
     ("no virtual users for a rate", lambda: constant_rate("50/s", "5m", max_vus=0), "max_vus is 0"),
     ("no time for a rate", lambda: constant_rate("50/s", "0s", max_vus=5), "duration is zero"),
+    ("a negative ramp-down", lambda: ramping_vus(("2m", 5), graceful_ramp_down="-1s"), "graceful_ramp_down '-1s' is negative"),
+    ("no iterations", lambda: shared_iterations(0, vus=1), "iterations is 0"),
+    ("half an iteration", lambda: shared_iterations(1.5, vus=1), "iterations 1.5 is not"),  # type: ignore[arg-type]
+    ("nobody to share iterations", lambda: shared_iterations(10, vus=0), "vus is 0"),
+    ("fewer iterations than virtual users", lambda: shared_iterations(9, vus=10), "9 iterations for 10 virtual users"),
+    ("no time for iterations", lambda: shared_iterations(10, vus=1, max_duration="0s"), "max_duration is zero"),
+    ("no iterations for each", lambda: per_vu_iterations(-1, vus=1), "iterations is -1"),
+    ("nobody to have iterations", lambda: per_vu_iterations(10, vus=0), "vus is 0"),
+    ("negative time for iterations", lambda: per_vu_iterations(10, vus=1, max_duration="-1m"), "max_duration '-1m' is negative"),
+    ("a ramp of rates without stages", lambda: ramping_rate(max_vus=5), "has no stages"),
+    ("a stage of a rate that is no pair", lambda: ramping_rate("1m", max_vus=5), "stage 1 is '1m'"),  # type: ignore[arg-type]
+    ("a stage with a negative rate", lambda: ramping_rate(("1m", "-5/s"), max_vus=5), "target of stage 1 '-5/s' is negative"),
+    ("a stage with a rate without unit", lambda: ramping_rate(("1m", "5"), max_vus=5), "target of stage 1 '5' is not understood"),
+    ("a stage of a rate with a bad duration", lambda: ramping_rate(("1x", "5/s"), max_vus=5), "duration of stage 1 '1x'"),
+    ("stages of a rate without time", lambda: ramping_rate(("0s", "5/s"), max_vus=5), "all stages of ramping_rate have duration zero"),
+    ("rates of zero", lambda: ramping_rate(("1m", "0/s"), ("1m", 0), max_vus=5), "never starts an iteration"),
+    ("rates that reach one at the very end", lambda: ramping_rate(("1s", "1/s"), start="1/s", max_vus=5), "never starts an iteration"),
+    ("a negative start of a rate", lambda: ramping_rate(("1m", "5/s"), start="-1/s", max_vus=5), "start '-1/s' is negative"),
+    ("no virtual users for a ramp", lambda: ramping_rate(("1m", "5/s"), max_vus=0), "max_vus is 0"),
+    ("a random rate of zero", lambda: poisson_rate("0/s", "5m", max_vus=5), "rate is zero"),
+    ("no time for a random rate", lambda: poisson_rate("5/s", "0s", max_vus=5), "duration is zero"),
+    ("a rate beyond all bounds", lambda: constant_rate("99999999/ms", "1s", max_vus=5), "too high or too fine"),
+    ("a rate that is too fine", lambda: poisson_rate("0.00000000001/s", "1s", max_vus=5), "too high or too fine"),
+    (
+        "more made before than there may be",
+        lambda: constant_rate("5/s", "1s", max_vus=5, pre_allocated_vus=6),
+        "pre_allocated_vus is 6, more than max_vus, 5",
+    ),
+    ("none made before", lambda: poisson_rate("5/s", "1s", max_vus=5, pre_allocated_vus=0), "pre_allocated_vus is 0"),
+    ("a load for years", lambda: constant_vus(1, "30000h"), "constant_vus lasts 1,250 days"),
 ]
 
 
@@ -82,12 +124,73 @@ def test_constant_rate_is_exact() -> None:
                 "duration_ns": NS,
                 "max_vus": 3,
                 "graceful_stop_ns": 30 * NS,
+                "graceful_ramp_down_ns": 30 * NS,
+            },
+        ),
+        (
+            shared_iterations(1000, vus=10),
+            {"kind": "shared_iterations", "iterations": 1000, "vus": 10, "max_duration_ns": 600 * NS, "graceful_stop_ns": 30 * NS},
+        ),
+        (
+            per_vu_iterations(100, vus=10, max_duration="1m", graceful_stop=0),
+            {"kind": "per_vu_iterations", "iterations": 100, "vus": 10, "max_duration_ns": 60 * NS, "graceful_stop_ns": 0},
+        ),
+        (
+            ramping_rate(("5s", "10/s"), ("0s", "50/s"), ("1m", "50/m"), start="1/m", max_vus=200, pre_allocated_vus=20),
+            {
+                "kind": "ramping_rate",
+                "stages": [
+                    {"duration_ns": 5 * NS, "target": "10"},
+                    {"duration_ns": 0, "target": "50"},
+                    {"duration_ns": 60 * NS, "target": "5/6"},
+                ],
+                "start": "1/60",
+                "duration_ns": 65 * NS,
+                "max_vus": 200,
+                "pre_allocated_vus": 20,
+                "graceful_stop_ns": 30 * NS,
+            },
+        ),
+        (
+            poisson_rate("50/s", "5m", max_vus=200),
+            {
+                "kind": "poisson_rate",
+                "rate": "50",
+                "rate_per_s": 50.0,
+                "duration_ns": 300 * NS,
+                "max_vus": 200,
+                "pre_allocated_vus": 200,
+                "graceful_stop_ns": 30 * NS,
             },
         ),
     ],
 )
 def test_a_profile_as_plain_data_has_every_value(profile: Profile, plain: dict[str, Any]) -> None:
     assert profile.as_dict() == plain
+
+
+@pytest.mark.parametrize(
+    ("profile", "due"),
+    [
+        (constant_vus(2, "1s"), None),
+        (ramping_vus(("1s", 2)), None),
+        (shared_iterations(1000, vus=10), 1000),
+        (per_vu_iterations(100, vus=10), 1000),
+        (constant_rate("3/s", "1s", max_vus=1), 3),
+        (constant_rate("3/s", "1.1s", max_vus=1), 4),
+        (ramping_rate(("5s", "10/s"), max_vus=1), 24),
+        (ramping_rate(("5s", "10/s"), ("0s", "50/s"), ("1m", "50/s"), max_vus=1), 3024),
+        (poisson_rate("3/s", "1.5s", max_vus=1), Fraction(9, 2)),
+    ],
+)
+def test_the_iterations_that_are_due_are_known_where_a_schedule_says_so(profile: Profile, due: object) -> None:
+    assert profile.iterations_due == due
+
+
+def test_a_ramp_of_rates_keeps_its_stages_exactly() -> None:
+    profile = ramping_rate(("5s", "100/m"), ("0s", 50), start="7/h", max_vus=200)
+    assert profile.stages == (RateStage(5 * NS, Fraction(5, 3)), RateStage(0, Fraction(50)))
+    assert (profile.start, profile.duration_ns, profile.is_open) == (Fraction(7, 3600), 5 * NS, True)
 
 
 def test_every_profile_has_its_own_kind() -> None:

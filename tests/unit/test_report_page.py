@@ -65,8 +65,8 @@ def test_captions_say_what_the_charts_show() -> None:
 
 
 def test_percentiles_of_few_samples_are_marked() -> None:
-    stats = {"p50": 0.01, "p95": 0.02, "p99": 0.03, "n": 200}
-    assert [tables.latency(stats, stat).text for stat in ("p50", "p95", "p99")] == ["10.0", "20.0", "≈30.0"]
+    stats = {"p50": 0.01, "p95": 0.02, "p99": 0.03, "n": 200, "insufficient": ["p99"], "interval": {"p50": [0.009, 0.011]}}
+    assert [tables.latency(stats, stat).text for stat in ("p50", "p95", "p99")] == ["10.0 ±1.00", "20.0", "≈30.0"]
 
 
 def test_unprintable_characters_are_shown_as_such() -> None:

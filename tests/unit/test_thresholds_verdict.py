@@ -1,14 +1,16 @@
 """What a run says to a threshold, against values worked out by hand from single samples."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import ceil
+from math import ceil, comb
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenantry.metrics.confidence import lower_rank
+from tenantry.metrics.selector import Selectors
 from tenantry.thresholds.evaluate import ThresholdResult, evaluate
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.types import Outcome
@@ -31,7 +33,10 @@ class Distribution:
 
     def quantile(self, q: float) -> float:
         """The value of rank ceil(q * n), with q taken as the decimal that it prints as."""
-        return self.values[ceil(Fraction(str(q)) * self.n) - 1]
+        return self.at_rank(ceil(Fraction(str(q)) * self.n))
+
+    def at_rank(self, rank: int) -> float:
+        return self.values[rank - 1]
 
 
 class Samples:
@@ -42,28 +47,37 @@ class Samples:
         self.duration_s = duration_s
         self.gauges = gauges or {}
         self.asked: list[tuple[int, int | None]] = []
+        self.steady: tuple[int, int] | str = "it never settled"
+        self.stages = [(0, 5), (5, 10)]
 
-    def within(self, tags: Mapping[str, str], start_s: int, end_s: int | None) -> list[Sample]:
+    def within(self, tags: Selectors, start_s: int, end_s: int | None) -> list[Sample]:
         self.asked.append((start_s, end_s))
-        fitting = [sample for sample in self.samples if all(getattr(sample, tag) == value for tag, value in tags.items())]
+        fitting = [sample for sample in self.samples if all(tag.fits(getattr(sample, tag.tag)) for tag in tags)]
         return [sample for sample in fitting if start_s <= sample.second and (end_s is None or sample.second < end_s)]
 
-    def trend(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> Distribution | None:
+    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | None:
         values = [sample.value for sample in self.within(tags, start_s, end_s)]
         return Distribution(values) if values else None
 
-    def share(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> tuple[int, int]:
+    def share(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> tuple[int, int]:
         found = self.within(tags, start_s, end_s)
         counted = [sample for sample in found if sample.failed == (metric == "failures")]
         return len(counted), len(found)
 
-    def count(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> int | None:
         if not self.within(tags, 0, None):
             return None
         return sum(not sample.failed for sample in self.within(tags, start_s, end_s))
 
-    def value(self, metric: str) -> float | None:
+    def value(self, metric: str, tags: Selectors) -> float | None:
         return self.gauges.get(metric)
+
+    def steady_span(self) -> tuple[int, int] | str:
+        return self.steady
+
+    def stage_span(self, number: int, runs: Callable[[str], bool]) -> tuple[int, int] | str:
+        assert runs("a")
+        return self.stages[number - 1]
 
 
 def judge(text: str, samples: list[Sample], duration_s: float = 10, **gauges: float) -> ThresholdResult:
@@ -126,14 +140,105 @@ def test_a_gauge_is_compared_as_it_is() -> None:
     assert judge("tenant_p95_ratio < 3", [], tenant_p95_ratio=3.0).result == "fail"
 
 
-def test_one_sample_gives_a_result_and_says_so() -> None:
-    found = judge("response_time p99.9 < 500ms", [Sample(0, 0.1)])
-    assert (found.result, found.samples) == ("pass", 1)
-
-
 def test_p99_9_of_a_thousand_samples_is_the_999th() -> None:
     samples = [Sample(0, number / 1000) for number in range(1, 1001)]
     assert judge("response_time p99.9 < 999.5ms", samples).observed == 0.999
+
+
+@pytest.mark.parametrize(("stat", "needed"), [("p50", 5), ("p90", 29), ("p95", 59), ("p99", 299), ("p99.9", 2995)])
+def test_one_sample_less_than_a_percentile_needs_is_no_pass(stat: str, needed: int) -> None:
+    few, enough = [Sample(0, 0.1)] * (needed - 1), [Sample(0, 0.1)] * needed
+    found = judge(f"response_time {stat} < 500ms", few)
+    assert (found.result, found.observed, found.samples, found.insufficient) == ("no_data", 0.1, needed - 1, True)
+    assert found.note == f"only {needed - 1:,} samples, where {stat} needs {needed:,}"
+    assert judge(f"response_time {stat} < 500ms", enough).result == "pass"
+    assert not judge(f"response_time {stat} < 500ms", enough).insufficient
+
+
+# Of n samples, `above` are 1 s and the others 1 ms. P(at least so many of n above the true percentile), worked out by hand.
+SURE: list[tuple[str, int, int, Outcome]] = [
+    ("p95 < 500ms", 1, 1, "fail"),  # 0.05
+    ("p95 < 500ms", 20, 3, "no_data"),  # 0.0755
+    ("p95 < 500ms", 20, 4, "fail"),  # 0.0159
+    ("p95 <= 1s", 20, 20, "no_data"),
+    ("p95 < 1s", 20, 20, "fail"),
+    ("p95 > 500ms", 20, 4, "pass"),
+    ("p95 > 500ms", 20, 3, "no_data"),
+    ("p95 >= 1s", 20, 4, "pass"),
+    ("p95 > 1s", 20, 20, "no_data"),
+    ("p95 == 1s", 20, 20, "no_data"),
+    ("p50 < 500ms", 4, 4, "no_data"),  # 0.0625
+    ("p99 < 500ms", 100, 3, "no_data"),  # 0.0794
+    ("p99 < 500ms", 100, 4, "fail"),  # 0.0184
+    ("max < 500ms", 1, 1, "fail"),
+    ("avg > 500ms", 1, 1, "pass"),
+]
+
+
+@pytest.mark.parametrize(("condition", "n", "above", "result"), SURE, ids=[f"{row[0]}, {row[2]} of {row[1]}" for row in SURE])
+def test_few_samples_decide_only_what_is_certain_all_the_same(condition: str, n: int, above: int, result: Outcome) -> None:
+    samples = [Sample(0, 1.0)] * above + [Sample(0, 0.001)] * (n - above)
+    assert judge(f"response_time {condition}", samples).result == result
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.5, 4), (0.9, 17), (0.95, 1), (0.95, 20), (0.95, 58), (0.99, 100), (0.99, 298), (0.999, 2994)])
+def test_the_lower_bound_is_the_highest_rank_that_the_binomial_distribution_allows(q: float, n: int) -> None:
+    p = 1 - Fraction(str(q))
+
+    def at_least(above: int) -> Fraction:
+        return 1 - sum((comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(above)), Fraction(0))
+
+    rank = lower_rank(n, q)
+    assert rank == 0 or at_least(n - rank + 1) <= Fraction(5, 100)
+    assert at_least(n - rank) > Fraction(5, 100)
+
+
+def test_a_window_without_a_sample_is_no_pass_and_the_first_one_is_named() -> None:
+    gap = [sample for sample in STEP if sample.second not in (3, 4, 6, 7)]
+    found = judge("response_time p50 < 1s over 2s", gap)
+    assert (found.result, found.observed, found.note) == ("no_data", 0.1, "no sample in the 2 s from second 3")
+    assert judge("response_time p50 < 50ms over 2s", gap).result == "fail", "one that is broken decides all the same"
+
+
+def test_the_first_window_that_broke_is_named_and_the_worst_one_shown() -> None:
+    rising = [Sample(second, second / 100) for second in range(10) for _ in range(5)]
+    found = judge("response_time max < 45ms over 2s", rising)
+    assert (found.result, found.observed, found.note) == ("fail", 0.09, "first broken in the 2 s from second 4")
+
+
+def test_a_window_with_too_few_samples_for_its_percentile_is_no_pass() -> None:
+    found = judge("response_time p95 < 1s over 5s", STEP)
+    assert (found.result, found.insufficient) == ("no_data", True)
+    assert found.note == "only 50 samples, where p95 needs 59 in the 5 s from second 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "steady", "asked"),
+    [
+        ("errors < 5 in steady", (3, 8), (3, 8)),
+        ("errors < 5 after steady", (3, 8), (3, None)),
+        ("errors < 5 in steady after 2s", (3, 8), (5, 8)),
+        ("errors < 5 after 1s after steady", (3, 8), (4, None)),
+        ("errors < 5 in stage 2", "none", (5, 10)),
+        ("errors < 5 in stage 2 after 2s", "none", (7, 10)),
+    ],
+)
+def test_a_part_of_the_load_is_looked_at_alone(text: str, steady: tuple[int, int] | str, asked: tuple[int, int | None]) -> None:
+    source = Samples(STEP, 10)
+    source.steady = steady
+    assert evaluate(parse_threshold(text), source).result == "fail"
+    assert source.asked[-1] == asked
+
+
+def test_windows_lie_within_their_part_of_the_load() -> None:
+    source = Samples(STEP, 10)
+    evaluate(parse_threshold("response_time max < 1s over 2s in stage 2 after 1s"), source)
+    assert source.asked == [(6, 8), (7, 9), (8, 10)]
+
+
+def test_without_a_steady_state_nothing_can_be_said_about_it() -> None:
+    found = judge("errors < 5 in steady", STEP)
+    assert (found.result, found.note, found.observed) == ("no_data", "it never settled", None)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +253,8 @@ def test_p99_9_of_a_thousand_samples_is_the_999th() -> None:
         ("failures < 1% or tenant_p95_ratio < 3", "no_data", "tenant_p95_ratio"),
         ("failures < 6% or tenant_p95_ratio < 3", "pass", "failures"),
         ("failures < 1% and checks > 94% or throughput > 9/s", "pass", "throughput"),
+        ("failures < 1% and (checks > 94% or throughput > 9/s)", "fail", "failures"),
+        ("(failures < 1% or tenant_p95_ratio < 3) and checks > 94%", "no_data", "tenant_p95_ratio"),
     ],
 )
 def test_conditions_are_joined_and_the_deciding_one_is_shown(text: str, result: Outcome, metric: str) -> None:
@@ -192,4 +299,6 @@ def test_a_result_as_plain_data_has_the_fields_of_the_report() -> None:
         "unit": "share",
         "samples": 100,
         "result": "pass",
+        "insufficient": False,
+        "note": "",
     }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.errors import UsageError
-from tenantry.units import NS, duration_ns, rate, size_bytes
+from tenantry.units import NS, duration_ns, rate, size_bytes, write_duration
 
 UNITS = [("h", 3600 * NS), ("m", 60 * NS), ("s", NS), ("ms", 10**6), ("us", 10**3), ("ns", 1)]
 
@@ -57,3 +57,13 @@ def test_a_rate_is_an_exact_fraction_per_second(number: int, unit: tuple[str, in
 @pytest.mark.parametrize(("text", "size"), [("64KB", 64_000), ("1MiB", 1_048_576), ("512B", 512), ("1.5GB", 1_500_000_000)])
 def test_a_size_is_counted_in_bytes(text: str, size: int) -> None:
     assert size_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["0s", "1.5s", "0.000000001s", "2m", "1h30m", "1h1s", "25h0.25s"])
+def test_a_duration_is_written_in_the_shortest_way(text: str) -> None:
+    assert write_duration(duration_ns(text)) == text
+
+
+@given(st.integers(0, 1 << 60))
+def test_a_duration_is_read_as_it_is_written(ns: int) -> None:
+    assert duration_ns(write_duration(ns)) == ns

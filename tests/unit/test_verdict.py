@@ -7,7 +7,8 @@ from runfolder import SECOND, Iteration, Reading, Request, RunFolder, clinic_run
 
 from tenantry.errors import Exit
 from tenantry.results import open_run
-from tenantry.verdict import Verdict, judge, shown
+from tenantry.units import shown
+from tenantry.verdict import Verdict, judge
 
 MS = 1_000_000
 
@@ -113,7 +114,10 @@ def test_a_run_in_which_only_some_iterations_raised_is_judged(tmp_path: Path) ->
     [
         (9, [], True),
         (11, [], False),
-        (11, ["response_time p95 < 100ms"], False),
+        (0.9, ["response_time p95 < 10ms"], True),
+        (1.1, ["response_time p95 < 10ms"], False),
+        (4, ["response_time p95 < 100ms"], True),
+        (6, ["response_time p95 < 100ms"], False),
         (41, ["response_time p95 < 1s"], True),
         (41, ["response_time p95 < 1s", "response_time p99 < 500ms"], False),
         (41, ["service_time p95 < 500ms"], False),
@@ -121,10 +125,10 @@ def test_a_run_in_which_only_some_iterations_raised_is_judged(tmp_path: Path) ->
         (41, ["response_time count > 5", "response_time p50 < 1s"], True),
     ],
 )
-def test_a_schedule_that_was_not_kept_makes_a_run_invalid(tmp_path: Path, delay_ms: int, thresholds: list[str], valid: bool) -> None:
+def test_a_schedule_that_was_not_kept_makes_a_run_invalid(tmp_path: Path, delay_ms: float, thresholds: list[str], valid: bool) -> None:
     run = steady(delay_ms=delay_ms, response_ms=90)
     run.thresholds = thresholds
-    assert (judged(run, tmp_path).verdict == "pass") == valid
+    assert (judged(run, tmp_path).verdict != "invalid") == valid
 
 
 def test_an_invalid_run_says_what_was_late_by_how_much(tmp_path: Path) -> None:
@@ -134,7 +138,9 @@ def test_an_invalid_run_says_what_was_late_by_how_much(tmp_path: Path) -> None:
     assert (found.verdict, found.exit) == ("invalid", Exit.INVALID)
     assert found.reason == (
         "start delay p99 was 41 ms, above 25 ms (5 % of the limit of 500 ms): "
-        "the generator could not keep its schedule, so nothing can be said about the app"
+        "the generator was the bottleneck, so nothing can be said about the app; "
+        "spread it over more cores with `--processes`, lower the rate, or make the scripts cheaper (no blocking calls, less work); "
+        "scenario visit took 100 % of the scripts' time, 100 us an iteration"
     )
 
 
@@ -176,7 +182,80 @@ def test_a_closed_run_with_a_busy_engine_is_invalid_too(tmp_path: Path) -> None:
     run = steady(is_open=False)
     run.readings = [Reading(second, io_busy=0.97) for second in range(12)]
     found = judged(run, tmp_path)
-    assert (found.verdict, found.reason[:33]) == ("invalid", "the generator was 97 % busy over ")
+    assert found.verdict == "invalid"
+    assert found.reason.startswith("the thread that sends requests was 97 % busy over its worst 10 s, above 85 %: ")
+    assert found.reason.endswith("spread it over more cores with `--processes`")
+
+
+def test_the_costliest_scenario_is_named_with_its_share_of_the_scripts_time(tmp_path: Path) -> None:
+    run = steady()
+    run.readings = [Reading(second, loop_busy=0.95) for second in range(12)]
+    run.iterations += [Iteration(0, 0, SECOND, "report", "visit", script_ns=3 * MS, due=False) for _ in range(10)]
+    assert "scenario report took 75 % of the scripts' time, 3 ms an iteration" in judged(run, tmp_path).reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "says"),
+    [
+        ("connect", "127.0.0.1:80: Too many open files (os error 24)", "ran out of file descriptors (1 kept failure say so)"),
+        ("connect", "127.0.0.1:80: Cannot assign requested address (os error 99)", "ran out of local ports"),
+        ("dns", "localhost: Too many open files (os error 24)", "ran out of file descriptors"),
+        ("status", "the app says: Too many open files (os error 24)", None),
+        ("refused", "127.0.0.1:80: Connection refused (os error 111)", None),
+    ],
+)
+def test_a_generator_without_descriptors_or_ports_makes_a_run_invalid(tmp_path: Path, kind: str, detail: str, says: str | None) -> None:
+    run = steady()
+    run.requests.append(Request(0, 0, MS, kind=kind, status=0, detail=detail))
+    found = judged(run, tmp_path)
+    assert (found.verdict == "invalid") == (says is not None)
+    assert (says or "") in found.reason
+
+
+def with_drops(run: RunFolder, *, hand_over_ms: int) -> RunFolder:
+    """A third of what was due found no free virtual user; the scripts waited 2 s per second for the app, and so long for the generator."""
+    run.iterations += [Iteration(number * SECOND // 10, 0, 0, outcome="dropped") for number in range(50)]
+    run.readings = [Reading(second, hand_over_ns=(hand_over_ms * MS,)) for second in range(5)]
+    return run
+
+
+def test_iterations_dropped_while_all_virtual_users_wait_for_the_app_are_back_pressure(tmp_path: Path) -> None:
+    found = judged(with_drops(steady(), hand_over_ms=10), tmp_path)
+    assert found.verdict == "pass"
+    assert "50 of 150 due iterations were dropped" in found.reason
+
+
+def test_iterations_dropped_while_scripts_wait_for_the_generator_make_a_run_invalid(tmp_path: Path) -> None:
+    found = judged(with_drops(steady(), hand_over_ms=2500), tmp_path)
+    assert found.verdict == "invalid"
+    assert found.reason.startswith("only 66.7 % of 150 iterations that the target left room for were started in time: ")
+
+
+def test_iterations_that_began_after_the_load_were_not_started_in_time(tmp_path: Path) -> None:
+    run = steady()
+    for number in range(100):
+        run.iterations[number].start_ns = run.iterations[number].intended_ns if number < 90 else 6 * SECOND
+    run.thresholds = ["response_time p50 < 200s"]
+    assert "only 90 % of 100 iterations" in judged(run, tmp_path).reason
+
+
+def test_what_tripped_the_error_breaker_is_the_reason_and_the_exit_code_is_14(tmp_path: Path) -> None:
+    run = steady()
+    run.end = "aborted"
+    run.events = [(4 * SECOND, "breaker", "the error breaker stopped the run: 100 % of 80 requests failed in the last 2 s")]
+    found = judged(run, tmp_path)
+    assert (found.verdict, found.exit) == ("fail", Exit.ABORTED)
+    assert found.reason.endswith("the error breaker stopped the run: 100 % of 80 requests failed in the last 2 s")
+
+
+def test_too_few_samples_are_no_data_but_a_failed_threshold_beside_them_is_a_failure(tmp_path: Path) -> None:
+    run = steady()
+    run.thresholds = ["response_time p99 < 500ms", "response_time p50 < 500ms"]
+    found = judged(run, tmp_path / "unclear")
+    assert (found.verdict, found.exit) == ("no_data", Exit.NO_DATA)
+    assert found.reason == "1 of 2 thresholds cannot be judged: `response_time p99 < 500ms` (only 100 samples, where p99 needs 299)"
+    run.thresholds[1] = "response_time p50 < 50ms"
+    assert judged(run, tmp_path / "failed").verdict == "fail"
 
 
 def test_a_run_that_was_stored_as_invalid_stays_so(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.measured: list[tuple[Any, ...]] = []
 
     def request(self, *args: Any, **options: Any) -> Any:
         self.calls.append((*args, options))
@@ -26,6 +27,9 @@ class Recorder:
 
     def check(self, *args: Any) -> None:
         self.calls.append(args)
+
+    def measure(self, *args: Any) -> None:
+        self.measured.append(args)
 
     def pause(self, seconds: float) -> Any:
         self.calls.append((seconds,))
@@ -134,7 +138,85 @@ async def test_groups_nest_and_end() -> None:
             vu.check("paid", True)
         await vu.get("/c")
     await vu.get("/d")
-    assert [call[-1] for call in calls] == [{"group": "shop"}, {"expect": (200,), "group": "shop/pay"}, "shop/pay", {"group": "shop"}, {}]
+    assert calls == [
+        ("GET", "/a", {"group": "shop", "tags": None}),
+        ("GET", "/b", {"expect": (200,), "group": "shop/pay", "tags": None}),
+        ("paid", True, "shop/pay", None),
+        ("GET", "/c", {"group": "shop", "tags": None}),
+        ("GET", "/d", {}),
+    ]
+
+
+async def test_tags_of_groups_and_of_the_request_itself_add_up_and_the_inner_ones_win() -> None:
+    vu, calls = recorded()
+    with vu.group("shop", tags={"kind": "read", "area": "a"}):
+        with vu.group("pay", tags={"kind": "write"}):
+            await vu.post("/pay", tags={"try": "1", "area": "b"})
+            vu.check("paid", True)
+        await vu.get("/cart")
+    await vu.get("/", tags={"kind": "plain"})
+    await vu.get("/")
+    assert [call[-1] if isinstance(call[-1], str) else call[-1].get("tags", call[-1]) for call in calls] == [
+        {"kind": "write", "area": "b", "try": "1"},
+        {"kind": "write", "area": "a"},
+        {"kind": "read", "area": "a"},
+        {"kind": "plain"},
+        {},
+    ]
+
+
+WRONG_TAGS: list[tuple[str, Any, str]] = [
+    ("a name of the series", {"scenario": "x"}, "scenario is kept for every series"),
+    ("a name with a space", {"a b": "x"}, "'a b' is no name"),
+    ("a number", {"build": 7}, "the value of build is 7"),
+    ("no mapping", ["a"], "is no mapping"),
+]
+
+
+@pytest.mark.parametrize(("tags", "message"), [row[1:] for row in WRONG_TAGS], ids=[row[0] for row in WRONG_TAGS])
+def test_wrong_tags_are_refused_before_anything_is_sent(tags: Any, message: str) -> None:
+    vu, calls = recorded()
+    with pytest.raises(UsageError, match=message):
+        _ = vu.get("/", tags=tags)
+    assert not calls
+
+
+async def test_a_group_measures_how_long_it_took_unless_the_run_cut_it_off() -> None:
+    session = Recorder()
+    vu = Vu(cast(Session, session))
+    with vu.group("shop"), vu.group("pay", tags={"a": "b"}):
+        pass
+    with pytest.raises(RuntimeError), vu.group("fails"):
+        raise RuntimeError
+    with pytest.raises(asyncio.CancelledError), vu.group("cut off"):
+        raise asyncio.CancelledError
+    metrics, values, groups, tags = zip(*session.measured, strict=True)
+    assert set(metrics) == {"group_duration"}
+    assert groups == ("shop/pay", "shop", "fails") and tags == ({"a": "b"}, None, None)
+    assert 0 <= values[0] <= values[1] < 1
+
+
+async def test_a_group_reaches_every_task_that_is_started_in_it_and_outlives_none() -> None:
+    vu, calls = recorded()
+
+    async def ask(url: str) -> None:
+        await asyncio.sleep(0)
+        await vu.get(url)
+
+    with vu.group("outer"):
+        left_alone = asyncio.create_task(ask("/task"))
+        await asyncio.gather(ask("/gather"), ask("/gather"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ask("/group"))
+    await left_alone
+    await ask("/after")
+    assert [(url, options.get("group", "")) for _, url, options in sorted(calls, key=lambda call: call[1])] == [
+        ("/after", ""),
+        ("/gather", "outer"),
+        ("/gather", "outer"),
+        ("/group", "outer"),
+        ("/task", "outer"),
+    ]
 
 
 async def test_a_group_ends_with_an_exception() -> None:

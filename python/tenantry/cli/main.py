@@ -15,6 +15,7 @@ COMMANDS = {
     "generate": ("tenantry.cli.generate:command", "Write a dataset as Parquet files"),
     "seed": ("tenantry.cli.seed:command", "Load a dataset into Postgres and verify it"),
     "clean": ("tenantry.cli.clean:command", "Remove exactly what seeding put in (dry run by default)"),
+    "plan": ("tenantry.cli.plan:command", "Show what a workload would send, and when, without sending it"),
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
     "runs": ("tenantry.cli.runs:command", "List and show stored runs"),

@@ -15,6 +15,7 @@ from tenantry.errors import UsageError
 @click.argument("workload", required=False)
 @click.option("--target", help="Base URL of the app, for example http://127.0.0.1:8000.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, such as rate=200/s.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Store a tag with the run, such as build=42.")
 @click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
@@ -24,6 +25,7 @@ def command(
     workload: str | None,
     target: str | None,
     settings: tuple[str, ...],
+    tags: tuple[str, ...],
     tenants: int | None,
     runs: Path | None,
     yes_production: str | None,
@@ -39,6 +41,7 @@ def command(
     """
     from tenantry.cli.result import show
     from tenantry.config import load_config
+    from tenantry.plan.tags import parse_tags
     from tenantry.prepare import prepare
     from tenantry.report.live import LiveView
     from tenantry.run import run_workload
@@ -55,6 +58,7 @@ def command(
         allow=config.allow,
         confirm=yes_production,
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
+        tags=parse_tags(tags),
     )
     with LiveView(quiet=quiet) as view:
         finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)

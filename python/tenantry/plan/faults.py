@@ -13,6 +13,9 @@ from tenantry.units import duration_ns, rate
 T = TypeVar("T")
 Parser = Callable[[object, str], T]
 
+MOST_PER_SECOND = 10**9
+"""The highest rate and the finest one, as a denominator, that the engine's whole numbers hold exactly."""
+
 
 def whole(value: object, what: str, *, least: int) -> int:
     """A whole number of at least `least`; digits in a string count as one (from `--set`)."""
@@ -51,13 +54,21 @@ def some_duration(value: object, what: str) -> int:
     return parsed
 
 
-def some_rate(value: object, what: str) -> Fraction:
-    """Events per second, above zero."""
+def any_rate(value: object, what: str) -> Fraction:
+    """Events per second, zero included."""
     if isinstance(value, Fraction):
         return value
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         raise UsageError(f"{what} {value!r} is not a rate", hint="write it as 500/s or 30/m")
     parsed = rate(value, what=what)
+    if parsed > MOST_PER_SECOND or parsed.denominator > MOST_PER_SECOND:
+        raise UsageError(f"{what} {value!r} is too high or too fine to be kept exactly", hint="write it as 500/s or 30/m")
+    return parsed
+
+
+def some_rate(value: object, what: str) -> Fraction:
+    """Events per second, above zero."""
+    parsed = any_rate(value, what)
     if parsed == 0:
         raise UsageError(f"{what} is zero; nothing would be sent", hint="write it as 500/s or 30/m")
     return parsed

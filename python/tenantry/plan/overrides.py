@@ -1,8 +1,8 @@
 """`--set KEY=VALUE`: a changed plan, without touching the file.
 
-Keys of a stream are the settings of its load profile (`rate`, `duration`, `vus`, ...), with several streams as `STREAM.KEY`; keys of the
-plan are those of `PLAN_KEYS`. `rate` and `duration` together replace a profile that has no rate by a constant_rate, `vus` and `duration`
-one that has no fixed number of virtual users by a constant_vus.
+Keys of a stream are the settings of its load profile (`rate`, `duration`, `vus`, ...) and `start_after`, with several streams as
+`STREAM.KEY`; keys of the plan are those of `PLAN_KEYS`. `rate` and `duration` together replace a profile that has no rate by a
+constant_rate, `vus` and `duration` one that has no fixed number of virtual users by a constant_vus.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ from dataclasses import replace
 from typing import Any
 
 from tenantry.errors import UsageError
-from tenantry.plan.faults import Faults, Parser, any_duration, at_least_one, raise_all, some_duration, some_rate, zero_or_more
+from tenantry.plan.breaker import breaker_share
+from tenantry.plan.faults import Faults, Parser, raise_all, some_duration, some_rate, zero_or_more
+from tenantry.plan.order import order_problems, start_after
 from tenantry.plan.plan import Plan, Stream
+from tenantry.plan.profile import Setting
 from tenantry.plan.profiles import PROFILES, ConstantRate, ConstantVus, Profile
 from tenantry.types import did_you_mean
 from tenantry.units import NS
 
-PLAN_KEYS: dict[str, tuple[str, Parser[int]]] = {
+PLAN_KEYS: dict[str, tuple[str, Parser[Any]]] = {
     "rng_seed": ("rng_seed", zero_or_more),
     "request_timeout": ("request_timeout_ns", some_duration),
     "connect_timeout": ("connect_timeout_ns", some_duration),
+    "breaker_share": ("breaker_share", breaker_share),
+    "breaker_window": ("breaker_window_ns", some_duration),
 }
-PROFILE_KEYS: dict[str, tuple[str, Parser[object]]] = {
-    "rate": ("rate", some_rate),
-    "duration": ("duration_ns", some_duration),
-    "vus": ("vus", at_least_one),
-    "max_vus": ("max_vus", at_least_one),
-    "start": ("start", zero_or_more),
-    "graceful_stop": ("graceful_stop_ns", any_duration),
-}
+STREAM_KEYS: dict[str, Setting] = {"start_after": ("start_after", start_after)}
+PROFILE_KEYS = tuple(dict.fromkeys(key for profile in PROFILES for key in profile.settings))
 _FOR_ALL = ("duration", "graceful_stop")
 
 
@@ -64,6 +63,10 @@ def override(plan: Plan, overrides: Mapping[str, object]) -> tuple[Plan, list[Us
                 per_stream[stream][setting] = value
         faults += note.found
     streams = tuple(_change_stream(stream, per_stream[stream.name], faults) for stream in plan.streams)
+    moved = {stream.name: f"--set start_after={stream.start_after}" for stream in streams if "start_after" in per_stream[stream.name]}
+    for name, what, hint in order_problems({stream.name: stream.start_after for stream in streams}):
+        if name in moved:
+            faults.append(UsageError(what, where=moved[name], hint=hint))
     return replace(plan, streams=streams), faults
 
 
@@ -73,8 +76,8 @@ def _places(plan: Plan, key: str, note: Faults) -> list[tuple[str, str]]:
     prefix, dot, setting = key.rpartition(".")
     if dot and prefix not in names:
         note.add(f"there is no stream {prefix!r} in {plan.name}", did_you_mean(prefix, names))
-    elif setting not in PROFILE_KEYS:
-        note.add(f"unknown setting {setting!r}", did_you_mean(setting, [*PROFILE_KEYS, *([] if dot else PLAN_KEYS)]))
+    elif setting not in (known := (*PROFILE_KEYS, *STREAM_KEYS)):
+        note.add(f"unknown setting {setting!r}", did_you_mean(setting, [*known, *([] if dot else PLAN_KEYS)]))
     elif dot:
         return [(prefix, setting)]
     elif len(names) > 1 and setting not in _FOR_ALL:
@@ -85,15 +88,24 @@ def _places(plan: Plan, key: str, note: Faults) -> list[tuple[str, str]]:
 
 
 def _change_stream(stream: Stream, settings: Mapping[str, object], faults: list[UsageError]) -> Stream:
-    profile = _fitting(stream.profile, frozenset(settings))
+    profile = _fitting(stream.profile, frozenset(settings) - frozenset(STREAM_KEYS))
+    fine = True
     for key, value in settings.items():
         note = Faults(f"--set {key}={value}")
-        if key in profile.settings:
-            field, parse = PROFILE_KEYS[key]
+        if key in STREAM_KEYS:
+            field, parse = STREAM_KEYS[key]
+            moved: dict[str, Any] = {field: note.take(parse, value, key, 0)}
+            stream = replace(stream, **moved)
+        elif key in profile.settings:
+            field, parse = profile.settings[key]
             profile = replace(profile, **{field: note.take(parse, value, key, getattr(profile, field))})
         else:
             note.add(f"{key} does not fit {stream.name}, a {profile.kind} with {', '.join(profile.settings)}", _remedy(key, profile))
+        fine = fine and not note.found
         faults += note.found
+    if fine and settings and not profile.faults:
+        where = " ".join(f"--set {key}={value}" for key, value in settings.items())
+        faults += [UsageError(what, where=where, hint=hint) for what, hint in profile.problems()]
     return replace(stream, profile=profile)
 
 
@@ -104,7 +116,9 @@ def _fitting(profile: Profile, keys: frozenset[str]) -> Profile:
     stop, seconds = profile.graceful_stop_ns, max(profile.duration_ns, NS)
     if {"rate", "duration"} <= keys <= frozenset(ConstantRate.settings):
         unit = some_rate(1, "rate")
-        return ConstantRate(rate=unit, duration_ns=seconds, max_vus=profile.max_vus, graceful_stop_ns=stop, faults=profile.faults)
+        made = getattr(profile, "pre_allocated_vus", None)
+        vus: dict[str, Any] = {"max_vus": profile.max_vus, "pre_allocated_vus": made}
+        return ConstantRate(rate=unit, duration_ns=seconds, **vus, graceful_stop_ns=stop, faults=profile.faults)
     if {"vus", "duration"} <= keys <= frozenset(ConstantVus.settings):
         return ConstantVus(vus=profile.max_vus, duration_ns=seconds, graceful_stop_ns=stop, faults=profile.faults)
     return profile
@@ -115,6 +129,8 @@ def _remedy(key: str, profile: Profile) -> str:
         return "give a duration as well to run it as constant_rate: --set rate=200/s --set duration=30s"
     if key == "vus":
         return "give a duration as well to run it as constant_vus: --set vus=20 --set duration=30s"
+    if key == "duration" and "max_duration" in profile.settings:
+        return "the most that it may take is max_duration: --set max_duration=30s"
     if key == "duration":
         return "its length is that of its stages; give rate or vus as well to replace them"
     fitting = [kind.kind for kind in PROFILES if key in kind.settings]

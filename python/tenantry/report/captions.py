@@ -9,7 +9,7 @@ from tenantry.report.numbers import Document, duration, finite, items, numbers, 
 from tenantry.report.timeline import moment_of_most, outlasts_the_load, step_s
 from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
-from tenantry.verdict import delay_limit_s
+from tenantry.validity import delay_limit_s
 
 
 class Figure(NamedTuple):

@@ -30,7 +30,7 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "thresholds": [result.as_dict() for result in verdict.thresholds],
         "findings": [],
     }
-    parts = ("totals", "series", "checks", "failures", "errors", "generator", "tenants", "timeline", "events")
+    parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
     told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts}
     return told | {"warnings": list(run.warnings)}
 

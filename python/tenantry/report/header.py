@@ -37,6 +37,7 @@ class ThresholdRow(NamedTuple):
     observed: str
     margin: str
     samples: str
+    note: str
     gauge: tuple[float, float] | None
 
 
@@ -80,13 +81,27 @@ def _threshold(row: Document) -> ThresholdRow:
     return ThresholdRow(
         text=str(row.get("text") or "")[:400],
         result=str(result),
-        word={"pass": "met", "fail": "not met", "no_data": "no data"}[str(result)],
+        word="too few samples" if _few(row) else {"pass": "met", "fail": "not met", "no_data": "no data"}[str(result)],
         limit=f"{row.get('op') or ''} {quantity(limit, unit)}".strip(),
         observed=quantity(observed, unit),
         margin=_margin(limit, observed, unit, str(result)),
         samples=plain(row.get("samples")),
+        note=str(row.get("note") or "")[:200],
         gauge=_gauge(limit, observed),
     )
+
+
+def _few(row: Document) -> bool:
+    return bool(row.get("insufficient")) and row.get("result") not in ("pass", "fail")
+
+
+def steady(document: Document) -> str:
+    """The steady state in words, or why there is none."""
+    found = part(document, "steady")
+    start, end = finite(found.get("from_s")), finite(found.get("to_s"))
+    if start is None or end is None:
+        return f"none: {found['reason']}" if found.get("reason") else ""
+    return f"from {plain(start)} s to {plain(end)} s"
 
 
 def _margin(limit: float | None, observed: float | None, unit: object, result: str) -> str:
@@ -129,6 +144,7 @@ def identity(document: Document) -> list[tuple[str, str]]:
         ("Started", _moment(about.get("started_at"))),
         ("Ended", ended if about.get("started_at") else None),
         ("Load for", duration(about.get("duration_s")) if finite(about.get("duration_s")) is not None else None),
+        ("Steady state", steady(document)),
         ("Dataset", about.get("dataset")),
         ("Tenants", plain(about.get("tenants")) if finite(about.get("tenants")) is not None else None),
         ("rng_seed", about.get("rng_seed")),

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import captions, header, tables, timeline
+from tenantry.report import captions, header, metrics, tables, timeline
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
-from tenantry.verdict import MOST_BUSY
+from tenantry.validity import MOST_BUSY
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,7 +67,13 @@ def render(document: Document) -> str:
 
 def _tables(document: Document) -> dict[str, tables.Table]:
     made = [tables.series(document), tables.distributions(document), tables.failures(document), tables.checks(document)]
-    made += [tables.errors(document), tables.tenants(document, "worst"), tables.tenants(document, "best"), tables.events(document)]
+    made += [
+        metrics.table(document),
+        tables.errors(document),
+        tables.tenants(document, "worst"),
+        tables.tenants(document, "best"),
+        tables.events(document),
+    ]
     return {table.id: table for table in made}
 
 
@@ -77,10 +83,15 @@ def _generator(document: Document) -> list[tuple[str, str]]:
     return [
         ("Start delay, p99", f"{delay}; invalid above {duration(limit)}" if limit else delay),
         ("Hand-over, p99", duration(part(generator, "hand_over_s").get("p99"))),
-        ("Busy, highest 10 s", f"{share(generator.get('busy_share'))} of a core; invalid above {share(MOST_BUSY)}"),
+        ("Busy, highest 10 s", f"{share(generator.get('busy_share'))} of a core{_busiest(generator)}; invalid above {share(MOST_BUSY)}"),
         ("CPU time", duration(generator.get("cpu_s"))),
         ("Memory", size(generator.get("rss_bytes"))),
     ]
+
+
+def _busiest(generator: Document) -> str:
+    part_of = {"scripts": "the thread that runs the scripts", "engine": "the thread that sends requests", "process": "the whole process"}
+    return f", {part_of[generator['busiest']]}" if generator.get("busiest") in part_of else ""
 
 
 def _tenants(document: Document) -> list[tuple[str, str]]:

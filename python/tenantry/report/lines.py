@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _GAP = 2
 _LONGEST = 2000
-_ASCII = str.maketrans({"✔": "+", "✘": "x", "µ": "u", "…": "~", "\u2013": "-", "\u2019": "'"})
+_ASCII = str.maketrans({"≈": "~", "±": "~", "✔": "+", "✘": "x", "µ": "u", "…": "~", "\u2013": "-", "\u2019": "'"})
 
 
 class Line:

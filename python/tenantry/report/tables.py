@@ -10,8 +10,7 @@ from tenantry.report.numbers import NOTHING, Document, finite, items, millis, pa
 
 LONGEST_TEXT = 300
 MOST_ROWS = 200
-_TAIL = 10  # a percentile with fewer samples above it is a guess
-_QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+_PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class Cell(NamedTuple):
@@ -77,14 +76,23 @@ def shared(part_of: object, whole: object) -> Cell:
 
 
 def latency(stats: Document, stat: str) -> Cell:
-    """A quantile in milliseconds, marked with `≈` where fewer than ten samples lie above it."""
-    value, count = finite(stats.get(stat)), finite(stats.get("n"))
-    quantile = _QUANTILES.get(stat)
-    guess = value is not None and quantile is not None and count is not None and count * (1 - quantile) < _TAIL - 1e-9
-    return Cell(("≈" if guess else "") + millis(value), value, "num few" if guess else "num")
+    """A time in milliseconds with half the width of its confidence interval, marked with `≈` where samples are too few to bound it."""
+    value, guess = finite(stats.get(stat)), stat in (stats.get("insufficient") or ())
+    half = half_width_s(stats, stat)
+    within = f" ±{millis(half)}" if half is not None else ""
+    return Cell(("≈" if guess and value is not None else "") + millis(value) + within, value, "num few" if guess else "num")
 
 
-GUESS_NOTE = "≈ marks a percentile with fewer than ten samples above it: take it as a hint."
+def half_width_s(stats: Document, stat: str) -> float | None:
+    """Half the width of a percentile's confidence interval in seconds; None where it has none."""
+    found = part(stats, "interval").get(stat)
+    low, high = (finite(end) for end in found) if isinstance(found, list | tuple) and len(found) == 2 else (None, None)
+    value = finite(stats.get(stat))
+    return None if low is None or high is None or value is None else max(high - value, value - low)
+
+
+GUESS_NOTE = "≈ marks a percentile with too few samples to bound it (p95 needs 59, p99 299, p99.9 2,995): take it as a hint."
+INTERVAL_NOTE = "± is half of the 95 % confidence interval, from slices of the run."
 _LATENCY_STATS = ("p50", "p95", "p99", "max")
 
 
@@ -137,7 +145,7 @@ def distributions(document: Document) -> Table:
         ("Start delay", "from the intended to the real start of an iteration", part(generator, "start_delay_s")),
         ("Hand-over", "from the arrival of an answer until the script goes on", part(generator, "hand_over_s")),
     )
-    stats = (*_QUANTILES, "avg", "max")
+    stats = (*_PERCENTILES, "avg", "max")
     rows = [
         [Cell(title, title, "key"), Cell(meaning, meaning, "long few"), *(latency(values, stat) for stat in stats), number(values.get("n"))]
         for title, meaning, values in kinds
@@ -209,11 +217,11 @@ def tenants(document: Document, end: str) -> Table:
             clipped(row.get("tenant"), "key"),
             number(row.get("requests")),
             bad(row.get("failures")),
-            latency({"p95": row.get("p95_s")}, "p95"),
+            *(latency(row, stat) for stat in ("p50_s", "p95_s", "p99_s")),
         ]
         for row in items(part(document, "tenants"), end)
     ]
-    columns = (Column("Tenant", "key"), Column("requests"), Column("failed"), Column("p95 ms"))
+    columns = (Column("Tenant", "key"), Column("requests"), Column("failed"), Column("p50 ms"), Column("p95 ms"), Column("p99 ms"))
     return Table(f"tenants-{end}", f"{end.title()} tenants by p95 response time", columns, cells)
 
 
@@ -232,4 +240,7 @@ def events(document: Document) -> Table:
 
 
 def _guess_note(rows: Iterable[list[Cell]]) -> str:
-    return GUESS_NOTE if any(cell.text.startswith("≈") for row in rows for cell in row) else ""
+    texts = [cell.text for row in rows for cell in row]
+    notes = [GUESS_NOTE] if any(text.startswith("≈") for text in texts) else []
+    notes += [INTERVAL_NOTE] if any(" ±" in text for text in texts) else []
+    return " ".join(notes)

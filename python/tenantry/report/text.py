@@ -10,9 +10,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from tenantry.report import header
+from tenantry.report import header, metrics
 from tenantry.report.lines import Cells, Line, clean, columns, printed
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, millis, part, per_second, plain, ratio, share, size
+from tenantry.report.tables import half_width_s, latency
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +60,7 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
         _requests(document, width),
         _failures(document, width),
         _checks(document, width),
+        metrics.lines(document, width),
         _errors(document, width),
         _facts(document, width, report),
     )
@@ -84,7 +86,10 @@ def _thresholds(document: Document, width: int) -> Iterator[Line]:
     rows = header.thresholds(document)
     if not rows:
         return
-    cells = [Cells((f"{SYMBOLS[row.result]} {clean(row.text)}", row.limit, row.observed, row.margin), _colour(row.result)) for row in rows]
+    cells: list[Cells] = []
+    for row in rows:
+        cells.append(Cells((f"{SYMBOLS[row.result]} {clean(row.text)}", row.limit, row.observed, row.margin), _colour(row.result)))
+        cells += [Cells((f"{_INDENT}{clean(row.note)}",), _colour(row.result), spans=True)] if row.note else []
     yield from columns(("Thresholds", "limit", "observed", "margin"), cells, width=width, least=(0, 8, 8, 9))
 
 
@@ -115,7 +120,12 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
     if not wide and service:
         times = ", ".join(f"{name} {duration(service.get(name))}" for name in _STATS)
         yield Line((f"{_INDENT}service time of all: {times}", "dim"))
-    yield Line((f"{_INDENT}ms from the intended start{'; svc: service time, from the start of the request itself' if wide else ''}", "dim"))
+    if not wide and part(part(totals, "response_time_s"), "interval"):
+        response = part(totals, "response_time_s")
+        sure = ", ".join(f"{stat} {_sure(response, stat)}" for stat in _STATS if half_width_s(response, stat) is not None)
+        yield Line((f"{_INDENT}all, with 95 % confidence: {sure} ms", "dim"))
+    beside = "; svc: service time, from the start of the request itself; ±: 95 % confidence" if wide else ""
+    yield Line((f"{_INDENT}ms from the intended start{beside}", "dim"))
 
 
 def _titles(*, wide: bool) -> tuple[str, ...]:
@@ -130,10 +140,15 @@ def _request_name(row: Document) -> str:
 
 def _request_row(name: str, row: Document, *, wide: bool) -> Cells:
     response, service = part(row, "response_time_s"), part(row, "service_time_s")
-    times = [millis(response.get(stat)) for stat in _STATS]
+    times = [_sure(response, stat) if wide else millis(response.get(stat)) for stat in _STATS]
     times += [millis(service.get(stat)) for stat in _STATS] if wide else []
     failed = plain(row.get("failures")) if row.get("failures") else "0"
     return Cells((name, plain(row.get("throughput")), failed, *times), "red" if row.get("failures") else "", styled=2)
+
+
+def _sure(stats: Document, stat: str) -> str:
+    """Milliseconds with half of the confidence interval; `≈` where samples are too few to bound the percentile."""
+    return latency(stats, stat).text.replace(" ±", "±")
 
 
 def _rates(row: Document) -> str:
@@ -187,6 +202,7 @@ def _more(rows: list[Any]) -> Iterator[Line]:
 def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line]:
     facts = [
         ("checks", _checked(document)),
+        ("steady", header.steady(document)),
         ("generator", _generator(document)),
         ("tenants", _tenants(document)),
         ("run", clean(document.get("run"))),

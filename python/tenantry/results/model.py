@@ -6,7 +6,11 @@ import msgspec
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A distribution of durations in seconds."""
+    """A distribution of durations in seconds.
+
+    `insufficient` names the percentiles with too few samples for an upper bound of 95 % confidence (`tenantry.metrics.confidence`).
+    `interval` has (low, high) of the 95 % confidence interval of those that can have one; they need a load of at least 10 s.
+    """
 
     p50: float
     p90: float
@@ -16,6 +20,8 @@ class Summary(msgspec.Struct, frozen=True):
     avg: float
     max: float
     n: int
+    insufficient: list[str] = []
+    interval: dict[str, tuple[float, float]] = {}
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +74,28 @@ class Check(msgspec.Struct, frozen=True):
     fails: int
 
 
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """What scripts measured themselves, over the whole run, in `unit`; `group` only for `group_duration`, which has one entry per group.
+
+    `value` is the sum of a counter, the last value of a gauge, the share of a rate (0 to 1), the mean of a trend. What a kind does not
+    have, or a metric without a value, is None.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    group: str
+    n: int
+    value: float | None = None
+    per_s: float | None = None
+    min: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
 class Failure(msgspec.Struct, frozen=True):
     """Failed requests of one kind, with the detail of one of them."""
 
@@ -79,32 +107,50 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True):
-    """How the load process itself fared. `busy_share` is the highest average over ten consecutive seconds, 1 being a core at its limit."""
+    """How the load process itself fared. `busy_share` is the highest average over ten consecutive seconds, 1 being a core at its limit.
+
+    `busiest` is what was so busy: `scripts` (the thread that runs them), `engine` (the one that sends requests), or `process`.
+    """
 
     start_delay_s: Summary | None
     hand_over_s: Summary | None
     busy_share: float | None
+    busiest: str | None
     cpu_s: float | None
     rss_bytes: int | None
 
 
+class ScriptCost(msgspec.Struct, frozen=True):
+    """What the iterations of a scenario cost the thread that runs the scripts: seconds between being resumed and waiting again."""
+
+    scenario: str
+    iterations: int
+    cpu_s: float
+
+
 class Tenant(msgspec.Struct, frozen=True):
-    """What one tenant saw; `p95_s` comes from a sketch with steps of 10 %."""
+    """What one tenant saw; the percentiles come from a sketch and are at most 2 % off."""
 
     tenant: int
     requests: int
     failures: int
+    p50_s: float
     p95_s: float
+    p99_s: float
 
 
 class Tenants(msgspec.Struct, frozen=True):
-    """Tenants side by side. Only those with at least 20 requests are ranked; `p95_ratio` is the worst one's p95 by the median one's."""
+    """Tenants side by side. Only those with at least 20 requests are ranked; `p95_ratio` is the worst one's p95 by the median one's.
+
+    `failures_worst` is the share of failed requests of the ranked tenant that has the highest.
+    """
 
     seen: int
     requests_p50: float | None
     worst: list[Tenant]
     best: list[Tenant]
     p95_ratio: float | None
+    failures_worst: float | None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -116,6 +162,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 Column = list[float | None]
+
+
+class Steady(msgspec.Struct, frozen=True):
+    """The steady state in whole seconds of the load, `from_s` included and `to_s` not; both None with a `reason` when there is none."""
+
+    from_s: int | None = None
+    to_s: int | None = None
+    reason: str = ""
 
 
 class Timeline(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tenantry.results.model import Iterations, Series, Summary, Totals
-from tenantry.results.sql import SUMMARY_PERMILLE, quantiles, summary
+from tenantry.results.model import Iterations, Series, Totals
+from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
 _NONE = Iterations()
@@ -40,7 +40,10 @@ def totals_and_series(
            FROM requests GROUP BY ALL ORDER BY series""",
         of=("http",),
     )
-    service, response = _summaries(tables, "service"), _summaries(tables, "response")
+    service, response = (
+        summaries(tables, "requests", histogram=histogram, key="series", seconds=int(duration_s), total=True)
+        for histogram in ("service", "response")
+    )
 
     def fields(key: int | None, sent: tuple[int, int, int], ran: Iterations, is_open: bool) -> dict[str, Any]:
         return {**_rates(sent, ran, duration_s, is_open=is_open), "service_time_s": service.get(key), "response_time_s": response.get(key)}
@@ -77,8 +80,3 @@ def _rates(sent: tuple[int, int, int], ran: Iterations, duration_s: float, *, is
         "errors": ran.errors,
         "bytes_received": received,
     }
-
-
-def _summaries(tables: Tables, histogram: str) -> dict[int | None, Summary]:
-    query = quantiles("requests", histogram=histogram, key="series", permille=SUMMARY_PERMILLE, total=True)
-    return {key: summary(*row) for key, *row in tables.rows(query, of=("http",))}

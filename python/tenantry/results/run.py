@@ -6,17 +6,36 @@ import math
 import os
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from tenantry.results import requests, side, timeline
+from tenantry.errors import UsageError
+from tenantry.metrics.selector import Selectors
+from tenantry.plan.stages import courses, stage_span, steady_load
+from tenantry.results import custom, requests, side, timeline
+from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
 from tenantry.results.manifest import Manifest, ScriptError, read_errors, read_manifest
-from tenantry.results.model import Check, Event, Failure, Generator, Iterations, Series, Tenants, Timeline, Totals
+from tenantry.results.model import (
+    Check,
+    Event,
+    Failure,
+    Generator,
+    Iterations,
+    Metric,
+    ScriptCost,
+    Series,
+    Steady,
+    Tenants,
+    Timeline,
+    Totals,
+)
+from tenantry.results.schedule import Kept, exhausted, schedule_kept
 from tenantry.results.source import Spans
+from tenantry.results.steady import steady_state
 from tenantry.results.tables import Tables
 
 if TYPE_CHECKING:
@@ -110,6 +129,12 @@ class Run:
         return side.checks(self.tables)
 
     @cached_property
+    def metrics(self) -> list[Metric]:
+        """What scripts measured themselves, by name."""
+        declared = self.manifest.plan.get("metrics")
+        return custom.metrics(self.tables, declared if isinstance(declared, dict) else {}, self.duration_s)
+
+    @cached_property
     def failures(self) -> list[Failure]:
         """Failed requests per series and kind, the most frequent first."""
         return side.failures(self.tables)
@@ -125,7 +150,22 @@ class Run:
     @cached_property
     def generator(self) -> Generator:
         """The load process; `start_delay_s` covers the open streams when there are any."""
-        return side.generator(self.tables, self.manifest.open_streams)
+        return side.generator(self.tables, self.manifest.open_streams, seconds=int(self.duration_s))
+
+    @cached_property
+    def schedule(self) -> Kept:
+        """How the schedule of the open streams was kept."""
+        return schedule_kept(self.tables, self.manifest.open_streams, duration_s=self.duration_s)
+
+    @cached_property
+    def exhausted(self) -> dict[str, int]:
+        """What the generator's system ran out of, with how many kept failures say so."""
+        return exhausted(self.tables)
+
+    @cached_property
+    def script_costs(self) -> list[ScriptCost]:
+        """What each scenario cost the thread that runs the scripts, the costliest first."""
+        return side.script_costs(self.tables)
 
     @cached_property
     def tenants(self) -> Tenants:
@@ -147,21 +187,50 @@ class Run:
     def _spans(self) -> Spans:
         return Spans(self.tables, self.seconds)
 
-    def trend(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> Distribution | None:
+    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | Measured | None:
         """The distribution of a trend metric; None without a sample."""
         return self._spans.trend(metric, tags, start_s, end_s)
 
-    def share(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> tuple[int, int]:
+    def share(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> tuple[int, int]:
         """The part and the whole of a rate metric."""
         return self._spans.share(metric, tags, start_s, end_s)
 
-    def count(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> float | None:
         """The events of a counter metric; None when nothing in the run fits the tags."""
         return self._spans.count(metric, tags, start_s, end_s)
 
-    def value(self, metric: str, /) -> float | None:
+    def value(self, metric: str, tags: Selectors = (), /) -> float | None:
         """A gauge over the whole run; None when the run cannot tell."""
-        return self.tenants.p95_ratio if metric == "tenant_p95_ratio" else None
+        match metric:
+            case "tenant_p95_ratio":
+                return self.tenants.p95_ratio
+            case "tenant_p95_worst":
+                return self.tenants.worst[0].p95_s if self.tenants.worst else None
+            case "tenant_failures_worst":
+                return self.tenants.failures_worst
+            case "busy_share":
+                return self.generator.busy_share
+            case "rss_bytes":
+                return self.generator.rss_bytes
+            case _:
+                return self._spans.last(metric, tags)
+
+    @cached_property
+    def steady(self) -> Steady:
+        """The part of the load in which nothing changes any more, or why there is none."""
+        return steady_state(self.timeline, steady_load(courses(self.manifest.streams), self.duration_s))
+
+    def steady_span(self) -> tuple[int, int] | str:
+        """The whole seconds of the steady state, or why there is none."""
+        found = self.steady
+        return found.reason if found.from_s is None or found.to_s is None else (found.from_s, found.to_s)
+
+    def stage_span(self, number: int, runs: Callable[[str], bool], /) -> tuple[int, int] | str:
+        """The whole seconds of a stage of the streams with a scenario that `runs`, or why there are none."""
+        try:
+            return stage_span(courses(self.manifest.streams), number, runs)
+        except UsageError as fault:
+            return fault.what
 
 
 def open_run(folder: Path | str) -> Run:

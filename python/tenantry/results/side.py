@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
 from tenantry.results.histogram import sketch_quantile_s
-from tenantry.results.model import Check, Failure, Generator, Summary, Tenant, Tenants
-from tenantry.results.sql import SUMMARY_PERMILLE, quantiles, summary
+from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
+from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
 LEAST_REQUESTS = 20
@@ -48,7 +49,7 @@ def tenants(tables: Tables) -> Tenants:
     """The tenants side by side."""
     rows = tables.rows("SELECT tenant, requests, failures, max_ns, buckets, counts FROM tenants", of=("tenants",))
     ranked = [
-        Tenant(tenant, requests, failed, sketch_quantile_s(buckets, counts, 0.95, max_ns=max_ns))
+        Tenant(tenant, requests, failed, *(sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in (0.5, 0.95, 0.99)))
         for tenant, requests, failed, max_ns, buckets, counts in rows
         if requests >= LEAST_REQUESTS and counts
     ]
@@ -60,29 +61,42 @@ def tenants(tables: Tables) -> Tenants:
         worst=ranked[:RANKED],
         best=ranked[: -RANKED - 1 : -1],
         p95_ratio=ranked[0].p95_s / middle if middle else None,
+        failures_worst=max((tenant.failures / tenant.requests for tenant in ranked), default=None),
     )
 
 
-def generator(tables: Tables, open_streams: Sequence[str]) -> Generator:
-    """How the load process fared; the start delay is that of `open_streams`, or of everything when there are none."""
+def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> Generator:
+    """How the load process fared in a load of `seconds`; the start delay is that of `open_streams`, or of all without any."""
     readings = tables.rows(
         """SELECT avg(loop_busy), avg(io_busy), sum(process_cpu_s), max(cores), max(rss_bytes)
            FROM generator GROUP BY second ORDER BY second""",
         of=("generator",),
     )
+    busiest = max(_busiest(readings), key=lambda found: found[1], default=(None, None))
     return Generator(
-        start_delay_s=start_delay(tables, open_streams),
-        hand_over_s=_one_summary(tables.rows(_over_all("generator", "hand_over"), of=("generator",))),
-        busy_share=highest_average([_busy(*row[:4]) for row in readings]),
+        start_delay_s=start_delay(tables, open_streams, seconds=seconds),
+        hand_over_s=summaries(tables, "generator", histogram="hand_over", key="1", seconds=seconds).get(1),
+        busy_share=busiest[1],
+        busiest=busiest[0],
         cpu_s=round(sum(row[2] or 0.0 for row in readings), 6) if readings else None,
         rss_bytes=max((row[4] or 0 for row in readings), default=None),
     )
 
 
-def start_delay(tables: Tables, streams: Sequence[str]) -> Summary | None:
+def start_delay(tables: Tables, streams: Sequence[str], *, seconds: int) -> Summary | None:
     """How late the iterations of `streams` began (of all, when none is named); None without a sample."""
-    source = "(SELECT * FROM iterations WHERE list_contains(?, stream))" if streams else "iterations"
-    return _one_summary(tables.rows(_over_all(source, "delay"), [list(streams)] if streams else [], of=("iterations",)))
+    where = ("list_contains(?, stream)", [list(streams)]) if streams else ("true", [])
+    return summaries(tables, "iterations", histogram="delay", key="1", seconds=seconds, where=where).get(1)
+
+
+def script_costs(tables: Tables) -> list[ScriptCost]:
+    """What each scenario cost the thread that runs the scripts, the costliest first."""
+    rows = tables.rows(
+        """SELECT scenario, sum(started)::BIGINT, sum(script_ns)::BIGINT AS cost FROM iterations
+           WHERE scenario <> '' GROUP BY scenario ORDER BY cost DESC, scenario""",
+        of=("iterations",),
+    )
+    return [ScriptCost(scenario, iterations, cost / 1e9) for scenario, iterations, cost in rows]
 
 
 def highest_average(values: Sequence[float], *, width: int = BUSY_WINDOW, least: int = LEAST_READINGS) -> float | None:
@@ -93,17 +107,12 @@ def highest_average(values: Sequence[float], *, width: int = BUSY_WINDOW, least:
     return max(sum(values[i : i + width]) for i in range(len(values) - width + 1)) / width
 
 
-def _busy(loop: float | None, io: float | None, cpu_s: float | None, cores: float | None) -> float:
-    """How near to its limit the engine was in one second: its busier thread, or all of it when threads share one core."""
-    shares = [loop, io]
-    if cores and cores < 2 and cpu_s is not None:
-        shares.append(cpu_s / cores)
-    return max((share for share in shares if share is not None and not math.isnan(share)), default=0.0)
-
-
-def _over_all(source: str, histogram: str) -> str:
-    return quantiles(source, histogram=histogram, key="1", permille=SUMMARY_PERMILLE)
-
-
-def _one_summary(rows: list[tuple[int, ...]]) -> Summary | None:
-    return summary(*rows[0][1:]) if rows else None
+def _busiest(readings: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, float]]:
+    """How near to its limit each part of the generator was: its two threads, and the process as a whole where both share one core."""
+    parts: dict[str, list[float | None]] = {"scripts": [row[0] for row in readings], "engine": [row[1] for row in readings]}
+    if any(cores and cores < 2 for _, _, _, cores, _ in readings):
+        parts["process"] = [cpu_s / cores if cpu_s is not None and cores else None for _, _, cpu_s, cores, _ in readings]
+    for name, shares in parts.items():
+        highest = highest_average([share if share is not None and not math.isnan(share) else 0.0 for share in shares])
+        if highest is not None:
+            yield name, highest

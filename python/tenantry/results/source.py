@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
+from tenantry.metrics.selector import Selector, Selectors
+from tenantry.results.custom import Custom, Measured
 from tenantry.results.histogram import Counts, Distribution
-
-if TYPE_CHECKING:
-    from tenantry.results.tables import Tables
+from tenantry.results.tables import Tables, column_of
 
 _HISTOGRAMS = {
     "response_time": ("http", "response"),
     "service_time": ("http", "service"),
     "start_delay": ("iterations", "delay"),
     "iteration_duration": ("iterations", "duration"),
+    "hand_over": ("generator", "hand_over"),
 }
 _SHARES = {"failures": ("http", "failures", "requests"), "checks": ("checks", "passes", "passes + fails")}
 _COUNTS = {
@@ -31,23 +30,30 @@ _COUNTS = {
 }
 _FEW_SPANS = 2
 
-Key = tuple[str, tuple[tuple[str, str], ...]]
+Key = tuple[str, Selectors]
 
 
 class Spans:
-    """Metrics over spans of whole seconds, of a run of `seconds`. One that is asked for span after span is answered from memory."""
+    """Metrics over spans of whole seconds, of a run of `seconds`. One that is asked for span after span is answered from memory.
+
+    Names that the three tables above lack are metrics of the scripts.
+    """
 
     def __init__(self, tables: Tables, seconds: int) -> None:
         self._tables = tables
         self._seconds = seconds
+        self._custom = Custom(tables, self._where)
         self._asked: Counter[Key] = Counter()
         self._distributions: dict[Key, _Distributions] = {}
         self._counts: dict[Key, _Counts | None] = {}
 
-    def trend(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> Distribution | None:
+    def trend(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> Distribution | Measured | None:
+        if metric not in _HISTOGRAMS:
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return found if found is not None and found.n else None
         table, histogram = _HISTOGRAMS[metric]
         end_s = self._end(end_s)
-        key = _key(metric, tags)
+        key = (metric, tags)
         if key in self._distributions:
             return self._distributions[key].span(start_s, end_s)
         self._asked[key] += 1
@@ -56,22 +62,43 @@ class Spans:
             return self._distributions[key].span(start_s, end_s)
         return self._merged(table, histogram, tags, (start_s, end_s))
 
-    def share(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> tuple[int, int]:
+    def share(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> tuple[int, int]:
+        if metric not in _SHARES:
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return (round(found.sum), found.n) if found is not None else (0, 0)
         table, part, whole = _SHARES[metric]
-        counts = self._running(_key(metric, tags), table, (part, whole))
+        counts = self._running((metric, tags), table, (part, whole))
         return (counts.between(0, start_s, self._end(end_s)), counts.between(1, start_s, self._end(end_s))) if counts else (0, 0)
 
-    def count(self, metric: str, tags: Mapping[str, str], start_s: int, end_s: int | None) -> int | None:
+    def count(self, metric: str, tags: Selectors, start_s: int, end_s: int | None) -> float | None:
+        if metric not in _COUNTS:
+            found = self._custom.over(metric, tags, start_s, end_s)
+            return found.sum if found is not None else None
         table, events = _COUNTS[metric]
-        counts = self._running(_key(metric, tags), table, (events, "0"))
+        counts = self._running((metric, tags), table, (events, "0"))
         return counts.between(0, start_s, self._end(end_s)) if counts else None
+
+    def last(self, metric: str, tags: Selectors) -> float | None:
+        """The last value of a gauge of the scripts."""
+        found = self._custom.over(metric, tags, 0, None)
+        return found.last if found is not None else None
 
     def _end(self, end_s: int | None) -> int:
         return self._seconds if end_s is None else end_s
 
-    def _merged(self, table: str, histogram: str, tags: Mapping[str, str], span: tuple[int, int]) -> Distribution | None:
+    def _where(self, table: str, tags: Selectors) -> tuple[str, list[object]]:
+        """A condition of SQL and its parameters. Patterns are Python's, so they are tried here, on the few values that a tag has."""
+        return " AND ".join(["true", *(f"list_contains(?, {column_of(tag.tag)})" for tag in tags)]), [
+            self._fitting(table, tag) for tag in tags
+        ]
+
+    def _fitting(self, table: str, tag: Selector) -> list[str]:
+        values = self._tables.rows(f"SELECT DISTINCT {column_of(tag.tag)} FROM {table}", of=(table,))
+        return [value for (value,) in values if tag.fits(value)]
+
+    def _merged(self, table: str, histogram: str, tags: Selectors, span: tuple[int, int]) -> Distribution | None:
         """One span, merged by the database."""
-        where, values = _where(tags)
+        where, values = self._where(table, tags)
         base, parameters = f"FROM {table} WHERE {where} AND second >= ? AND second < ?", [*values, *span]
         exact = self._tables.rows(f"SELECT sum({histogram}_sum_ns)::BIGINT, max({histogram}_max_ns) {base}", parameters, of=(table,))
         counts = self._tables.rows(
@@ -86,8 +113,8 @@ class Spans:
         merged.add(*zip(*counts, strict=True))
         return Distribution(merged, sum_ns=exact[0][0], max_ns=exact[0][1])
 
-    def _per_second(self, table: str, histogram: str, tags: Mapping[str, str]) -> dict[int, _Second]:
-        where, values = _where(tags)
+    def _per_second(self, table: str, histogram: str, tags: Selectors) -> dict[int, _Second]:
+        where, values = self._where(table, tags)
         columns = (f"{histogram}_{part}" for part in ("buckets", "counts", "sum_ns", "max_ns"))
         found: dict[int, _Second] = {}
         for second, buckets, counts, sum_ns, max_ns in self._tables.rows(
@@ -99,21 +126,13 @@ class Spans:
     def _running(self, key: Key, table: str, events: tuple[str, str]) -> _Counts | None:
         """Running counts of two sums per second; None when nothing in the run fits the tags."""
         if key not in self._counts:
-            where, values = _where(dict(key[1]))
+            where, values = self._where(table, key[1])
             first, second = (f"sum({expression})::BIGINT" for expression in events)
             rows = self._tables.rows(
                 f"SELECT second, {first}, {second} FROM {table} WHERE {where} GROUP BY second ORDER BY second", values, of=(table,)
             )
             self._counts[key] = _Counts(rows, self._seconds) if rows else None
         return self._counts[key]
-
-
-def _key(metric: str, tags: Mapping[str, str]) -> Key:
-    return metric, tuple(sorted(tags.items()))
-
-
-def _where(tags: Mapping[str, str]) -> tuple[str, list[str]]:
-    return " AND ".join(["true", *(f'"{tag}" = ?' for tag in tags)]), list(tags.values())
 
 
 class _Counts:

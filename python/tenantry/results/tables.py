@@ -15,7 +15,13 @@ from tenantry.errors import EnvironmentFault
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_TAGS = {"tags": "MAP(VARCHAR, VARCHAR)"}
 _REQUEST_KEY = {"second": "INTEGER", "scenario": "VARCHAR", "group": "VARCHAR", "name": "VARCHAR"}
+
+
+def column_of(tag: str) -> str:
+    """The SQL of what a selector names: a column of its own, or a tag of the scripts, empty where a row does not have it."""
+    return f'"{tag}"' if tag in ("name", "scenario", "group") else f"coalesce(tags['{tag}'], '')"
 
 
 def _histogram(name: str) -> dict[str, str]:
@@ -36,6 +42,7 @@ TABLES: dict[str, TableSpec] = {
         "series/http-*.parquet",
         {
             **_REQUEST_KEY,
+            **_TAGS,
             **dict.fromkeys(("requests", "failures", "bytes_sent", "bytes_received"), "BIGINT"),
             **_histogram("service"),
             **_histogram("response"),
@@ -49,13 +56,28 @@ TABLES: dict[str, TableSpec] = {
             "second": "INTEGER",
             "stream": "VARCHAR",
             "scenario": "VARCHAR",
-            **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted"), "BIGINT"),
+            **_TAGS,
+            **dict.fromkeys(("due", "started", "completed", "failed", "errors", "dropped", "interrupted", "script_ns"), "BIGINT"),
             **_histogram("delay"),
             **_histogram("duration"),
             "vus": "BIGINT",
         },
     ),
-    "checks": TableSpec("series/checks-*.parquet", {**_REQUEST_KEY, "passes": "BIGINT", "fails": "BIGINT"}),
+    "checks": TableSpec("series/checks-*.parquet", {**_REQUEST_KEY, **_TAGS, "passes": "BIGINT", "fails": "BIGINT"}),
+    "custom": TableSpec(
+        "series/custom-*.parquet",
+        {
+            **_REQUEST_KEY,
+            **_TAGS,
+            "kind": "VARCHAR",
+            "unit": "VARCHAR",
+            "n": "BIGINT",
+            **dict.fromkeys(("sum", "min", "max", "last"), "DOUBLE"),
+            "last_ns": "BIGINT",
+            "buckets": "INTEGER[]",
+            "counts": "BIGINT[]",
+        },
+    ),
     "failed_requests": TableSpec(
         "samples/requests-*.parquet",
         {"id": "BIGINT", "scenario": "VARCHAR", "name": "VARCHAR", "kind": "VARCHAR", "status": "INTEGER", "detail": "VARCHAR"},

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from contextvars import ContextVar
 from typing import Any
 
 from tenantry.errors import UsageError
+from tenantry.metrics.declare import all_tags
+from tenantry.metrics.place import current_group, current_tags
 from tenantry.scenario.request import JSON, Params, compile_template, encode_data, encode_json, seconds, with_params
 from tenantry.scenario.session import Response, Session
-
-# A context variable, so that tasks running side by side in one iteration each have their own.
-current_group: ContextVar[str] = ContextVar("tenantry group", default="")
 
 Expect = int | tuple[int, ...]
 
@@ -24,7 +22,7 @@ class Http:
 
     `name`: another name for the series. `params`: query string. `json`: body as JSON. `data`: body, a mapping as a form, str and bytes
     as they are. `headers`: added to the user's own. `expect`: the status or statuses that are no failure (default: 200 to 399).
-    `timeout`: `5s` or seconds, for the whole request.
+    `timeout`: `5s` or seconds, for the whole request. `tags`: kept with its figures, added to those of the groups around.
 
     Wrong arguments raise UsageError, an error of the script.
     """
@@ -44,14 +42,15 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """GET; the options are those of the class."""
         # The path that nearly every request takes: nothing is built that was not asked for.
-        if not (fields or params or headers or name or expect) and timeout is None and "{" not in url:
+        if not (fields or params or headers or name or expect or tags) and timeout is None and "{" not in url:
             group = current_group.get()
-            return self._request("GET", url, group=group) if group else self._request("GET", url)
-        return self.request("GET", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, **fields)
+            return self._request("GET", url, group=group, tags=current_tags.get()) if group else self._request("GET", url)
+        return self.request("GET", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
 
     def head(
         self,
@@ -63,10 +62,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """HEAD; the options are those of the class."""
-        return self.request("HEAD", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, **fields)
+        return self.request("HEAD", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
 
     def options(
         self,
@@ -78,10 +78,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """OPTIONS; the options are those of the class."""
-        return self.request("OPTIONS", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, **fields)
+        return self.request("OPTIONS", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
 
     def post(
         self,
@@ -95,11 +96,22 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """POST; the options are those of the class."""
         return self.request(
-            "POST", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
+            "POST",
+            url,
+            name=name,
+            params=params,
+            json=json,
+            data=data,
+            headers=headers,
+            expect=expect,
+            timeout=timeout,
+            tags=tags,
+            **fields,
         )
 
     def put(
@@ -114,11 +126,22 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """PUT; the options are those of the class."""
         return self.request(
-            "PUT", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
+            "PUT",
+            url,
+            name=name,
+            params=params,
+            json=json,
+            data=data,
+            headers=headers,
+            expect=expect,
+            timeout=timeout,
+            tags=tags,
+            **fields,
         )
 
     def patch(
@@ -133,11 +156,22 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """PATCH; the options are those of the class."""
         return self.request(
-            "PATCH", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
+            "PATCH",
+            url,
+            name=name,
+            params=params,
+            json=json,
+            data=data,
+            headers=headers,
+            expect=expect,
+            timeout=timeout,
+            tags=tags,
+            **fields,
         )
 
     def delete(
@@ -152,11 +186,22 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """DELETE; the options are those of the class."""
         return self.request(
-            "DELETE", url, name=name, params=params, json=json, data=data, headers=headers, expect=expect, timeout=timeout, **fields
+            "DELETE",
+            url,
+            name=name,
+            params=params,
+            json=json,
+            data=data,
+            headers=headers,
+            expect=expect,
+            timeout=timeout,
+            tags=tags,
+            **fields,
         )
 
     def request(
@@ -172,6 +217,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """Send any method; the options are those of the class."""
@@ -191,6 +237,8 @@ class Http:
         group = current_group.get()
         if group:
             options["group"] = group
+        if group or tags:
+            options["tags"] = all_tags(tags)
         return self._request(method, with_params(url, params) if params else url, **options)
 
 

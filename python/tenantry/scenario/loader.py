@@ -11,9 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 from tenantry.errors import TenantryError, UsageError
-from tenantry.scenario.decorators import HOOK_MARK, HookFunction, Scenario, hook_faults
+from tenantry.plan.declared import Declared, collecting
+from tenantry.scenario.decorators import HookFunction, Scenario, hook_faults, hook_mark
 from tenantry.scenario.workload import Workload, named
 from tenantry.types import Location, did_you_mean
+
+_DECLARED = "__tenantry_declared__"
 
 
 def load_workload(spec: str) -> Workload:
@@ -25,11 +28,20 @@ def load_workload(spec: str) -> Workload:
     place, _, name = spec.strip().partition(":")
     if not place or (":" in spec and not name):
         raise UsageError(f"{spec!r} names no workload", hint="write FILE.py:WORKLOAD, for example clinic.py:mixed")
-    module = load_module(place)
+    with collecting() as declared:
+        module = load_module(place)
+    declared = _remembered(module, declared)
     name, found = _find(module, place, name)
     homes = [sys.modules.get(scenario.function.__module__) for scenario in found.scenarios.values()]
     hooks, faults = _hooks(module, *homes)
-    return named(found, name, hooks, faults)
+    faults += [fault for thing in declared for fault in thing.faults]
+    return named(found, name, hooks, declared, faults)
+
+
+def _remembered(module: ModuleType, declared: list[Declared]) -> list[Declared]:
+    """What the module and those it imports declare; a module that was imported before declares nothing again."""
+    kept: list[Declared] = vars(module).setdefault(_DECLARED, declared)
+    return kept
 
 
 def load_module(place: str) -> ModuleType:
@@ -145,16 +157,17 @@ def _not_found(module: ModuleType, place: str, name: str, workloads: list[str]) 
 
 
 def _hooks(*modules: ModuleType | None) -> tuple[Mapping[str, HookFunction], list[UsageError]]:
-    """The `setup` and `teardown` functions of the first module that has any, and what is wrong with them."""
+    """The hooks of the first module that has any, by kind, and what is wrong with them."""
     hooks: dict[str, HookFunction] = {}
     faults: list[UsageError] = []
     for module in modules:
         if module is None or hooks:
             continue
         for function in list(vars(module).values()):
-            kind = getattr(function, HOOK_MARK, None) if callable(function) else None
-            if not isinstance(kind, str) or hooks.get(kind) is function:
+            mark = hook_mark(function)
+            if mark is None or hooks.get(mark.kind) is function:
                 continue
+            kind = mark.kind
             if kind in hooks:
                 title = getattr(module, "__file__", None) or module.__name__
                 faults.append(UsageError(f"there are two {kind} functions", where=str(title), hint="keep one, and let it call the other"))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
+from tenantry.plan.tenants import Draw
+
 
 class Row(Protocol):
     """One row of the population; its columns are attributes."""
@@ -49,10 +51,15 @@ class Identity(NamedTuple):
     headers: Mapping[str, str]
 
 
-def draw_identity(population: Population, rng_seed: int, number: int) -> Identity:
-    """The identity of virtual user `number`: any tenant, any of its users, the same for the same seed and number."""
-    rng = Random(f"identity {rng_seed} {number}")
-    index = rng.randrange(population.tenants)
+def draw_identity(
+    population: Population, rng_seed: int, number: int, *, draw: Draw | None = None, iteration: int | None = None
+) -> Identity:
+    """The identity of virtual user `number`, or of one of its iterations: the same for the same seed and numbers.
+
+    `draw` chooses the tenant, by default any; the user is any of its users.
+    """
+    rng = Random(f"identity {rng_seed} {number}" if iteration is None else f"identity {rng_seed} {number} {iteration}")
+    index = draw(rng) if draw is not None else rng.randrange(population.tenants)
     tenant = population.tenant(index)
     user = population.user(index, rng)
     return Identity(index, tenant, user, population.identity(tenant, user))

@@ -94,7 +94,7 @@ class Response(Protocol):
 
 
 class Session(Protocol):
-    """One virtual user's connections in the engine. `group` is passed only inside `vu.group(...)`."""
+    """One virtual user's connections in the engine. `group` and `tags` are passed only inside `vu.group(...)` or where given."""
 
     def request(
         self,
@@ -108,6 +108,7 @@ class Session(Protocol):
         headers: Mapping[str, str] | None = None,
         expect: tuple[int, ...] | None = None,
         timeout_s: float | None = None,
+        tags: dict[str, str] | None = None,
     ) -> Coroutine[Any, Any, Response]:
         """Start a request. `url` is a path with query, or absolute; the series is `name`, by default METHOD and path without query."""
         ...
@@ -116,8 +117,12 @@ class Session(Protocol):
         """Wait on the engine's timers."""
         ...
 
-    def check(self, name: str, ok: bool, group: str = "", /) -> None:
+    def check(self, name: str, ok: bool, group: str = "", tags: dict[str, str] | None = None, /) -> None:
         """Count a check."""
+        ...
+
+    def measure(self, metric: str, value: float, group: str = "", tags: dict[str, str] | None = None, /) -> None:
+        """Take a value of one of the run's metrics."""
         ...
 
     def now_ns(self) -> int:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextvars import Token
 from random import Random
-from types import TracebackType
+from time import perf_counter
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from tenantry.errors import UsageError
-from tenantry.scenario.http import Http, current_group
+from tenantry.metrics.builtin import GROUP_DURATION
+from tenantry.metrics.declare import all_tags
+from tenantry.metrics.place import current_group, current_tags
+from tenantry.scenario.http import Http
 from tenantry.scenario.population import Identity, Population, Row
 from tenantry.scenario.session import Session
+
+NO_ENV: Mapping[str, Any] = MappingProxyType({})
 
 
 class Vu(Http):
     """One virtual user: it asks, checks, pauses, and acts as one user of one tenant.
 
     `number` is unique in the run, from 1 (0 in setup and teardown); `iteration` counts this virtual user's iterations from 0;
-    `shared` is what `setup` returned.
+    `shared` is what `setup` returned; `env` is what `scenario.at(..., env={...})` gave this scenario.
     """
 
-    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "iteration", "number", "shared")
+    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "env", "iteration", "number", "shared")
 
     def __init__(
         self,
@@ -32,6 +38,7 @@ class Vu(Http):
         population: Population | None = None,
         identity: Identity | None = None,
         shared: Any = None,
+        env: Mapping[str, Any] = NO_ENV,
     ) -> None:
         super().__init__(session)
         self._session = session
@@ -43,6 +50,7 @@ class Vu(Http):
         self.number = number
         self.iteration = 0
         self.shared = shared
+        self.env = env
 
     @property
     def rng(self) -> Random:
@@ -73,14 +81,17 @@ class Vu(Http):
         held = ok if ok is True or ok is False else _truth(name, ok)
         group = current_group.get()
         if group:
-            self._check(name, held, group)
+            self._check(name, held, group, current_tags.get())
         else:
             self._check(name, held)
         return held
 
-    def group(self, name: str) -> Group:
-        """`with vu.group("checkout"):` puts requests and checks into that group; groups nest as `outer/inner`."""
-        return Group(name)
+    def group(self, name: str, *, tags: Mapping[str, str] | None = None) -> Group:
+        """`with vu.group("checkout"):` puts requests, checks and values of metrics into that group; groups nest as `outer/inner`.
+
+        How long the block took is a value of the metric `group_duration`. `tags` hold for everything inside.
+        """
+        return Group(self._session, name, tags)
 
     def pause(self, low: float, high: float | None = None) -> Coroutine[Any, Any, None]:
         """Wait `low` seconds, or a random time from `low` to `high` seconds."""
@@ -97,19 +108,35 @@ class Vu(Http):
 class Group:
     """The context manager of `vu.group`."""
 
-    __slots__ = ("_name", "_token")
+    __slots__ = ("_began", "_name", "_session", "_tags", "_tokens")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, session: Session, name: str, tags: Mapping[str, str] | None) -> None:
+        self._session = session
         self._name = name
-        self._token: Token[str] | None = None
+        self._tags = tags
+        self._tokens: tuple[Token[str], Token[dict[str, str] | None]] | None = None
+        self._began = 0.0
 
     def __enter__(self) -> None:
         outer = current_group.get()
-        self._token = current_group.set(f"{outer}/{self._name}" if outer else self._name)
+        tags = all_tags(self._tags)
+        self._tokens = current_group.set(f"{outer}/{self._name}" if outer else self._name), current_tags.set(tags)
+        self._began = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._token is not None:
-            current_group.reset(self._token)
+        if self._tokens is None:
+            return
+        # A block that the run cut off says nothing about the app.
+        if kind is None or issubclass(kind, Exception):
+            self._session.measure(GROUP_DURATION, perf_counter() - self._began, current_group.get(), current_tags.get())
+        group, tags = self._tokens
+        current_tags.reset(tags)
+        current_group.reset(group)
+
+
+def recast(vu: Vu, identity: Identity) -> None:
+    """From now on the virtual user acts as another user."""
+    vu._identity = identity
 
 
 def _truth(name: str, ok: object) -> bool:

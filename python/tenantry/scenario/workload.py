@@ -7,16 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tenantry.errors import UsageError
+from tenantry.metrics.declare import CustomMetric, twice
+from tenantry.plan import breaker
+from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
+from tenantry.plan.order import Start, order_problems
 from tenantry.plan.overrides import override
-from tenantry.plan.plan import Plan, Stream
+from tenantry.plan.plan import Metric, Plan, Stream
 from tenantry.plan.profiles import PROFILES, Profile
+from tenantry.plan.tags import checked_tags
+from tenantry.plan.tenants import UNIFORM, TenantChoice
 from tenantry.scenario.decorators import HookFunction, Scenario, ScenarioAt
 from tenantry.scenario.population import Dataset
 from tenantry.types import NOWHERE, Location, call_site, did_you_mean
 from tenantry.units import NS
 
 TENANT_CHOICES = ("uniform",)
+TENANT_PER = ("vu", "iteration")
 _ONE_SHAPE = "write workload(mix({a: 3, b: 1}), PROFILE), workload(a, PROFILE) or workload(a.at(PROFILE), b.at(PROFILE))"
 
 
@@ -57,6 +64,9 @@ class Part:
     name: str | None
     profile: Profile
     weights: tuple[tuple[Scenario, float], ...]
+    start_after: Start = 0
+    env: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +81,26 @@ class Workload:
     request_timeout_ns: int = 60 * NS
     connect_timeout_ns: int = 10 * NS
     tags: Mapping[str, str] = field(default_factory=dict)
-    tenant_choice: str = "uniform"
-    setup: HookFunction | None = None
-    teardown: HookFunction | None = None
+    tenant_choice: TenantChoice = UNIFORM
+    tenant_per: str = "vu"
+    breaker_share: float = 0.9
+    breaker_window_ns: int = 60 * NS
+    tag_names: tuple[str, ...] = ()
+    metrics: tuple[CustomMetric, ...] = ()
+    feeders: tuple[Loadable, ...] = ()
+    hooks: Mapping[str, HookFunction] = field(default_factory=dict)
     location: Location = NOWHERE
     faults: tuple[UsageError, ...] = ()
+
+    @property
+    def setup(self) -> HookFunction | None:
+        """The function that runs once before the load."""
+        return self.hooks.get("setup")
+
+    @property
+    def teardown(self) -> HookFunction | None:
+        """The function that runs once after the load."""
+        return self.hooks.get("teardown")
 
     @property
     def scenarios(self) -> dict[str, Scenario]:
@@ -98,7 +123,13 @@ class Workload:
             request_timeout_ns=self.request_timeout_ns,
             connect_timeout_ns=self.connect_timeout_ns,
             tenant_choice=self.tenant_choice,
+            tenant_per=self.tenant_per,
+            breaker_share=self.breaker_share,
+            breaker_window_ns=self.breaker_window_ns,
             tags=self.tags,
+            scenario_tags=_scenario_tags(self.parts),
+            tag_names=tuple(dict.fromkeys([*(tag for tags in _scenario_tags(self.parts).values() for tag in tags), *self.tag_names])),
+            metrics=tuple(Metric(metric.name, metric.kind, metric.unit) for metric in self.metrics),
         )
         if not self.parts:
             return plan, list(self.faults)
@@ -112,9 +143,15 @@ class Workload:
         return plan
 
 
+def _scenario_tags(parts: Iterable[Part]) -> dict[str, dict[str, str]]:
+    """The tags of each scenario that has any: its own, with those of `scenario.at(...)`, which win."""
+    found = {scenario.name: {**scenario.tags, **part.tags} for part in parts for scenario, _ in part.weights}
+    return {name: tags for name, tags in found.items() if tags}
+
+
 def _stream(part: Part, name: str) -> Stream:
     weights = tuple((scenario.name, weight) for scenario, weight in part.weights if weight > 0)
-    return Stream(part.name or name, part.profile, weights)
+    return Stream(part.name or name, part.profile, weights, part.start_after, part.env, part.tags)
 
 
 def workload(
@@ -125,18 +162,29 @@ def workload(
     request_timeout: str | float = "60s",
     connect_timeout: str | float = "10s",
     tags: Mapping[str, str] | None = None,
-    tenant_choice: str = "uniform",
+    tag_names: Sequence[str] = (),
+    tenant_choice: str | TenantChoice = "uniform",
+    tenant_per: str = "vu",
+    breaker_share: str | float = breaker.SHARE,
+    breaker_window: str | float = breaker.WINDOW,
 ) -> Workload:
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
-    `rng_seed`: makes every choice of the run reproducible. Faults are noted, and raised together when a plan is asked for.
+    `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
+    `tag_names`: tags of groups and requests that thresholds may ask for; those of scenarios are known.
+    `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. `breaker_share`, `breaker_window`: a
+    run stops when so many of its requests fail for so long; a share of `off` lets it go on. Faults are noted, and raised together when a
+    plan is asked for.
     """
     site = call_site()
     note = Faults(str(site))
     found = _parts(parts, note)
-    if tenant_choice not in TENANT_CHOICES:
-        note.add(f"unknown tenant_choice {tenant_choice!r}", did_you_mean(tenant_choice, TENANT_CHOICES))
+    choice = _tenant_choice(tenant_choice, note)
+    if tenant_per not in TENANT_PER:
+        note.add(f"unknown tenant_per {tenant_per!r}", did_you_mean(str(tenant_per), TENANT_PER))
+    if dataset is None and (choice is not UNIFORM or tenant_per != "vu"):
+        note.add("tenants cannot be drawn without a population", "give the workload one: workload(..., dataset=...)")
     if dataset is not None and not isinstance(getattr(dataset, "name", None), str):
         note.add(f"dataset is {dataset!r}, not a dataset", "give the dataset object itself, not its name")
         dataset = None
@@ -149,11 +197,24 @@ def workload(
         rng_seed=note.take(zero_or_more, rng_seed, "rng_seed", 1),
         request_timeout_ns=note.take(some_duration, request_timeout, "request_timeout", NS),
         connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
-        tags=dict(tags or {}),
-        tenant_choice=tenant_choice,
+        tags=note.take(checked_tags, tags or {}, "the tags of the workload", dict[str, str]()),
+        tag_names=tuple(note.take(checked_tags, dict.fromkeys(tag_names, ""), "tag_names", dict[str, str]())),
+        tenant_choice=choice,
+        tenant_per=tenant_per,
+        breaker_share=note.take(breaker.breaker_share, breaker_share, "breaker_share", 0.9),
+        breaker_window_ns=note.take(some_duration, breaker_window, "breaker_window", NS),
         location=site,
         faults=(*_inner_faults(parts, found), *note.found),
     )
+
+
+def _tenant_choice(given: str | TenantChoice, note: Faults) -> TenantChoice:
+    if not isinstance(given, str):
+        note.found += given.faults
+        return given
+    if given not in TENANT_CHOICES:
+        note.add(f"unknown tenant_choice {given!r}", did_you_mean(given, (*TENANT_CHOICES, "zipf(...)", "by_tier(...)")))
+    return UNIFORM
 
 
 def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
@@ -164,12 +225,18 @@ def _parts(parts: Sequence[object], note: Faults) -> list[Part]:
         case [Scenario() as only, profile] if isinstance(profile, PROFILES):
             found = [Part(None, profile, ((only, 1.0),))]
         case [ScenarioAt(), *_] if all(isinstance(part, ScenarioAt) for part in parts):
-            found = [Part(part.scenario.name, part.profile, ((part.scenario, 1.0),)) for part in parts if isinstance(part, ScenarioAt)]
+            found = [_side_by_side(part) for part in parts if isinstance(part, ScenarioAt)]
         case _:
             note.add(_shape(parts), _ONE_SHAPE)
             found = []
     _check_names(found, note)
+    for _, what, hint in order_problems({part.name: part.start_after for part in found if part.name}):
+        note.add(what, hint)
     return _with_profiles(found, note)
+
+
+def _side_by_side(part: ScenarioAt) -> Part:
+    return Part(part.scenario.name, part.profile, ((part.scenario, 1.0),), part.start_after, part.env, part.tags)
 
 
 def _shape(parts: Sequence[object]) -> str:
@@ -207,7 +274,7 @@ def _check_names(parts: list[Part], note: Faults) -> None:
 
 def _inner_faults(parts: Sequence[object], found: list[Part]) -> list[UsageError]:
     """What the parts have noted themselves: the mix, the profiles, the scenarios."""
-    faults = [fault for part in parts if isinstance(part, Mix) for fault in part.faults]
+    faults = [fault for part in parts if isinstance(part, (Mix, ScenarioAt)) for fault in part.faults]
     for part in found:
         faults += getattr(part.profile, "faults", ())
         faults += [fault for scenario, _ in part.weights for fault in scenario.faults]
@@ -220,6 +287,10 @@ def _name(part: object) -> str:
     return str(getattr(part, "name", None) or getattr(part, "__name__", None) or repr(part))
 
 
-def named(found: Workload, name: str, hooks: Mapping[str, HookFunction], faults: Sequence[UsageError]) -> Workload:
+def named(
+    found: Workload, name: str, hooks: Mapping[str, HookFunction], declared: Sequence[Declared], faults: Sequence[UsageError]
+) -> Workload:
     """The workload as the loader completes it."""
-    return replace(found, name=name, setup=hooks.get("setup"), teardown=hooks.get("teardown"), faults=(*found.faults, *faults))
+    metrics = [thing for thing in declared if isinstance(thing, CustomMetric)]
+    feeders = tuple(thing for thing in declared if isinstance(thing, Loadable))
+    return replace(found, name=name, hooks=hooks, metrics=tuple(metrics), feeders=feeders, faults=(*found.faults, *faults, *twice(metrics)))

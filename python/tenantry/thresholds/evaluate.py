@@ -1,22 +1,24 @@
-"""What a run says to a threshold. No data is never a pass."""
+"""What a run says to a threshold. No data is never a pass, and neither is too little of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from math import floor
 from typing import NamedTuple
 
-from tenantry.metrics.builtin import METRICS
-from tenantry.thresholds.model import Condition, Threshold
+from tenantry.metrics.confidence import lower_rank, samples_needed
+from tenantry.thresholds.model import Condition, Expression, Threshold
 from tenantry.thresholds.source import Source, Trend
 from tenantry.types import Outcome
 
+_DECIDES: dict[str, tuple[Outcome, ...]] = {"and": ("fail", "no_data", "pass"), "or": ("pass", "no_data", "fail")}
+
 
 class ThresholdResult(NamedTuple):
-    """One judged threshold; of several joined conditions, metric to samples are those of the condition that decided.
+    """One judged threshold; of several joined conditions, metric to note are those of the condition that decided.
 
-    `observed` is in `unit`, None without data; `samples` is how many requests, checks or iterations it rests on.
+    `observed` is in `unit`, None without data; with `over` it is that of the worst window. `samples` is how many requests, checks or
+    iterations it rests on; `insufficient`: too few for the percentile. `note` says in words what `result` does not.
     """
 
     text: str
@@ -28,6 +30,8 @@ class ThresholdResult(NamedTuple):
     unit: str
     samples: int
     result: Outcome
+    insufficient: bool = False
+    note: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values."""
@@ -37,93 +41,129 @@ class ThresholdResult(NamedTuple):
 def evaluate(threshold: Threshold, source: Source) -> ThresholdResult:
     """Judge a threshold on a finished run, or on a running one so far.
 
-    Unknown spreads as it must: an alternative fails as soon as one of its conditions fails, and is `no_data` when none fails but one has no
-    data; the threshold passes when one alternative does, is `no_data` when none passes but one is, and else fails.
+    Unknown spreads as it must: `and` fails as soon as one part fails, and is `no_data` when none fails but one has no data; `or` passes as
+    soon as one part passes, is `no_data` when none passes but one is, and else fails.
     """
-    alternatives = [_all(threshold, alternative, source) for alternative in threshold.alternatives]
-    return _first(alternatives, ("pass", "no_data", "fail"))
+    return _judge(threshold, threshold.expression, source)
 
 
-def _all(threshold: Threshold, conditions: tuple[Condition, ...], source: Source) -> ThresholdResult:
-    return _first([_judge(threshold, condition, source) for condition in conditions], ("fail", "no_data", "pass"))
-
-
-def _first(results: list[ThresholdResult], order: tuple[Outcome, ...]) -> ThresholdResult:
-    """The first result of the outcome that decides."""
-    return min(results, key=lambda result: order.index(result.result))
-
-
-def _judge(threshold: Threshold, condition: Condition, source: Source) -> ThresholdResult:
-    found = worst(condition, source)
-    result: Outcome = "no_data" if found is None else "pass" if condition.holds(found.value) else "fail"
+def _judge(threshold: Threshold, expression: Expression, source: Source) -> ThresholdResult:
+    if not isinstance(expression, Condition):
+        results = [_judge(threshold, part, source) for part in expression.parts]
+        return min(results, key=lambda result: _DECIDES[expression.word].index(result.result))
+    seen = _seen(expression, source)
     return ThresholdResult(
         text=threshold.text,
-        metric=condition.metric,
-        stat=condition.stat,
-        op=condition.op,
-        limit=condition.limit,
-        observed=found.value if found else None,
-        unit=condition.unit,
-        samples=found.samples if found else 0,
-        result=result,
+        metric=expression.metric,
+        stat=expression.stat,
+        op=expression.op,
+        limit=expression.limit,
+        observed=seen.value,
+        unit=expression.unit,
+        samples=seen.samples,
+        result=seen.outcome,
+        insufficient=seen.insufficient,
+        note=seen.note,
     )
 
 
-class Observed(NamedTuple):
-    value: float
-    samples: int
+class Seen(NamedTuple):
+    """What one stretch of a run says to a condition."""
+
+    outcome: Outcome
+    value: float | None = None
+    samples: int = 0
+    insufficient: bool = False
+    note: str = ""
 
 
-def worst(condition: Condition, source: Source) -> Observed | None:
-    """The value after the warm-up, or with `over` that of the worst window; None without data or without a whole window."""
+def _seen(condition: Condition, source: Source) -> Seen:
+    span = _span(condition, source)
+    if isinstance(span, str):
+        return Seen("no_data", note=span)
     if condition.over_s is None:
-        return _observe(condition, source, condition.after_s, None)
-    seen = [found for start, end in _windows(condition, source) if (found := _observe(condition, source, start, end)) is not None]
-    if not seen:
-        return None
-    match condition.op:
-        case "<" | "<=":
-            return max(seen, key=lambda found: found.value)
-        case ">" | ">=":
-            return min(seen, key=lambda found: found.value)
-        case _:
-            return max(seen, key=lambda found: abs(found.value - condition.limit))
+        return _look(condition, source, *span)
+    return _windows(condition, source, *span)
 
 
-def _windows(condition: Condition, source: Source) -> Iterator[tuple[int, int]]:
-    """Every window of whole seconds, one second apart; a last second that the load filled at least half counts."""
+def _span(condition: Condition, source: Source) -> tuple[int, int | None] | str:
+    """From when (included) to when (excluded; None: to the end of everything) the condition looks, or why there is nothing to look at."""
+    start, end = 0, None
+    if condition.part is not None:
+        is_steady = condition.part.what == "steady"
+        found = source.steady_span() if is_steady else source.stage_span(condition.part.number, condition.runs)
+        if isinstance(found, str):
+            return found
+        start, end = found[0], None if condition.part.word == "after" else found[1]
+    return start + condition.after_s, end
+
+
+def _windows(condition: Condition, source: Source, start: int, end: int | None) -> Seen:
+    """Every window of whole seconds, one second apart, has to hold; a last second that the load filled at least half counts."""
     length = condition.over_s or 1
-    last = floor(source.duration_s + 0.5)
-    return ((start, start + length) for start in range(condition.after_s, last - length + 1))
+    last = floor((source.duration_s if end is None else min(end, source.duration_s)) + 0.5)
+    seen = {begin: _look(condition, source, begin, begin + length) for begin in range(start, last - length + 1)}
+    if not seen:
+        return Seen("no_data", note=f"there was no full window of {length} s")
+    outcome = min((one.outcome for one in seen.values()), key=_DECIDES["and"].index)
+    first = next(begin for begin, one in seen.items() if one.outcome == outcome)
+    worst = max((one for one in seen.values() if one.value is not None), key=_badness(condition), default=Seen("no_data"))
+    where = f"the {length} s from second {first}"
+    note = {"fail": f"first broken in {where}", "no_data": f"{seen[first].note or 'no sample'} in {where}", "pass": ""}[outcome]
+    return Seen(outcome, worst.value, worst.samples, any(one.insufficient for one in seen.values()), note)
 
 
-def _observe(condition: Condition, source: Source, start: int, end: int | None) -> Observed | None:
+def _badness(condition: Condition) -> Callable[[Seen], float]:
+    """How far a value is on the wrong side."""
+    sign = {"<": 1, "<=": 1, ">": -1, ">=": -1}.get(condition.op)
+    return lambda seen: (seen.value or 0) * sign if sign else abs((seen.value or 0) - condition.limit)
+
+
+def _look(condition: Condition, source: Source, start: int, end: int | None) -> Seen:
     length = min(end if end is not None else source.duration_s, source.duration_s) - start
     if length <= 0:
-        return None
-    match METRICS[condition.metric].kind:
+        return Seen("no_data", note="the load was over by then")
+    metric, tags = condition.metric, condition.tags
+    match condition.kind:
         case "trend":
-            trend = source.trend(condition.metric, condition.tags, start, end)
-            return Observed(_stat(trend, condition.stat), trend.n) if trend is not None and trend.n else None
+            trend = source.trend(metric, tags, start, end)
+            return _of_trend(condition, trend) if trend is not None and trend.n else Seen("no_data")
         case "rate":
-            part, total = source.share(condition.metric, condition.tags, start, end)
-            return Observed(part if condition.stat == "count" else part / total, total) if total else None
+            part, total = source.share(metric, tags, start, end)
+            return _compared(condition, part if condition.stat == "count" else part / total, total) if total else Seen("no_data")
         case "counter":
-            count = source.count(condition.metric, condition.tags, start, end)
-            return Observed(count if condition.stat == "count" else count / length, count) if count is not None else None
+            count = source.count(metric, tags, start, end)
+            if count is None:
+                return Seen("no_data")
+            return _compared(condition, count if condition.stat == "count" else count / length, round(count))
         case "gauge":
-            value = source.value(condition.metric)
-            return Observed(value, 1) if value is not None else None
+            value = source.value(metric, tags)
+            return _compared(condition, value, 1) if value is not None else Seen("no_data")
 
 
-def _stat(trend: Trend, stat: str) -> float:
-    match stat:
-        case "avg":
-            return trend.avg
-        case "max":
-            return trend.max
-        case "count":
-            return trend.n
-        case _:
-            # 99.9 / 100 in floats is above 0.999, which would ask for the next rank.
-            return trend.quantile(float(Fraction(stat[1:]) / 100))
+def _compared(condition: Condition, value: float, samples: int) -> Seen:
+    return Seen("pass" if condition.holds(value) else "fail", value, samples)
+
+
+def _of_trend(condition: Condition, trend: Trend) -> Seen:
+    q = condition.quantile
+    if q is None:
+        plain = {"avg": trend.avg, "max": trend.max, "count": trend.n}
+        return _compared(condition, plain[condition.stat], trend.n)
+    needed = samples_needed(q)
+    value = trend.quantile(q)
+    if trend.n >= needed:
+        return _compared(condition, value, trend.n)
+    note = f"only {trend.n:,} sample{'s' * (trend.n != 1)}, where {condition.stat} needs {needed:,}"
+    return Seen(_certain(condition, trend, q), value, trend.n, True, note)
+
+
+def _certain(condition: Condition, trend: Trend, q: float) -> Outcome:
+    """What few samples say all the same: they bound the percentile from below, never from above."""
+    rank = lower_rank(trend.n, q)
+    if not rank or condition.op == "==":
+        return "no_data"
+    beyond = trend.at_rank(rank) > condition.limit or (condition.op in ("<", ">=") and trend.at_rank(rank) == condition.limit)
+    if not beyond:
+        return "no_data"
+    return "fail" if condition.op in ("<", "<=") else "pass"

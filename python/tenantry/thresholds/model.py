@@ -1,27 +1,45 @@
-"""A threshold as data: conditions joined by `and` and `or`."""
+"""A threshold as data: conditions joined by `and` and `or`, in any depth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, NamedTuple
 
-from tenantry.metrics.builtin import METRICS, Kind, Metric, Unit
+from tenantry.metrics.builtin import Kind, Metric, Unit
+from tenantry.metrics.selector import Selectors
 
 OPERATORS = ("<", "<=", ">", ">=", "==")
 
 
-@dataclass(frozen=True, slots=True)
+class Part(NamedTuple):
+    """The part of the load that a condition looks at: `in steady`, `after steady` (to the end), or `in stage 2`."""
+
+    word: Literal["in", "after"]
+    what: Literal["steady", "stage"]
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.what}{f' {self.number}' if self.what == 'stage' else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`METRIC[{tag=value,...}] STAT OP VALUE [over WINDOW] [after WARMUP]`; `limit` is in `unit` (seconds, a share of 0 to 1, ...)."""
+    """`METRIC[{tag=value,...}] STAT OP VALUE [over WINDOW] [after WARMUP] [in PART]`; `limit` is in `unit` (seconds, a share, ...).
+
+    `after_s` counts from the start of the `part`, or of the load.
+    """
 
     metric: str
+    kind: Kind
     stat: str
     op: str
     limit: float
     unit: Unit
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Selectors = ()
     over_s: int | None = None
     after_s: int = 0
+    part: Part | None = None
 
     def holds(self, observed: float) -> bool:
         """Whether a value meets the limit."""
@@ -37,55 +55,93 @@ class Condition:
             case _:
                 return observed == self.limit
 
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that the stat asks for, such as 0.999 for `p99.9`; None for other stats."""
+        # 99.9 / 100 in floats is above 0.999, which would ask for the next rank.
+        return float(Decimal(self.stat[1:]) / 100) if self.kind == "trend" and self.stat.startswith("p") else None
+
+    def runs(self, scenario: str) -> bool:
+        """Whether the tags let a scenario's values through."""
+        return all(tag.fits(scenario) for tag in self.tags if tag.tag == "scenario")
+
     def __str__(self) -> str:
         """The canonical text; parsing it gives this condition again."""
-        tags = ",".join(f"{tag}={_quoted(value)}" for tag, value in self.tags.items())
-        parts = [self.metric + (f"{{{tags}}}" if tags else "")]
-        parts += [] if METRICS[self.metric].kind == "gauge" else [self.stat]
-        parts += [self.op, _limit(self.limit, self.unit)]
-        parts += [f"over {self.over_s}s"] if self.over_s is not None else []
-        parts += [f"after {self.after_s}s"] if self.after_s else []
-        return " ".join(parts)
+        tags = ",".join(map(str, self.tags))
+        words = [self.metric + (f"{{{tags}}}" if tags else "")]
+        words += [] if self.kind == "gauge" else [self.stat]
+        words += [self.op, _limit(self.limit, self.unit)]
+        words += [str(self.part)] if self.part is not None else []
+        words += [f"over {self.over_s}s"] if self.over_s is not None else []
+        words += [f"after {self.after_s}s"] if self.after_s else []
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two or more expressions, none of which is joined by the same word."""
+
+    word: Literal["and", "or"]
+    parts: tuple[Expression, ...]
+
+    def __str__(self) -> str:
+        return f" {self.word} ".join(f"({part})" if isinstance(part, Joined) and self.word == "and" else str(part) for part in self.parts)
+
+
+Expression = Condition | Joined
+
+
+def joined(word: Literal["and", "or"], parts: list[Expression]) -> Expression:
+    """One part as it is; several in one flat row: `a and (b and c)` is `a and b and c`."""
+    if len(parts) == 1:
+        return parts[0]
+    flat: list[Expression] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Joined) and part.word == word else [part]
+    return Joined(word, tuple(flat))
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """It holds when all conditions of one alternative hold. `abort`: a failure during the run stops it."""
+    """A condition or several. `abort`: a failure during the run stops it, from `abort_after_s` of the load on."""
 
     text: str
-    alternatives: tuple[tuple[Condition, ...], ...]
+    expression: Expression
     abort: bool = False
+    abort_after_s: int = 0
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition, in the order of the text."""
-        return tuple(condition for alternative in self.alternatives for condition in alternative)
+        return tuple(_conditions(self.expression))
 
     def __str__(self) -> str:
-        text = " or ".join(" and ".join(map(str, alternative)) for alternative in self.alternatives)
-        return f"{text} abort" if self.abort else text
+        delay = f" after {self.abort_after_s}s" if self.abort_after_s else ""
+        return f"{self.expression} abort{delay}" if self.abort else str(self.expression)
+
+
+def _conditions(expression: Expression) -> list[Condition]:
+    if isinstance(expression, Condition):
+        return [expression]
+    return [condition for part in expression.parts for condition in _conditions(part)]
 
 
 def unit_of(metric: Metric, stat: str) -> Unit:
     """The unit of a metric's stat."""
     if stat == "count":
         return "count"
-    per_kind: dict[Kind, Unit] = {"trend": "s", "rate": "share", "counter": "per_s", "gauge": metric.unit}
+    per_kind: dict[Kind, Unit] = {"trend": metric.unit, "rate": "share", "counter": "per_s", "gauge": metric.unit}
     return per_kind[metric.kind]
 
 
-def _quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _limit(limit: float, unit: Unit) -> str:
-    number = format(limit, ".15f").rstrip("0").rstrip(".")
-    match unit:
-        case "s":
-            return f"{number}s"
-        case "share":
-            return f"{format(limit * 100, '.13f').rstrip('0').rstrip('.')}%"
-        case "per_s":
-            return f"{number}/s"
-        case _:
-            return number
+    """The shortest decimal that is read back as the same number."""
+    exact = Decimal(repr(limit))
+    if unit == "share":
+        return f"{_plain(exact * 100)}%"
+    return _plain(exact) + {"s": "s", "per_s": "/s", "bytes": "B"}.get(unit, "")
+
+
+def _plain(number: Decimal) -> str:
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,9 +1,12 @@
 """The grammar of thresholds:
 
-    threshold  = all {"or" all} ["abort"]
-    all        = condition {"and" condition}
-    condition  = METRIC [selector] [STAT] OP VALUE {"over" DURATION | "after" DURATION}
-    selector   = "{" TAG "=" VALUE {"," TAG "=" VALUE} "}"
+    threshold  = any ["abort" ["after" DURATION]]
+    any        = all {"or" all}
+    all        = part {"and" part}
+    part       = condition | "(" any ")"
+    condition  = METRIC [selector] [STAT] OP VALUE {span}
+    selector   = "{" TAG MATCH TEXT {"," TAG MATCH TEXT} "}"
+    span       = "over" DURATION | "after" (DURATION | "steady") | "in" ("steady" | "stage" NUMBER)
 
 A missing STAT is the metric's own: `failures < 1%`, `throughput > 950/s`.
 """
@@ -11,70 +14,40 @@ A missing STAT is the metric's own: `failures < 1%`, `throughput > 950/s`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from tenantry.errors import UsageError
 from tenantry.metrics.builtin import METRICS, Metric, Unit
-from tenantry.thresholds.model import OPERATORS, Condition, Threshold, unit_of
+from tenantry.metrics.selector import MATCHES, Selector, Selectors
+from tenantry.thresholds.limits import LIMITS, is_plain, limit_of
+from tenantry.thresholds.model import OPERATORS, Condition, Expression, Part, Threshold, joined, unit_of
 from tenantry.thresholds.tokens import Token, fault, tokenize
 from tenantry.types import did_you_mean
-from tenantry.units import NS, duration_ns, rate
+from tenantry.units import NS, duration_ns
 
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)")
-_PLAIN = re.compile(r"\d+(?:\.\d+)?")
-_STATS = {"trend": ("p50", "p90", "p95", "p99", "p99.9", "avg", "max", "count"), "rate": ("rate", "count"), "counter": ("count", "rate")}
+STATS = {"trend": ("p50", "p90", "p95", "p99", "p99.9", "avg", "max", "count"), "rate": ("rate", "count"), "counter": ("count", "rate")}
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)", re.ASCII)
 _EXAMPLE = "write METRIC STAT OP VALUE, for example response_time p95 < 500ms"
-_LIMITS: dict[Unit, str] = {
-    "s": "a duration such as 500ms",
-    "share": "a percentage such as 1%",
-    "per_s": "a rate such as 950/s",
-    "count": "a number such as 100",
-    "ratio": "a number such as 3",
-}
+_DEEPEST = 20
 
 
-def parse_threshold(text: str) -> Threshold:
-    """The threshold of a text; raises UsageError with a caret under the place that is wrong."""
-    return _Parser(text).threshold()
+def parse_threshold(text: str, custom: Mapping[str, Metric] | None = None) -> Threshold:
+    """The threshold of a text; raises UsageError with a caret under the place that is wrong.
 
-
-def parse_thresholds(
-    texts: Iterable[str], *, scenarios: Iterable[str], duration_s: float, where: str = ""
-) -> tuple[list[Threshold], list[UsageError]]:
-    """All thresholds of a plan, and all that is wrong with them: grammar, unknown scenarios, windows longer than the load."""
-    found: list[Threshold] = []
-    faults: list[UsageError] = []
-    known = tuple(scenarios)
-    for text in texts:
-        try:
-            threshold = parse_threshold(text)
-            _check(threshold, known, duration_s)
-            found.append(threshold)
-        except UsageError as wrong:
-            faults.append(UsageError(wrong.what, where=where, hint=wrong.hint))
-    return found, faults
-
-
-def _check(threshold: Threshold, scenarios: tuple[str, ...], duration_s: float) -> None:
-    for condition in threshold.conditions:
-        scenario = condition.tags.get("scenario")
-        if scenario is not None and scenario not in scenarios:
-            raise UsageError(f"threshold: no scenario is named {scenario!r}\n    {threshold.text}", hint=did_you_mean(scenario, scenarios))
-        needed = condition.after_s + (condition.over_s or 1)
-        if needed > max(duration_s, 1):
-            raise UsageError(
-                f"threshold: it needs {needed} s of load, but there are {duration_s:g} s\n    {threshold.text}",
-                hint="shorten `over` and `after`, or let the load take longer",
-            )
+    `custom`: metrics that the workload declares, by name (`tenantry.metrics.custom`), known beside the built-in ones.
+    """
+    return _Parser(text, {**METRICS, **(custom or {})}).threshold()
 
 
 class _Parser:
     """Recursive descent over the tokens of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, metrics: Mapping[str, Metric]) -> None:
         self.text = text
+        self.metrics = metrics
         self.tokens = tokenize(text)
         self.position = 0
+        self.depth = 0
 
     @property
     def here(self) -> Token:
@@ -92,30 +65,52 @@ class _Parser:
         return fault(self.text, token, what, hint)
 
     def threshold(self) -> Threshold:
-        alternatives = [self.all()]
-        while self.accept("or"):
-            alternatives.append(self.all())
+        expression = self.any()
         abort = self.accept("abort") is not None
+        delay = self.seconds("after") if abort and self.accept("after") else 0
         if self.here.kind != "end":
             raise self.fail(self.here, *self.leftover(abort))
-        return Threshold(self.text.strip(), tuple(alternatives), abort)
+        return Threshold(self.text.strip(), expression, abort, delay)
 
     def leftover(self, abort: bool) -> tuple[str, str]:
         if abort:
             return "`abort` belongs at the end", "it concerns the threshold as a whole"
+        if self.here.text == ")":
+            return "`)` closes nothing", "leave it out, or open it before"
         if self.here.kind == "word":
-            return f"{self.here.text!r} is not understood here", did_you_mean(self.here.text, ("and", "or", "over", "after", "abort"))
+            return f"{self.here.text!r} is not understood here", did_you_mean(self.here.text, ("and", "or", "over", "after", "in", "abort"))
         return f"{self.here.text!r} is not expected here", "join conditions by `and` or `or`"
 
-    def all(self) -> tuple[Condition, ...]:
-        conditions = [self.condition()]
+    def any(self) -> Expression:
+        parts = [self.all()]
+        while self.accept("or"):
+            parts.append(self.all())
+        return joined("or", parts)
+
+    def all(self) -> Expression:
+        parts = [self.part()]
         while self.accept("and"):
-            conditions.append(self.condition())
-        return tuple(conditions)
+            parts.append(self.part())
+        return joined("and", parts)
+
+    def part(self) -> Expression:
+        opened = self.accept("(")
+        if opened is None:
+            return self.condition()
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.fail(opened, "there are too many parentheses in one another", "split it into several thresholds")
+        inner = self.any()
+        if self.here.text == "abort":
+            raise self.fail(self.here, "`abort` belongs at the end", "it concerns the threshold as a whole")
+        if not self.accept(")"):
+            raise self.fail(self.here, "`)` is missing", "close the parenthesis after the last condition")
+        self.depth -= 1
+        return inner
 
     def condition(self) -> Condition:
         metric = self.metric()
-        tags = self.selector(metric)
+        tags = self.selectors(metric)
         stat = self.stat(metric)
         op = self.operator(metric, stat)
         if metric.kind == "counter" and stat is None and "/" in self.here.text:
@@ -123,42 +118,69 @@ class _Parser:
         stat = stat or metric.default_stat or ""
         unit = unit_of(metric, stat)
         limit = self.limit(metric, unit)
-        over_s, after_s = self.spans(metric)
-        return Condition(metric.name, stat, op, limit, unit, tags, over_s, after_s)
+        over_s, after_s, part = self.spans(metric)
+        return Condition(
+            metric=metric.name,
+            kind=metric.kind,
+            stat=stat,
+            op=op,
+            limit=limit,
+            unit=unit,
+            tags=tags,
+            over_s=over_s,
+            after_s=after_s,
+            part=part,
+        )
 
     def metric(self) -> Metric:
         token = self.take()
         if token.kind != "word":
             raise self.fail(token, f"a metric is missing before {token.text}" if token.kind != "end" else "a metric is missing", _EXAMPLE)
-        if token.text not in METRICS:
-            raise self.fail(token, f"unknown metric {token.text!r}", did_you_mean(token.text, tuple(METRICS)))
-        return METRICS[token.text]
+        if token.text not in self.metrics:
+            raise self.fail(token, f"unknown metric {token.text!r}", did_you_mean(token.text, tuple(self.metrics)))
+        return self.metrics[token.text]
 
-    def selector(self, metric: Metric) -> dict[str, str]:
-        tags: dict[str, str] = {}
+    def selectors(self, metric: Metric) -> Selectors:
+        found: list[Selector] = []
         if not self.accept("{"):
-            return tags
+            return ()
         while True:
-            token = self.take()
-            if token.kind != "word" or token.text not in metric.tags:
-                raise self.fail(token, f"{metric.name} has no tag {token.text!r}", did_you_mean(token.text, metric.tags))
-            if token.text in tags:
-                raise self.fail(token, f"the tag {token.text} is given twice", "keep one of them")
-            if not self.accept("="):
-                raise self.fail(self.here, f"`=` is missing after the tag {token.text}", f'write {{{token.text}="..."}}')
-            tags[token.text] = self.tag_value(token.text)
+            found.append(self.selector(metric, found))
             if self.accept("}"):
-                return tags
+                return tuple(found)
             if not self.accept(","):
-                raise self.fail(self.here, "`}` is missing", f'write {metric.name}{{{token.text}="..."}}; a value with spaces needs quotes')
+                hint = f'write {metric.name}{{{found[-1].tag}="..."}}; a value with spaces needs quotes'
+                raise self.fail(self.here, "`}` is missing", hint)
+
+    def selector(self, metric: Metric, before: list[Selector]) -> Selector:
+        token = self.take()
+        tag = token.text
+        if token.kind != "word" or tag not in metric.tags:
+            raise self.fail(token, f"{metric.name} has no tag {tag!r}", did_you_mean(tag, metric.tags))
+        match = self.accept(*MATCHES)
+        if match is None:
+            raise self.fail(self.here, f"`=` is missing after the tag {tag}", f'write {{{tag}="..."}}, or != or =~ (a pattern)')
+        if match.text == "=" and any(other.tag == tag and other.op == "=" for other in before):
+            raise self.fail(token, f"the tag {tag} is given twice", "keep one of them")
+        value = self.here
+        return Selector(tag, match.text, self.tag_value(tag) if match.text != "=~" else self.pattern(tag, value))
 
     def tag_value(self, tag: str) -> str:
         token = self.take()
         if token.kind == "string":
-            return re.sub(r"\\(.)", r"\1", token.text[1:-1])
+            return re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL)
         if token.kind in ("word", "number"):
             return token.text
         raise self.fail(token, f"the value of the tag {tag} is missing", f'write {{{tag}="..."}}')
+
+    def pattern(self, tag: str, token: Token) -> str:
+        value = self.tag_value(tag)
+        try:
+            re.compile(value)
+        except (re.error, OverflowError, RecursionError) as error:
+            hint = 'write a pattern that fits the whole value, for example {name=~"GET /api/.*"}'
+            raise self.fail(token, f"this is no regular expression: {error}", hint) from None
+        return value
 
     def stat(self, metric: Metric) -> str | None:
         token = self.here
@@ -168,10 +190,10 @@ class _Parser:
             return None
         self.take()
         if metric.kind == "gauge":
-            raise self.fail(token, f"{metric.name} is one number and has no stats", f"write {metric.name} < 3")
-        if token.text in _STATS[metric.kind] or (metric.kind == "trend" and self.percentile(token)):
+            raise self.fail(token, f"{metric.name} is one number and has no stats", f"write {metric.name} < ...")
+        if token.text in STATS[metric.kind] or (metric.kind == "trend" and self.percentile(token)):
             return token.text
-        raise self.fail(token, f"{metric.name} has no stat {token.text!r}", did_you_mean(token.text, _STATS[metric.kind]))
+        raise self.fail(token, f"{metric.name} has no stat {token.text!r}", did_you_mean(token.text, STATS[metric.kind]))
 
     def percentile(self, token: Token) -> bool:
         if token.text == "p100":
@@ -191,48 +213,45 @@ class _Parser:
     def limit(self, metric: Metric, unit: Unit) -> float:
         token = self.take()
         if token.kind == "number":
-            value = _limit(token.text, unit)
+            value = limit_of(token.text, unit)
             if value is not None:
                 return value
-        if unit == "share" and token.kind == "number" and _PLAIN.fullmatch(token.text):
+        if unit == "share" and token.kind == "number" and is_plain(token.text):
             raise self.fail(token, f"{token.text} is no clear share", f"write it as a percentage of 0% to 100%, for example {token.text}%")
         what = "a limit is missing" if token.kind == "end" else f"{token.text} is no limit for {metric.name}"
-        raise self.fail(token, what, f"write {_LIMITS[unit]}")
+        raise self.fail(token, what, f"write {LIMITS[unit]}")
 
-    def spans(self, metric: Metric) -> tuple[int | None, int]:
-        spans: dict[str, int] = {}
-        while token := self.accept("over", "after"):
+    def spans(self, metric: Metric) -> tuple[int | None, int, Part | None]:
+        seconds: dict[str, int] = {}
+        part: Part | None = None
+        while token := self.accept("over", "after", "in"):
             if metric.kind == "gauge":
                 raise self.fail(token, f"{metric.name} is known only for the whole run", f"leave out `{token.text}`")
-            if token.text in spans:
+            if token.text == "in" or (token.text == "after" and self.here.text == "steady"):
+                if part is not None:
+                    raise self.fail(token, f"`{part}` is given already", "keep one of them")
+                part = self.stretch(token.text)
+            elif token.text in seconds:
                 raise self.fail(token, f"`{token.text}` is given twice", "keep one of them")
-            spans[token.text] = self.seconds(token.text)
-        return spans.get("over"), spans.get("after", 0)
+            else:
+                seconds[token.text] = self.seconds(token.text)
+        return seconds.get("over"), seconds.get("after", 0), part
+
+    def stretch(self, word: str) -> Part:
+        token = self.take()
+        if token.text == "steady":
+            return Part("after" if word == "after" else "in", "steady")
+        number = self.take() if token.text == "stage" else token
+        if token.text != "stage" or not (number.text.isascii() and number.text.isdecimal() and 1 <= int(number.text[:9]) <= 999):
+            raise self.fail(number, "`in` needs a part of the load", "write in steady, or in stage 2 (stages count from 1)")
+        return Part("in", "stage", int(number.text))
 
     def seconds(self, word: str) -> int:
         token = self.take()
         try:
-            ns = duration_ns(token.text, what=word) if token.kind == "number" else -1
+            ns = duration_ns(token.text, what=word) if token.kind == "number" and len(token.text) < 20 else -1
         except UsageError:
             ns = -1
         if ns < 0 or ns % NS or (word == "over" and ns == 0):
             raise self.fail(token, f"`{word}` needs whole seconds, not {token.text}", f"write {word} 30s")
         return ns // NS
-
-
-def _limit(text: str, unit: Unit) -> float | None:
-    """The number in its unit, or None when the text has another unit."""
-    try:
-        if unit == "s":
-            return duration_ns(text) / NS
-        if unit == "per_s":
-            return float(rate(text)) if "/" in text else None
-    except UsageError:
-        return None
-    if unit == "share" and text.endswith("%"):
-        number = text[:-1].strip()
-        return float(number) / 100 if _PLAIN.fullmatch(number) and float(number) <= 100 else None
-    if not _PLAIN.fullmatch(text):
-        return None
-    # 1 alone could be meant as 1 % or as everything.
-    return float(text) if unit != "share" or float(text) < 1 else None

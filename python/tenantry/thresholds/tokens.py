@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     | (?P<number>\d[\w.]*(?:\s*%|\s*/\s*\w+|\s*(?:ns|us|ms|s|m|h)\b)?)
     | (?P<word>[^\W\d][\w.-]*)
     | (?P<op><=|>=|==|!=|=~|[<>=])
-    | (?P<mark>[{},])
+    | (?P<mark>[{}(),])
     )""",
     re.VERBOSE,
 )
@@ -59,6 +59,4 @@ def _odd(rest: str) -> tuple[str, str]:
         return "a quote is not closed", 'write {name="GET /api/dashboard"}'
     if rest.startswith("-"):
         return "a limit cannot be negative", "give a limit of zero or more"
-    if rest.startswith(("(", ")")):
-        return "parentheses are not known here", "`and` binds closer than `or`; write alternatives one after the other"
     return f"{rest[0]!r} is not understood", "write METRIC STAT OP VALUE, for example response_time p95 < 500ms"

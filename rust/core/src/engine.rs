@@ -13,7 +13,8 @@ use crate::histogram::Histogram;
 use crate::http::{Client, ClientError, Parts, Target, TargetError, Traces};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
-use crate::record::{Names, Progress, Record, Recorder, RecorderHandle, Records};
+use crate::record::{Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
+use crate::schedule::Unrepresentable;
 use crate::scheduler::Scheduler;
 
 /// Why an engine cannot be made.
@@ -25,6 +26,9 @@ pub enum EngineError {
     /// The settings of connections are wrong.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The load profiles cannot be kept exactly.
+    #[error(transparent)]
+    Profile(#[from] Unrepresentable),
     /// The system refused a thread, a descriptor or a file.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -44,6 +48,8 @@ pub struct Engine {
     pub client: Client,
     /// Names of series and checks.
     pub names: Arc<Names>,
+    /// What scripts measure themselves.
+    pub measures: Arc<Measures>,
     records: Records,
     recorder: RecorderHandle,
     scheduling: Mutex<Option<JoinHandle<()>>>,
@@ -64,9 +70,10 @@ impl Engine {
         let completions = Arc::new(CompletionQueue::new()?);
         let records = Records::default();
         let names = Arc::new(Names::default());
+        let measures = Arc::new(Measures::new(&plan.metrics));
         let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
-        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone()));
+        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone())?);
         let next_request = Arc::new(AtomicU64::new(0));
         let client = Client::spawn(Parts {
             clock: Arc::clone(&clock),
@@ -84,6 +91,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             start_ns: Arc::clone(&start_ns),
             names: Arc::clone(&names),
+            measures: Arc::clone(&measures),
             hand_over: Arc::clone(&hand_over),
             scheduler: Arc::clone(&scheduler),
             open_connections: client.open_connections(),
@@ -94,7 +102,21 @@ impl Engine {
         let pacer = Arc::clone(&scheduler);
         let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
         let scheduling = Mutex::new(Some(thread));
-        Ok(Self { clock, target, completions, scheduler, client, names, records, recorder, scheduling, hand_over, start_ns, next_request })
+        Ok(Self {
+            clock,
+            target,
+            completions,
+            scheduler,
+            client,
+            names,
+            measures,
+            records,
+            recorder,
+            scheduling,
+            hand_over,
+            start_ns,
+            next_request,
+        })
     }
 
     /// Fixes the start of the load `lead` from now and returns it in clock nanoseconds.

@@ -8,7 +8,7 @@ use crossbeam_queue::SegQueue;
 
 use crate::http::Message;
 use crate::sample::Sample;
-use crate::scheduler::Iteration;
+use crate::scheduler::{Iteration, Order};
 
 /// Names one awaitable of the scripts' thread; the engine only carries it.
 pub type Token = u64;
@@ -33,6 +33,8 @@ pub enum Completion {
     End(Token),
     /// A pause is over.
     Resume(Token),
+    /// The scripts' side is to do something.
+    Order(Token, Order),
 }
 
 /// Completions from every engine thread to the one that runs the scripts.

@@ -107,6 +107,8 @@ pub struct IterationRecord {
     pub outcome: Outcome,
     /// Whether a schedule (and not the end of the previous iteration) set its intended start.
     pub scheduled: bool,
+    /// How long its script ran, from being resumed until it waited again, in nanoseconds.
+    pub script: i64,
 }
 
 impl Phases {

@@ -1,7 +1,7 @@
 //! The engine as Python sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -12,9 +12,11 @@ use tenantry_core::engine::{Engine as CoreEngine, EngineError};
 use tenantry_core::http::ClientError;
 use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
+use tenantry_core::scheduler::Order;
 
 use crate::hub::Hub;
 use crate::labels::Labels;
+use crate::pending::{Pending, Waiting};
 use crate::session::{Session, SessionOptions};
 use crate::slots::Slots;
 
@@ -34,8 +36,7 @@ impl Engine {
     /// Starts the engine's threads for `plan` (JSON); tasks of `event_loop` will wait for it.
     #[new]
     fn new(plan: &[u8], event_loop: Py<PyAny>) -> PyResult<Self> {
-        let plan: Plan =
-            serde_json::from_slice(plan).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))?;
+        let plan = read_plan(plan)?;
         let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
         let http = plan.http.clone();
@@ -43,6 +44,7 @@ impl Engine {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
             EngineError::Client(ClientError::System(error)) => EnvironmentFault::new_err(error.to_string()),
             EngineError::Client(error) => UsageError::new_err(error.to_string()),
+            EngineError::Profile(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
         let hub = Arc::new(Hub {
@@ -54,6 +56,7 @@ impl Engine {
             http,
             checks: Labels::default(),
             routes: Labels::default(),
+            resumed: AtomicI64::new(0),
         });
         Ok(Self { hub, user_agent, timeout })
     }
@@ -83,6 +86,19 @@ impl Engine {
     /// Starts no more iterations.
     fn stop(&self) {
         self.hub.engine.scheduler.stop();
+    }
+
+    /// What is to be done next while the load runs: a word, the index of the stream, and that of the VU in it.
+    fn order(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
+        let token = self.hub.slots.reserve();
+        let pending = Pending::waiting(py, &self.hub, Waiting::Order, token)?;
+        self.hub.engine.scheduler.listen(token);
+        Ok(pending)
+    }
+
+    /// Nanoseconds from the start of the load to its end; None before the start.
+    fn load_end_ns(&self) -> Option<i64> {
+        self.hub.engine.scheduler.load_end()
     }
 
     /// Nanoseconds since the start of the load; negative before it.
@@ -139,4 +155,19 @@ impl Engine {
     fn finish(&self, py: Python<'_>) {
         py.detach(|| self.hub.engine.finish());
     }
+}
+
+/// The plan of this JSON.
+pub(crate) fn read_plan(json: &[u8]) -> PyResult<Plan> {
+    serde_json::from_slice(json).map_err(|error| UsageError::new_err(format!("the engine does not take this plan: {error}")))
+}
+
+/// An order as Python gets it.
+pub(crate) fn told(py: Python<'_>, order: Order) -> PyResult<Py<PyAny>> {
+    let told = match order {
+        Order::Hire { stream, vu } => ("hire", stream, vu),
+        Order::Interrupt { stream, vu } => ("interrupt", stream, vu),
+        Order::CutOff { stream } => ("cut_off", stream, 0),
+    };
+    Ok(told.into_pyobject(py)?.into_any().unbind())
 }

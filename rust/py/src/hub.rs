@@ -1,7 +1,7 @@
 //! What all sessions of an engine share: the engine, the awaitables, the event loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
@@ -30,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) checks: Labels<u32>,
     /// Where the URLs of a script lead, with the indexes of their series.
     pub(crate) routes: Labels<Route>,
+    /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
+    pub(crate) resumed: AtomicI64,
 }
 
 /// A request's destination.
@@ -55,16 +57,21 @@ impl Hub {
     }
 
     fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
-        let (Completion::Response(token, _) | Completion::Start(token, _) | Completion::End(token) | Completion::Resume(token)) =
-            completion;
+        let (Completion::Response(token, _)
+        | Completion::Start(token, _)
+        | Completion::Order(token, _)
+        | Completion::End(token)
+        | Completion::Resume(token)) = completion;
         let Some(pending) = self.slots.take(token) else {
             return Ok(());
         };
         let pending = pending.into_bound(py);
         self.turn.fetch_add(1, Ordering::Relaxed);
+        let resumed = self.engine.clock.now_ns();
+        self.resumed.store(resumed, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine.hand_over(self.engine.clock.now_ns() - exchange.sample.end);
+                self.engine.hand_over(resumed - exchange.sample.end);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
                     _ => return Ok(()),
@@ -76,9 +83,14 @@ impl Hub {
                 Waiting::Iteration(session) => session.begin(py, iteration)?,
                 _ => py.None(),
             },
+            Completion::Order(_, order) => crate::engine::told(py, order)?,
             Completion::End(_) | Completion::Resume(_) => py.None(),
         };
         Pending::complete(&pending, result);
+        if let Waiting::Request(session) | Waiting::Iteration(session) | Waiting::Pause(session) = pending.get().kind() {
+            session.worked();
+        }
+        self.resumed.store(0, Ordering::Relaxed);
         self.turn.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -89,7 +101,7 @@ impl Hub {
         match waiting {
             Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
-            Waiting::Pause => {}
+            Waiting::Pause(_) | Waiting::Order => {}
         }
     }
 

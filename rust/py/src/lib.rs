@@ -7,6 +7,7 @@ mod options;
 mod pending;
 mod population;
 mod response;
+mod schedule;
 mod session;
 mod slots;
 mod stream;
@@ -24,6 +25,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<response::Response>()?;
+    module.add_class::<schedule::Schedule>()?;
+    module.add_class::<schedule::Starts>()?;
     module.add_class::<session::Session>()?;
     module.add_class::<stream::Stream>()?;
     population::register(module)

@@ -1,5 +1,6 @@
 //! What distinguishes a request beyond method and URL; crosses from Python by name.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) struct RequestOptions<'py> {
     digest: Option<(String, String)>,
     discard: bool,
     most_body: u64,
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 /// A piece of a body as Python gives it: bytes, or a path with the file's length.
@@ -58,6 +60,7 @@ impl<'py> RequestOptions<'py> {
                 "digest" => options.digest = value.extract()?,
                 "discard" => options.discard = value.extract()?,
                 "most_body" => options.most_body = value.extract()?,
+                "tags" => options.tags = value.extract::<Option<BTreeMap<_, _>>>()?.into_iter().flatten().collect(),
                 other => return Err(UsageError::new_err(format!("a request has no option {other}"))),
             }
         }

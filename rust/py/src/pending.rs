@@ -26,7 +26,9 @@ pub(crate) enum Waiting {
     /// The VU's next iteration.
     Iteration(Arc<SessionInner>),
     /// The end of a pause.
-    Pause,
+    Pause(Arc<SessionInner>),
+    /// An order of the scheduler.
+    Order,
 }
 
 /// A result to come: of a request, a pause, or the wait for the next iteration.

@@ -1,6 +1,7 @@
 //! The answer to a request; body, headers and JSON become Python objects only when asked for.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::import_exception;
@@ -11,13 +12,13 @@ use tenantry_core::failure::FailureKind;
 use tenantry_core::histogram::seconds;
 use tenantry_core::queue::Exchange;
 
-use crate::session::Inner as SessionInner;
+use crate::session::{Inner as SessionInner, Place};
 
 import_exception!(tenantry.errors, CheckFailed);
 import_exception!(tenantry.errors, RequestFailed);
 
 static DECODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static CURRENT_GROUP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static CURRENT_PLACE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The answer to one request, or the failure that came instead (`status` 0).
 #[pyclass(module = "tenantry._core", frozen)]
@@ -118,8 +119,10 @@ impl Response {
                 (wanted.contains(&got), format!("status is one of {}", list.join(", ")))
             }
         };
-        let group = CURRENT_GROUP.import(slf.py(), "tenantry.scenario.http", "current_group")?.call_method0("get")?;
-        slf.session.check(&PyString::new(slf.py(), &name), met, Some(group.cast::<PyString>()?), Some(&slf.exchange))?;
+        let place = CURRENT_PLACE.import(slf.py(), "tenantry.metrics.place", "current_place")?.call0()?;
+        let (group, tags): (Bound<'_, PyString>, Option<BTreeMap<String, String>>) = place.extract()?;
+        let place = Place { group: Some(&group), tags: &tags.into_iter().flatten().collect::<Vec<_>>() };
+        slf.session.check(&PyString::new(slf.py(), &name), met, place, Some(&slf.exchange))?;
         if met {
             return Ok(slf);
         }

@@ -1,5 +1,6 @@
 //! What one virtual user may ask of the engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tenantry_core::failure::FailureKind;
 use tenantry_core::http::codings::ACCEPTED;
 use tenantry_core::http::{Body, Headers, Inflow, Jar, Job};
 use tenantry_core::queue::{Exchange, Token};
-use tenantry_core::record::Record;
+use tenantry_core::record::{Record, Tags};
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
@@ -36,18 +37,26 @@ pub(crate) struct Inner {
     pub(crate) stream: u32,
     index: u32,
     vu: u32,
-    tenant: i32,
-    headers: Arc<Headers>,
+    identity: Mutex<Identity>,
+    user_agent: HeaderValue,
     jar: Option<Arc<Jar>>,
     timeout: Duration,
-    recorded: bool,
+    recorded: AtomicBool,
     interrupted: AtomicBool,
     state: Mutex<State>,
+}
+
+/// Who the virtual user acts as.
+#[derive(Clone)]
+struct Identity {
+    tenant: i32,
+    headers: Arc<Headers>,
 }
 
 #[derive(Default)]
 struct State {
     current: Option<(Iteration, i64)>,
+    script: i64,
     turn: u64,
     first_request: bool,
     last: Option<Arc<Exchange>>,
@@ -73,27 +82,46 @@ pub(crate) struct SessionOptions {
 
 impl Session {
     pub(crate) fn new(hub: &Arc<Hub>, options: SessionOptions, user_agent: &HeaderValue, timeout: Duration) -> PyResult<Self> {
-        let http = &hub.http;
-        let mut headers = vec![(USER_AGENT, user_agent.clone()), (ACCEPT, HeaderValue::from_static("*/*"))];
-        if http.compressed {
-            headers.push((ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED)));
-        }
-        for header in &options.headers {
-            headers.push(parse_header(header)?);
-        }
+        let headers = Arc::new(all_headers(hub, user_agent, &options.headers)?);
         Ok(Self(Arc::new(Inner {
             hub: Arc::clone(hub),
             stream: options.stream,
             index: options.index,
             vu: options.vu,
-            tenant: options.tenant,
-            headers: Arc::new(Headers::new(headers)),
-            jar: http.cookies.then(Arc::default),
+            identity: Mutex::new(Identity { tenant: options.tenant, headers }),
+            user_agent: user_agent.clone(),
+            jar: hub.http.cookies.then(Arc::default),
             timeout,
-            recorded: options.recorded,
+            recorded: AtomicBool::new(options.recorded),
             interrupted: AtomicBool::new(false),
             state: Mutex::default(),
         })))
+    }
+}
+
+/// The headers of every request of a virtual user: those that all send, and `own`, which win.
+fn all_headers(hub: &Hub, user_agent: &HeaderValue, own: &[(String, String)]) -> PyResult<Headers> {
+    let mut headers = vec![(USER_AGENT, user_agent.clone()), (ACCEPT, HeaderValue::from_static("*/*"))];
+    if hub.http.compressed {
+        headers.push((ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED)));
+    }
+    for header in own {
+        headers.push(parse_header(header)?);
+    }
+    Ok(Headers::new(headers))
+}
+
+/// A group, and the tags that hold in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a, 'py> {
+    pub(crate) group: Option<&'a Bound<'py, PyString>>,
+    pub(crate) tags: &'a Tags,
+}
+
+impl Place<'_, '_> {
+    /// The group's name; none is the empty one.
+    fn group(&self) -> PyResult<&str> {
+        self.group.map_or(Ok(""), |group| group.to_str())
     }
 }
 
@@ -181,13 +209,43 @@ impl Session {
         let at = engine.clock.now_ns().saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX));
         let token = self.0.hub.slots.reserve();
         engine.scheduler.pause(token, at);
-        Pending::waiting(py, &self.0.hub, Waiting::Pause, token)
+        Pending::waiting(py, &self.0.hub, Waiting::Pause(Arc::clone(&self.0)), token)
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
-    #[pyo3(signature = (name, ok, group=None, /))]
-    fn check(&self, name: &Bound<'_, PyString>, ok: bool, group: Option<&Bound<'_, PyString>>) -> PyResult<()> {
-        self.0.check(name, ok, group, None)
+    #[pyo3(signature = (name, ok, group=None, tags=None, /))]
+    fn check(
+        &self,
+        name: &Bound<'_, PyString>,
+        ok: bool,
+        group: Option<&Bound<'_, PyString>>,
+        tags: Option<BTreeMap<String, String>>,
+    ) -> PyResult<()> {
+        self.0.check(name, ok, Place { group, tags: &tags.into_iter().flatten().collect::<Vec<_>>() }, None)
+    }
+
+    /// Takes a value of one of the run's metrics.
+    #[pyo3(signature = (metric, value, group="", tags=None, /))]
+    fn measure(&self, metric: &str, value: f64, group: &str, tags: Option<BTreeMap<String, String>>) -> PyResult<()> {
+        if !value.is_finite() {
+            return Err(UsageError::new_err(format!("the metric {metric} was given {value}, which is no number")));
+        }
+        if self.0.measure(metric, value, group, &tags.into_iter().flatten().collect::<Vec<_>>()) {
+            return Ok(());
+        }
+        Err(UsageError::new_err(format!("the run has no metric {metric}: it was not declared when the scenario file was loaded")))
+    }
+
+    /// From now on the VU acts as another user: other headers, other tenant, no cookies, none of the connections that the last one made.
+    #[pyo3(signature = (tenant, headers, /))]
+    fn identify(&self, tenant: i32, headers: Vec<(String, String)>) -> PyResult<()> {
+        self.0.identify(tenant, &headers)
+    }
+
+    /// Whether requests, checks and values of metrics are recorded from now on.
+    #[pyo3(signature = (recorded, /))]
+    fn record(&self, recorded: bool) {
+        self.0.recorded.store(recorded, Ordering::Relaxed);
     }
 
     /// Nanoseconds since the start of the load.
@@ -195,7 +253,7 @@ impl Session {
         self.0.hub.engine.load_ns()
     }
 
-    /// The run gives up on this VU: what is aborted from now on is no failure of the app.
+    /// The run gives up on this VU's iteration: what is aborted until the next one begins is no failure of the app.
     fn interrupt(&self) {
         self.0.interrupted.store(true, Ordering::Relaxed);
     }
@@ -210,13 +268,16 @@ impl Inner {
     /// Starts an iteration now; the script gets the index of its scenario.
     pub(crate) fn begin(&self, py: Python<'_>, iteration: Iteration) -> PyResult<Py<PyAny>> {
         let now = self.hub.engine.clock.now_ns();
+        self.hub.resumed.store(now, Ordering::Relaxed);
         *self.state.lock() = State {
             current: Some((iteration, now)),
+            script: 0,
             turn: self.hub.turn.load(Ordering::Relaxed),
             first_request: true,
             last: None,
             last_failed: false,
         };
+        self.interrupted.store(false, Ordering::Relaxed);
         self.hub.engine.scheduler.count_busy(self.stream, 1);
         Ok(iteration.scenario.into_pyobject(py)?.into_any().unbind())
     }
@@ -225,12 +286,25 @@ impl Inner {
         self.interrupted.load(Ordering::Relaxed)
     }
 
+    /// The script of this VU waits again: what it took since it was resumed is its iteration's.
+    pub(crate) fn worked(&self) {
+        let now = self.hub.engine.clock.now_ns();
+        let resumed = self.hub.resumed.swap(now, Ordering::Relaxed);
+        if resumed != 0 {
+            self.state.lock().script += now - resumed;
+        }
+    }
+
     fn end(&self, outcome: Outcome) {
-        let Some((iteration, start)) = self.state.lock().current.take() else {
+        self.worked();
+        let (current, script) = {
+            let mut state = self.state.lock();
+            (state.current.take(), state.script)
+        };
+        let Some((iteration, start)) = current else {
             return;
         };
         let engine = &self.hub.engine;
-        engine.scheduler.count_busy(self.stream, -1);
         engine.record(Record::Iteration(IterationRecord {
             stream: iteration.stream,
             scenario: iteration.scenario,
@@ -239,7 +313,30 @@ impl Inner {
             end: engine.clock.now_ns(),
             outcome,
             scheduled: iteration.scheduled,
+            script,
         }));
+        engine.scheduler.count_busy(self.stream, -1);
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    fn identify(&self, tenant: i32, headers: &[(String, String)]) -> PyResult<()> {
+        let headers = Arc::new(all_headers(&self.hub, &self.user_agent, headers)?);
+        *self.identity.lock() = Identity { tenant, headers };
+        if let Some(jar) = &self.jar {
+            jar.clear();
+        }
+        self.hub.engine.client.forget(self.vu);
+        Ok(())
+    }
+
+    /// Takes a value; false when the run has no such metric.
+    fn measure(&self, metric: &str, value: f64, group: &str, tags: &Tags) -> bool {
+        let engine = &self.hub.engine;
+        let scenario = self.state.lock().current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        !self.is_recorded() || engine.measures.measure(scenario, group, metric, tags, value, engine.clock.now_ns())
     }
 
     /// Hands a request to the engine.
@@ -257,7 +354,7 @@ impl Inner {
         let own_headers = options.own_headers()?;
         let (scenario, iteration, intended_start) = self.place(start);
         let route = match (&options.name, number_of(&method)) {
-            (None, Some(number)) => {
+            (None, Some(number)) if options.tags.is_empty() => {
                 let key = u64::from(scenario) << 8 | number;
                 self.hub.routes.get(url, options.group.as_ref(), key, || self.route(&method, url, &options, scenario))?
             }
@@ -265,19 +362,20 @@ impl Inner {
         };
         let (id, series) = (engine.next_request(), route.series);
         let redirects = if inflow.is_some() { 0 } else { options.redirects.unwrap_or(self.hub.redirects) };
+        let who = self.identity.lock().clone();
         engine.client.send(Job {
             token,
             endpoint: route.endpoint,
             method,
             path: route.path,
-            headers: Arc::clone(&self.headers),
+            headers: who.headers,
             own_headers,
             rules: options.rules(inflow),
             body: options.body.unwrap_or(Body::Bytes(Bytes::new())),
-            origin: Origin { id, series, vu: self.vu, iteration, tenant: self.tenant, intended_start, start },
+            origin: Origin { id, series, vu: self.vu, iteration, tenant: who.tenant, intended_start, start },
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
-            recorded: self.recorded,
+            recorded: self.is_recorded(),
             jar: self.jar.clone(),
             redirects,
         });
@@ -305,11 +403,12 @@ impl Inner {
     fn route(&self, method: &Method, url: &Bound<'_, PyString>, options: &RequestOptions<'_>, scenario: u32) -> PyResult<Route> {
         let engine = &self.hub.engine;
         let url = url.to_str()?;
-        let group = text_of(options.group.as_ref())?;
+        let place = Place { group: options.group.as_ref(), tags: &options.tags };
+        let group = place.group()?;
         let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
         let series = match &options.name {
-            Some(name) => engine.names.series(scenario, group, name),
-            None => engine.names.request_series(scenario, group, method.as_str(), path_of(url)),
+            Some(name) => engine.names.series(scenario, group, name, place.tags),
+            None => engine.names.request_series(scenario, group, method.as_str(), path_of(url), place.tags),
         };
         Ok(Route { endpoint, path, series })
     }
@@ -326,17 +425,18 @@ impl Inner {
         &self,
         name: &Bound<'_, PyString>,
         ok: bool,
-        group: Option<&Bound<'_, PyString>>,
+        place: Place<'_, '_>,
         exchange: Option<&Arc<Exchange>>,
     ) -> PyResult<()> {
-        if !self.recorded {
+        if !self.is_recorded() {
             return Ok(());
         }
         let mut state = self.state.lock();
         let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
         let names = &self.hub.engine.names;
-        let make = || Ok(names.check(scenario, text_of(group)?, name.to_str()?));
-        names.count_check(self.hub.checks.get(name, group, u64::from(scenario), make)?, ok);
+        let make = || Ok(names.check(scenario, place.group()?, name.to_str()?, place.tags));
+        let check = if place.tags.is_empty() { self.hub.checks.get(name, place.group, u64::from(scenario), make)? } else { make()? };
+        names.count_check(check, ok);
         if ok {
             return Ok(());
         }
@@ -350,11 +450,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-/// A group's name; none is the empty one.
-fn text_of<'a>(group: Option<&'a Bound<'_, PyString>>) -> PyResult<&'a str> {
-    group.map_or(Ok(""), |group| group.to_str())
 }
 
 /// A number for each method of HTTP.

@@ -27,7 +27,7 @@ impl Stream {
     }
 
     fn wait<'py>(&self, py: Python<'py>, token: Token) -> PyResult<Bound<'py, PyAny>> {
-        Ok(Pending::waiting(py, &self.session.hub, Waiting::Pause, token)?.into_bound(py).into_any())
+        Ok(Pending::waiting(py, &self.session.hub, Waiting::Pause(Arc::clone(&self.session)), token)?.into_bound(py).into_any())
     }
 }
 

@@ -10,7 +10,7 @@ mod order;
 mod parquet;
 mod pgcopy;
 mod pick;
-mod random;
+pub(crate) mod random;
 mod spec;
 mod template;
 #[cfg(test)]

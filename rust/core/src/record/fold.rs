@@ -1,18 +1,20 @@
 //! Folds samples into rows per second and series, and rows into files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
 use foldhash::fast::FixedState;
 
 use super::Due;
-use super::names::SeriesName;
+use super::measures::{Measures, Rows};
+use super::names::{SeriesName, Tags};
 use super::reservoir::{Kept, Reservoir};
 use super::table::Table;
 use crate::clock::SECOND;
 use crate::failure::FailureKind;
 use crate::histogram::Histogram;
+use crate::plan::Metric;
 use crate::sample::{IterationRecord, Outcome, Phases, Sample};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -25,6 +27,7 @@ pub(super) struct Chunk {
     iterations: Map<(i32, u32, u32), IterationRow>,
     vus: Map<(i32, u32), i64>,
     checks: Map<(i32, u32), (u64, u64)>,
+    measured: Rows,
     samples: Reservoir,
 }
 
@@ -49,6 +52,7 @@ struct IterationRow {
     errors: u64,
     dropped: u64,
     interrupted: u64,
+    script_ns: i64,
     delay: Histogram,
     duration: Histogram,
 }
@@ -56,9 +60,12 @@ struct IterationRow {
 /// Indexes resolved to names when rows are written.
 pub(super) struct Labels<'a> {
     pub(super) scenarios: &'a [String],
+    pub(super) scenario_tags: &'a [BTreeMap<String, String>],
+    pub(super) metrics: &'a [Metric],
     pub(super) streams: &'a [String],
     pub(super) series: &'a [SeriesName],
     pub(super) checks: &'a [SeriesName],
+    pub(super) measures: &'a [SeriesName],
 }
 
 impl Labels<'_> {
@@ -70,13 +77,25 @@ impl Labels<'_> {
         self.streams.get(index as usize).map_or("", String::as_str)
     }
 
-    /// Scenario, group and name of each row.
-    fn named<'b>(&'b self, table: Table, names: &'b [SeriesName], rows: impl Iterator<Item = u32> + Clone) -> Table {
+    pub(super) fn metric(&self, name: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+
+    /// The tags of a scenario with those of a series, which win.
+    fn tags<'b>(&'b self, scenario: u32, own: &'b Tags) -> impl Iterator<Item = (&'b str, &'b str)> {
+        let outer = self.scenario_tags.get(scenario as usize).into_iter().flatten();
+        let outer = outer.filter(|(key, _)| !own.iter().any(|(other, _)| other == *key));
+        outer.map(|(key, value)| (key.as_str(), value.as_str())).chain(own.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
+    /// Scenario, group, name and tags of each row.
+    pub(super) fn named<'b>(&'b self, table: Table, names: &'b [SeriesName], rows: impl Iterator<Item = u32> + Clone) -> Table {
         let name = |index: u32| names.get(index as usize);
         table
             .text("scenario", rows.clone().map(|row| name(row).map_or("", |name| self.scenario(name.scenario))))
             .text("group", rows.clone().map(|row| name(row).map_or("", |name| &name.group)))
-            .text("name", rows.map(|row| name(row).map_or("", |name| &name.name)))
+            .text("name", rows.clone().map(|row| name(row).map_or("", |name| &name.name)))
+            .map("tags", rows.map(|row| name(row).map_or_else(|| self.tags(u32::MAX, &[]), |name| self.tags(name.scenario, &name.tags))))
     }
 }
 
@@ -117,8 +136,8 @@ impl Chunk {
 
     pub(super) fn due(&mut self, due: &Due, start_ns: i64) {
         let row = self.iterations.entry((second_of(due.at - start_ns), due.stream, due.scenario)).or_default();
-        row.due += 1;
-        row.dropped += u64::from(due.dropped);
+        row.due += due.count * u64::from(due.due);
+        row.dropped += due.count * u64::from(due.dropped);
     }
 
     pub(super) fn iteration(&mut self, record: &IterationRecord, start_ns: i64) {
@@ -129,6 +148,7 @@ impl Chunk {
             begun.delay.record(record.start - record.intended_start);
         }
         let ended = self.iterations.entry(key(record.end)).or_default();
+        ended.script_ns += record.script;
         match record.outcome {
             Outcome::Completed => ended.completed += 1,
             Outcome::Failed => ended.failed += 1,
@@ -150,6 +170,10 @@ impl Chunk {
         *counts = (counts.0 + passes, counts.1 + fails);
     }
 
+    pub(super) fn measured(&mut self, at: i64, measures: &Measures) {
+        measures.take(second_of(at), &mut self.measured);
+    }
+
     /// Writes everything to the run folder as chunk `number`.
     pub(super) fn write(self, folder: &Path, number: u32, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
         let path = |table: &str| folder.join(format!("{table}-{number:06}.parquet"));
@@ -157,6 +181,7 @@ impl Chunk {
         write_failures(self.failures, &path("series/failures"), labels)?;
         write_iterations(self.iterations, &self.vus, &path("series/iterations"), labels)?;
         write_checks(self.checks, &path("series/checks"), labels)?;
+        self.measured.write(&path("series/custom"), start_ns, labels.measures, labels)?;
         let mut samples = self.samples;
         write_samples(&samples.take(), &path("samples/requests"), start_ns, labels)
     }
@@ -222,6 +247,7 @@ fn write_iterations(
         .int32("second", keys.iter().map(|key| key.0))
         .text("stream", keys.iter().map(|key| labels.stream(key.1)))
         .text("scenario", keys.iter().map(|key| labels.scenario(key.2)))
+        .map("tags", keys.iter().map(|key| labels.tags(key.2, &[])))
         .count("due", rows.iter().map(|row| row.due))
         .count("started", rows.iter().map(|row| row.started))
         .count("completed", rows.iter().map(|row| row.completed))
@@ -229,6 +255,7 @@ fn write_iterations(
         .count("errors", rows.iter().map(|row| row.errors))
         .count("dropped", rows.iter().map(|row| row.dropped))
         .count("interrupted", rows.iter().map(|row| row.interrupted))
+        .int64("script_ns", rows.iter().map(|row| row.script_ns))
         .int64("vus", gauges.iter().copied());
     let (mut delay, mut duration): (Vec<_>, Vec<_>) = rows.iter_mut().map(|row| (&mut row.delay, &mut row.duration)).unzip();
     table

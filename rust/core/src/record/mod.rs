@@ -2,6 +2,7 @@
 
 mod fold;
 mod generator;
+mod measures;
 mod names;
 mod recorder;
 mod reservoir;
@@ -9,7 +10,8 @@ mod table;
 mod tenants;
 
 pub use generator::this_thread;
-pub use names::{Names, SeriesName};
+pub use measures::Measures;
+pub use names::{Names, Overflow, SeriesName, Tags};
 pub use recorder::{Progress, Recorder, RecorderHandle};
 
 use std::sync::Arc;
@@ -27,13 +29,13 @@ pub enum Record {
     CheckFailed(Sample),
     /// An iteration ended.
     Iteration(IterationRecord),
-    /// An event of an open profile came due.
+    /// Iterations came due or were dropped.
     Due(Due),
     /// Something worth a mark on the time line: when (clock nanoseconds), kind and text.
     Event(i64, String, String),
 }
 
-/// An event of an open profile.
+/// Iterations that a schedule wanted, or that were dropped.
 #[derive(Debug, Clone, Copy)]
 pub struct Due {
     /// Index of the stream.
@@ -42,7 +44,11 @@ pub struct Due {
     pub scenario: u32,
     /// When, in clock nanoseconds.
     pub at: i64,
-    /// Whether no VU was free for it.
+    /// How many.
+    pub count: u64,
+    /// Whether they are events of an open profile.
+    pub due: bool,
+    /// Whether they were never started, for want of a VU.
     pub dropped: bool,
 }
 

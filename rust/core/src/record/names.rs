@@ -6,10 +6,16 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-/// How many series a run may have; later names share one series called `(other)`, so that memory stays bounded.
-const MOST_SERIES: usize = 10_000;
+/// How many series a run may have; later names share one series called `(other)` per scenario, so that memory stays bounded.
+const MOST_SERIES: usize = 5_000;
+/// How many names of a scenario that has too many are given as examples.
+const EXAMPLES: usize = 3;
+const OTHER: &str = "(other)";
 
-/// What a series or a check is called.
+/// Tags of a series, in ascending order of their keys.
+pub type Tags = [(String, String)];
+
+/// What a series, a check or a metric of a script is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesName {
     /// Index of the scenario.
@@ -18,6 +24,34 @@ pub struct SeriesName {
     pub group: Box<str>,
     /// For example `GET /api/dashboard`.
     pub name: Box<str>,
+    /// Tags that its group and the request itself gave; those of the scenario are not among them.
+    pub tags: Box<Tags>,
+}
+
+/// A name that is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key<'a> {
+    pub(super) scenario: u32,
+    pub(super) group: &'a str,
+    pub(super) name: &'a str,
+    pub(super) tags: &'a Tags,
+}
+
+impl SeriesName {
+    fn key(&self) -> Key<'_> {
+        Key { scenario: self.scenario, group: &self.group, name: &self.name, tags: &self.tags }
+    }
+}
+
+/// The scenario with the most names, at the moment from which on no new name is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overflow {
+    /// Index of the scenario.
+    pub scenario: u32,
+    /// How many names it had by then.
+    pub names: usize,
+    /// Its last names.
+    pub examples: Vec<Box<str>>,
 }
 
 /// The names of a run, and the counts of its checks.
@@ -34,49 +68,65 @@ struct Checks {
 }
 
 #[derive(Debug, Default)]
-struct Interned {
-    names: Vec<SeriesName>,
+pub(super) struct Interned {
+    pub(super) names: Vec<SeriesName>,
+    overflow: Option<Overflow>,
+    is_full: bool,
     index: HashTable<u32>,
     hasher: FixedState,
     scratch: String,
 }
 
 impl Interned {
-    fn intern(&mut self, scenario: u32, group: &str, name: &str) -> u32 {
-        let hash = |scenario: u32, group: &str, name: &str| self.hasher.hash_one((scenario, group, name));
-        let key = hash(scenario, group, name);
+    /// The index of a name, made when it is new. When there are too many, `other` of the same scenario stands in for it.
+    pub(super) fn intern(&mut self, key: Key<'_>, other: &str) -> u32 {
+        let hash = self.hasher.hash_one(key);
         let names = &self.names;
-        let same = |&i: &u32| {
-            names.get(i as usize).is_some_and(|known| known.scenario == scenario && &*known.name == name && &*known.group == group)
-        };
-        if let Some(&known) = self.index.find(key, same) {
+        if let Some(&known) = self.index.find(hash, |&i| names.get(i as usize).is_some_and(|known| known.key() == key)) {
             return known;
         }
-        if names.len() >= MOST_SERIES && name != "(other)" {
-            return self.intern(scenario, "", "(other)");
+        let folded = Key { group: "", name: other, tags: &[], ..key };
+        if names.len() >= MOST_SERIES && key != folded {
+            if !std::mem::replace(&mut self.is_full, true) {
+                self.overflow = overflow(&self.names);
+            }
+            return self.intern(folded, other);
         }
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        self.names.push(SeriesName { scenario, group: group.into(), name: name.into() });
-        let names = &self.names;
-        let rehash = |&i: &u32| names.get(i as usize).map_or(0, |known| hash(known.scenario, &known.group, &known.name));
-        self.index.insert_unique(key, number, rehash);
+        self.names.push(SeriesName { scenario: key.scenario, group: key.group.into(), name: key.name.into(), tags: key.tags.into() });
+        let (names, hasher) = (&self.names, &self.hasher);
+        self.index.insert_unique(hash, number, |&i| names.get(i as usize).map_or(0, |known| hasher.hash_one(known.key())));
         number
     }
 }
 
+/// Who has the most names.
+fn overflow(names: &[SeriesName]) -> Option<Overflow> {
+    let mut counts = std::collections::BTreeMap::<u32, usize>::new();
+    names.iter().for_each(|name| *counts.entry(name.scenario).or_default() += 1);
+    let (&scenario, &most) = counts.iter().max_by_key(|(_, count)| **count)?;
+    let own = names.iter().rev().filter(|name| name.scenario == scenario);
+    Some(Overflow { scenario, names: most, examples: own.take(EXAMPLES).map(|name| name.name.clone()).collect() })
+}
+
 impl Names {
+    /// What made the number of series, or of checks, reach its bound; each is told once.
+    pub fn take_overflows(&self) -> [(&'static str, Option<Overflow>); 2] {
+        [("series", self.series.lock().overflow.take()), ("checks", self.checks.lock().names.overflow.take())]
+    }
+
     /// The index of a series, made when it is new.
-    pub fn series(&self, scenario: u32, group: &str, name: &str) -> u32 {
-        self.series.lock().intern(scenario, group, name)
+    pub fn series(&self, scenario: u32, group: &str, name: &str, tags: &Tags) -> u32 {
+        self.series.lock().intern(Key { scenario, group, name, tags }, OTHER)
     }
 
     /// The index of the series of requests with `method` to `path`.
-    pub fn request_series(&self, scenario: u32, group: &str, method: &str, path: &str) -> u32 {
+    pub fn request_series(&self, scenario: u32, group: &str, method: &str, path: &str, tags: &Tags) -> u32 {
         let series = &mut *self.series.lock();
         let mut name = std::mem::take(&mut series.scratch);
         name.clear();
         [method, " ", path].into_iter().for_each(|part| name.push_str(part));
-        let index = series.intern(scenario, group, &name);
+        let index = series.intern(Key { scenario, group, name: &name, tags }, OTHER);
         series.scratch = name;
         index
     }
@@ -90,12 +140,13 @@ impl Names {
         if first.name.ends_with(what) {
             return series;
         }
-        all.intern(first.scenario, &first.group, &format!("{} {what}", first.name))
+        let name = format!("{} {what}", first.name);
+        all.intern(Key { name: &name, ..first.key() }, OTHER)
     }
 
     /// The index of a check, made when it is new.
-    pub fn check(&self, scenario: u32, group: &str, name: &str) -> u32 {
-        self.checks.lock().names.intern(scenario, group, name)
+    pub fn check(&self, scenario: u32, group: &str, name: &str, tags: &Tags) -> u32 {
+        self.checks.lock().names.intern(Key { scenario, group, name, tags }, OTHER)
     }
 
     /// Counts one result of the check with this index.
@@ -137,25 +188,40 @@ mod tests {
     #[test]
     fn equal_names_share_an_index_and_unequal_ones_do_not() {
         let names = Names::default();
-        let dashboard = names.series(0, "", "GET /a");
-        assert_eq!(names.series(0, "", "GET /a"), dashboard);
-        assert_ne!(names.series(1, "", "GET /a"), dashboard);
-        assert_ne!(names.series(0, "booking", "GET /a"), dashboard);
+        let dashboard = names.series(0, "", "GET /a", &[]);
+        assert_eq!(names.series(0, "", "GET /a", &[]), dashboard);
+        assert_ne!(names.series(1, "", "GET /a", &[]), dashboard);
+        assert_ne!(names.series(0, "booking", "GET /a", &[]), dashboard);
     }
 
     #[test]
     fn an_endless_stream_of_names_ends_in_one_series_per_scenario() {
         let names = Names::default();
         (0..MOST_SERIES + 500).for_each(|i| {
-            names.series(0, "", &format!("GET /pets/{i}"));
+            names.series(0, "", &format!("GET /pets/{i}"), &[]);
         });
         assert_eq!(names.all_series().len(), MOST_SERIES + 1);
     }
 
     #[test]
+    fn the_scenario_with_the_most_names_is_told_once_with_examples() {
+        let names = Names::default();
+        names.series(1, "", "GET /few", &[]);
+        (0..MOST_SERIES + 500).for_each(|i| {
+            names.series(0, "", &format!("GET /pets/{i}"), &[]);
+        });
+        let [(what, told), (_, checks)] = names.take_overflows();
+        let told = told.unwrap();
+        assert_eq!((what, told.scenario, told.names), ("series", 0, MOST_SERIES - 1));
+        assert_eq!(&*told.examples[0], format!("GET /pets/{}", MOST_SERIES - 2));
+        assert_eq!(checks, None);
+        assert_eq!(names.take_overflows()[0].1, None);
+    }
+
+    #[test]
     fn taken_check_counts_start_again_at_zero() {
         let names = Names::default();
-        let check = names.check(0, "", "own clinic");
+        let check = names.check(0, "", "own clinic", &[]);
         names.count_check(check, true);
         names.count_check(check, false);
         assert_eq!(names.take_checks(), [(0, 1, 1)]);

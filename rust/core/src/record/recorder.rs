@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use super::fold::{Chunk, Labels};
 use super::generator::{Observer, Usage, cores};
-use super::names::Names;
+use super::measures::Measures;
+use super::names::{Names, Overflow};
 use super::table::Table;
 use super::tenants::Tenants;
 use super::{Record, Records};
@@ -77,6 +78,8 @@ pub struct Recorder {
     pub start_ns: Arc<AtomicI64>,
     /// Names of series and checks.
     pub names: Arc<Names>,
+    /// What scripts measured themselves.
+    pub measures: Arc<Measures>,
     /// Time from a response's arrival to the resumption of the script, since it was last taken.
     pub hand_over: Arc<Mutex<Histogram>>,
     /// Says how many VUs are busy.
@@ -227,8 +230,8 @@ impl Recording {
                 self.chunk.iteration(&record, start_ns);
             }
             Record::Due(due) => {
-                self.progress.due += 1;
-                self.progress.dropped += u64::from(due.dropped);
+                self.progress.due += due.count * u64::from(due.due);
+                self.progress.dropped += due.count * u64::from(due.dropped);
                 self.chunk.due(&due, start_ns);
             }
             Record::Event(at, kind, text) => {
@@ -249,6 +252,12 @@ impl Recording {
             self.progress.checks_failed += fails;
             self.chunk.check(at.max(0), check, passes, fails);
         }
+        self.chunk.measured(at.max(0), &self.engine.measures);
+        for (what, overflow) in self.engine.names.take_overflows() {
+            if let Some(overflow) = overflow {
+                self.warn_of(at, what, &overflow);
+            }
+        }
         self.progress.started = busy.iter().map(|vus| vus.begun).sum();
         self.progress.busy_vus = busy.iter().map(|vus| vus.now).sum();
         self.progress.elapsed_ns = at;
@@ -257,6 +266,18 @@ impl Recording {
             self.close_second(at);
         }
         self.shared.progress.lock().clone_from(&self.progress);
+    }
+
+    fn warn_of(&mut self, at: i64, what: &str, overflow: &Overflow) {
+        let scenario = self.engine.plan.scenarios.get(overflow.scenario as usize).map_or("setup", String::as_str);
+        let text = format!(
+            "no further {what} are told apart: scenario {scenario} alone has {} names, such as {}; new ones count as (other). \
+             Give requests a template, vu.get(\"/pets/{{id}}\", id=...), or a name",
+            overflow.names,
+            overflow.examples.join(", ")
+        );
+        self.events.push((at, "folded".into(), text));
+        self.events_changed = true;
     }
 
     fn close_second(&mut self, at: i64) {
@@ -288,7 +309,16 @@ impl Recording {
     fn write(&mut self, chunk: Chunk, probes: Vec<(i32, Usage, Histogram, i64)>, start_ns: i64) -> io::Result<()> {
         let (series, checks) = (self.engine.names.all_series(), self.engine.names.all_checks());
         let streams: Vec<String> = self.engine.plan.streams.iter().map(|stream| stream.name.clone()).collect();
-        let labels = Labels { scenarios: &self.engine.plan.scenarios, streams: &streams, series: &series, checks: &checks };
+        let measures = self.engine.measures.names();
+        let labels = Labels {
+            scenarios: &self.engine.plan.scenarios,
+            scenario_tags: &self.engine.plan.scenario_tags,
+            metrics: &self.engine.plan.metrics,
+            streams: &streams,
+            series: &series,
+            checks: &checks,
+            measures: &measures,
+        };
         chunk.write(&self.engine.folder, self.chunk_number, start_ns, &labels)?;
         write_probes(probes, &self.engine.folder.join(format!("probes/generator-{:06}.parquet", self.chunk_number)))?;
         self.tenants.write(&self.engine.folder.join("tenants.parquet"))?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int32Builder, Int64Builder, ListBuilder};
+use arrow_array::builder::{Int32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -42,13 +42,28 @@ impl Table {
         self
     }
 
+    /// A column of keys and values; a row's pairs are written in their order.
+    pub(super) fn map<'a, R: Iterator<Item = (&'a str, &'a str)>>(mut self, name: &'static str, rows: impl Iterator<Item = R>) -> Self {
+        let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for row in rows {
+            for (key, value) in row {
+                map.keys().append_value(key);
+                map.values().append_value(value);
+            }
+            // It only fails for keys and values of unequal number.
+            let _ = map.append(true);
+        }
+        self.0.push((name, Arc::new(map.finish())));
+        self
+    }
+
     /// Two columns: bucket indexes and their counts.
-    pub(super) fn buckets(mut self, names: [&'static str; 2], rows: impl Iterator<Item = Vec<(u32, u64)>>) -> Self {
+    pub(super) fn buckets(mut self, names: [&'static str; 2], rows: impl Iterator<Item = Vec<(i32, u64)>>) -> Self {
         let mut indexes = ListBuilder::new(Int32Builder::new());
         let mut counts = ListBuilder::new(Int64Builder::new());
         for row in rows {
             for (index, count) in row {
-                indexes.values().append_value(i32::try_from(index).unwrap_or(i32::MAX));
+                indexes.values().append_value(index);
                 counts.values().append_value(i64::try_from(count).unwrap_or(i64::MAX));
             }
             indexes.append(true);
@@ -64,7 +79,7 @@ impl Table {
     pub(super) fn histogram(self, names: [&'static str; 4], rows: &mut [&mut Histogram]) -> Self {
         let [sum, max, buckets, counts] = names;
         let table = self.int64(sum, rows.iter().map(|row| row.sum_ns())).int64(max, rows.iter().map(|row| row.max_ns()));
-        table.buckets([buckets, counts], rows.iter_mut().map(|row| row.buckets().to_vec()))
+        table.buckets([buckets, counts], rows.iter_mut().map(|row| signed(row.buckets())))
     }
 
     /// Writes the table to `path`, replacing what is there.
@@ -77,6 +92,10 @@ impl Table {
         writer.close().map_err(into_io)?;
         fs::rename(&partial, path)
     }
+}
+
+fn signed(buckets: &[(u32, u64)]) -> Vec<(i32, u64)> {
+    buckets.iter().map(|&(index, count)| (i32::try_from(index).unwrap_or(i32::MAX), count)).collect()
 }
 
 /// The system's own error where Parquet wraps one: "no space left" must reach the user as such.

@@ -1,18 +1,24 @@
 //! Decides when each VU starts an iteration, and wakes it on an absolute clock.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+mod choice;
+mod listing;
+mod state;
+mod stream;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+pub use listing::Listing;
+
 use crate::clock::Clock;
 use crate::plan::Plan;
-use crate::queue::{Completion, CompletionQueue, Token};
+use crate::queue::{CompletionQueue, Token};
 use crate::record::{Due, Record, Records};
-use crate::schedule::{Arrivals, Pace, VuSteps};
+use crate::schedule::Unrepresentable;
+use state::State;
 
 /// The start of one pass of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +27,7 @@ pub struct Iteration {
     pub stream: u32,
     /// Index of the scenario.
     pub scenario: u32,
-    /// Number in the stream, from 0.
+    /// Number in the stream, from 0; the same whatever part of the plan runs here. Closed profiles may leave numbers out.
     pub number: u64,
     /// When the schedule wants it, in clock nanoseconds.
     pub intended_start: i64,
@@ -40,14 +46,51 @@ pub enum Next {
     End,
 }
 
+/// What the scripts' side is to do while the load runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Make VU `vu` of an open stream: an iteration waits for it.
+    Hire {
+        /// Index of the stream.
+        stream: u32,
+        /// Index of the VU in the whole stream.
+        vu: u32,
+    },
+    /// Interrupt the iteration of a VU that the ramp took away.
+    Interrupt {
+        /// Index of the stream.
+        stream: u32,
+        /// Index of the VU in the whole stream.
+        vu: u32,
+    },
+    /// Interrupt everything that a stream still runs: its graceful stop is over.
+    CutOff {
+        /// Index of the stream.
+        stream: u32,
+    },
+}
+
 /// Paces all streams of a run.
 pub struct Scheduler {
     clock: Arc<dyn Clock>,
-    completions: Arc<CompletionQueue>,
-    records: Records,
+    out: Out,
     busy: Vec<Gauge>,
     state: Mutex<State>,
     changed: Condvar,
+}
+
+/// Where the scheduler's decisions go.
+struct Out {
+    completions: Arc<CompletionQueue>,
+    records: Records,
+}
+
+impl Out {
+    /// Notes the fate of an event of an open stream.
+    fn due(&self, iteration: &Iteration, dropped: bool) {
+        let Iteration { stream, scenario, intended_start: at, .. } = *iteration;
+        self.records.send(Record::Due(Due { stream, scenario, at, count: 1, due: true, dropped }));
+    }
 }
 
 #[derive(Default)]
@@ -55,6 +98,8 @@ struct Gauge {
     begun: AtomicU64,
     now: AtomicI64,
     most: AtomicI64,
+    /// Whether the stream ends with the last of a fixed number of iterations.
+    limited: bool,
 }
 
 /// VUs in an iteration.
@@ -68,134 +113,53 @@ pub struct Busy {
     pub most: i64,
 }
 
-struct State {
-    start_ns: i64,
-    stopping: bool,
-    closed: bool,
-    streams: Vec<StreamState>,
-    timers: BinaryHeap<Reverse<Timer>>,
-    sequence: u64,
-}
-
-/// Ordered by time, then by the order in which they were set.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Timer {
-    at: i64,
-    sequence: u64,
-    token: Token,
-    start: Option<(u32, u32)>,
-}
-
-struct StreamState {
-    kind: StreamKind,
-    choice: Choice,
-    next_number: u64,
-}
-
-enum StreamKind {
-    Open { arrivals: Arrivals, idle: VecDeque<Token> },
-    Closed(VuSteps),
-}
-
-/// A weighted choice of scenarios that depends on nothing but a number.
-struct Choice {
-    seed: u64,
-    cumulative: Vec<(f64, u32)>,
-}
-
-impl Choice {
-    fn new(seed: u64, mix: &[(u32, f64)]) -> Self {
-        let total: f64 = mix.iter().map(|(_, weight)| weight).sum();
-        let mut sum = 0.0;
-        let cumulative = mix
-            .iter()
-            .map(|&(scenario, weight)| {
-                sum += weight / total;
-                (sum, scenario)
-            })
-            .collect();
-        Self { seed, cumulative }
-    }
-
-    fn scenario(&self, number: u64) -> u32 {
-        if let [(_, only)] = self.cumulative.as_slice() {
-            return *only;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-        let point = (mix64(self.seed ^ mix64(number)) >> 11) as f64 / (1_u64 << 53) as f64;
-        let chosen = self.cumulative.iter().find(|(bound, _)| point < *bound).or(self.cumulative.last());
-        chosen.map_or(0, |(_, scenario)| *scenario)
-    }
-}
-
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix64(value: u64) -> u64 {
-    let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 impl Scheduler {
     /// A scheduler for all streams of `plan`, not yet started.
-    #[must_use]
-    pub fn new(plan: &Plan, clock: Arc<dyn Clock>, completions: Arc<CompletionQueue>, records: Records) -> Self {
-        let streams = plan.streams.iter().zip(0_u64..).map(|(stream, index)| StreamState {
-            kind: match Pace::from(&stream.profile) {
-                Pace::Open(arrivals) => StreamKind::Open { arrivals, idle: VecDeque::new() },
-                Pace::Closed(steps) => StreamKind::Closed(steps),
-            },
-            choice: Choice::new(mix64(plan.rng_seed ^ mix64(index)), &stream.mix),
-            next_number: 0,
-        });
-        let state = State {
-            start_ns: i64::MAX,
-            stopping: false,
-            closed: false,
-            streams: streams.collect(),
-            timers: BinaryHeap::new(),
-            sequence: 0,
-        };
-        let busy = plan.streams.iter().map(|_| Gauge::default()).collect();
-        Self { clock, completions, records, busy, state: Mutex::new(state), changed: Condvar::new() }
+    ///
+    /// # Errors
+    /// When a rate or a length of the plan cannot be kept exactly.
+    pub fn new(plan: &Plan, clock: Arc<dyn Clock>, completions: Arc<CompletionQueue>, records: Records) -> Result<Self, Unrepresentable> {
+        let state = State::new(plan)?;
+        let busy = state.streams.iter().map(|stream| Gauge { limited: stream.has_budget(), ..Gauge::default() }).collect();
+        Ok(Self { clock, out: Out { completions, records }, busy, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// Fixes the start of the load, in clock nanoseconds. To be called before any VU asks for its [`next`](Self::next) iteration.
+    /// Fixes the start of the load, in clock nanoseconds.
     pub fn start(&self, at: i64) {
-        self.state.lock().start_ns = at;
-        self.changed.notify_one();
+        self.with_state(|state, now| state.start(at, now, &self.out));
     }
 
-    /// What VU `vu` (index in its stream) of `stream` is to do; with [`Next::Wait`], `token` gets a completion later.
+    /// What VU `vu` (index in the whole stream) of `stream` is to do; with [`Next::Wait`], `token` gets a completion later.
     pub fn next(&self, stream: u32, vu: u32, token: Token) -> Next {
-        let now = self.clock.now_ns();
-        let mut state = self.state.lock();
-        let next = state.next(stream, vu, token, now);
-        if next == Next::Wait {
-            self.wake_for_new_timer(&state);
-        }
-        next
+        self.with_state(|state, now| state.next(stream, vu, token, now, &self.out))
     }
 
     /// Completes `token` at `at`, in clock nanoseconds.
     pub fn pause(&self, token: Token, at: i64) {
-        let mut state = self.state.lock();
-        state.set_timer(at, token, None);
-        self.wake_for_new_timer(&state);
+        self.with_state(|state, _| state.pause(token, at));
     }
 
-    /// Takes the token of a VU that gave up waiting out of the idle ones, so that no event is handed to it.
+    /// Completes `token` with the next [`Order`].
+    pub fn listen(&self, token: Token) {
+        self.with_state(|state, _| state.listen(token, &self.out));
+    }
+
+    /// Takes the token of a VU that gave up waiting out of those that wait, so that no event is handed to it.
     pub fn forget(&self, stream: u32, token: Token) {
-        if let Some(StreamState { kind: StreamKind::Open { idle, .. }, .. }) = self.state.lock().streams.get_mut(stream as usize) {
-            idle.retain(|&waiting| waiting != token);
+        if let Some(stream) = self.state.lock().streams.get_mut(stream as usize) {
+            stream.forget(token);
         }
     }
 
-    /// Starts no more iterations; VUs that wait for one are told that the run has ended.
+    /// Starts no more iterations; VUs that wait for one are told that the run has ended. Running ones have their graceful stop from now.
     pub fn stop(&self) {
-        let ended = self.state.lock().stop();
-        ended.into_iter().for_each(|token| self.completions.push(Completion::End(token)));
-        self.changed.notify_one();
+        self.with_state(|state, now| state.stop(now, &self.out));
+    }
+
+    /// Nanoseconds from the start of the load to the end of its last stream; None before the start.
+    #[must_use]
+    pub fn load_end(&self) -> Option<i64> {
+        self.state.lock().load_end()
     }
 
     /// Ends the thread in [`run`](Self::run).
@@ -210,6 +174,9 @@ impl Scheduler {
             let now = busy.now.fetch_add(change, Ordering::Relaxed) + change;
             busy.begun.fetch_add(u64::from(change > 0), Ordering::Relaxed);
             busy.most.fetch_max(now, Ordering::Relaxed);
+            if busy.limited && change < 0 {
+                self.with_state(|state, now| state.iteration_ended(stream, now, &self.out));
+            }
         }
     }
 
@@ -244,139 +211,25 @@ impl Scheduler {
     fn fire(&self, state: &mut MutexGuard<'_, State>) -> Option<i64> {
         loop {
             let now = self.clock.now_ns();
-            let next = state.next_event()?;
-            if next > now {
-                return Some(next);
+            let next = state.next_event();
+            if next.is_none_or(|next| next > now) {
+                state.hurried = false;
+                return next;
             }
-            state.fire_timers(now, &self.completions);
-            state.fire_arrivals(now, &self.completions, &self.records);
+            state.fire_alarms(now, &self.out);
+            state.fire_arrivals(now, &self.out);
         }
     }
 
-    /// The thread sleeps until the earliest event it knew of; an earlier one has to wake it.
-    fn wake_for_new_timer(&self, state: &State) {
-        if state.timers.peek().is_some_and(|Reverse(timer)| timer.sequence == state.sequence) {
+    /// Does something to the state, and wakes the thread if it has to look again earlier than it knew.
+    fn with_state<T>(&self, act: impl FnOnce(&mut State, i64) -> T) -> T {
+        let now = self.clock.now_ns();
+        let mut state = self.state.lock();
+        let result = act(&mut state, now);
+        if std::mem::take(&mut state.hurried) {
             self.changed.notify_one();
         }
-    }
-}
-
-impl State {
-    fn next(&mut self, stream: u32, vu: u32, token: Token, now: i64) -> Next {
-        let (start_ns, stopping) = (self.start_ns, self.stopping);
-        let Some(state) = self.streams.get_mut(stream as usize) else {
-            return Next::End;
-        };
-        if stopping {
-            return Next::End;
-        }
-        match &mut state.kind {
-            StreamKind::Open { arrivals, idle } => {
-                if arrivals.start_of(state.next_number).is_none() {
-                    return Next::End;
-                }
-                idle.push_back(token);
-                Next::Wait
-            }
-            StreamKind::Closed(steps) => match steps.active_from(vu, (now - start_ns).max(0)) {
-                None => Next::End,
-                Some(at) if start_ns + at <= now => Next::Start(state.iteration(stream, now, false)),
-                Some(at) => {
-                    self.set_timer(start_ns + at, token, Some((stream, vu)));
-                    Next::Wait
-                }
-            },
-        }
-    }
-
-    fn set_timer(&mut self, at: i64, token: Token, start: Option<(u32, u32)>) {
-        self.sequence += 1;
-        self.timers.push(Reverse(Timer { at, sequence: self.sequence, token, start }));
-    }
-
-    fn next_event(&self) -> Option<i64> {
-        let timer = self.timers.peek().map(|Reverse(timer)| timer.at);
-        let arrival = self.streams.iter().filter_map(|stream| stream.next_arrival(self.start_ns)).min();
-        timer.into_iter().chain(arrival.filter(|_| !self.stopping)).min()
-    }
-
-    fn fire_timers(&mut self, now: i64, completions: &CompletionQueue) {
-        while let Some(Reverse(timer)) = self.timers.peek()
-            && timer.at <= now
-        {
-            let Some(Reverse(timer)) = self.timers.pop() else {
-                return;
-            };
-            let started = timer.start.and_then(|(stream, _)| {
-                let state = self.streams.get_mut(stream as usize)?;
-                Some(state.iteration(stream, timer.at, true))
-            });
-            completions.push(started.map_or(Completion::Resume(timer.token), |iteration| Completion::Start(timer.token, iteration)));
-        }
-    }
-
-    fn fire_arrivals(&mut self, now: i64, completions: &CompletionQueue, records: &Records) {
-        if self.stopping {
-            return;
-        }
-        let start_ns = self.start_ns;
-        for (state, stream) in self.streams.iter_mut().zip(0_u32..) {
-            while let Some(at) = state.next_arrival(start_ns)
-                && at <= now
-            {
-                let iteration = state.iteration(stream, at, true);
-                let StreamKind::Open { idle, .. } = &mut state.kind else {
-                    break;
-                };
-                let vu = idle.pop_front();
-                records.send(Record::Due(Due { stream, scenario: iteration.scenario, at, dropped: vu.is_none() }));
-                if let Some(token) = vu {
-                    completions.push(Completion::Start(token, iteration));
-                }
-            }
-            state.release_idle_at_end(completions);
-        }
-    }
-
-    /// Marks the run as stopping and returns the tokens that wait for an iteration.
-    fn stop(&mut self) -> Vec<Token> {
-        self.stopping = true;
-        let mut ended: Vec<Token> = self.streams.iter_mut().flat_map(StreamState::take_idle).collect();
-        let (starts, pauses): (Vec<_>, Vec<_>) = self.timers.drain().partition(|Reverse(timer)| timer.start.is_some());
-        self.timers = pauses.into();
-        ended.extend(starts.into_iter().map(|Reverse(timer)| timer.token));
-        ended
-    }
-}
-
-impl StreamState {
-    fn iteration(&mut self, stream: u32, intended_start: i64, scheduled: bool) -> Iteration {
-        let number = self.next_number;
-        self.next_number += 1;
-        Iteration { stream, scenario: self.choice.scenario(number), number, intended_start, scheduled }
-    }
-
-    fn next_arrival(&self, start_ns: i64) -> Option<i64> {
-        match &self.kind {
-            StreamKind::Open { arrivals, .. } => arrivals.start_of(self.next_number)?.checked_add(start_ns),
-            StreamKind::Closed(_) => None,
-        }
-    }
-
-    fn take_idle(&mut self) -> VecDeque<Token> {
-        match &mut self.kind {
-            StreamKind::Open { idle, .. } => std::mem::take(idle),
-            StreamKind::Closed(_) => VecDeque::new(),
-        }
-    }
-
-    /// After the last event nobody needs to wait for another.
-    fn release_idle_at_end(&mut self, completions: &CompletionQueue) {
-        if let StreamKind::Open { arrivals, .. } = &self.kind
-            && arrivals.start_of(self.next_number).is_none()
-        {
-            self.take_idle().into_iter().for_each(|token| completions.push(Completion::End(token)));
-        }
+        result
     }
 }
 

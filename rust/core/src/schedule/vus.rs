@@ -1,31 +1,7 @@
-//! When iterations start. All times are nanoseconds since the start of the load, from closed formulas on integers.
+//! How many VUs a closed profile has over time.
 
-use crate::clock::SECOND;
-use crate::plan::{Profile, Stage};
-
-/// The n-th intended start of an open profile.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrivals {
-    numerator: u128,
-    denominator: u128,
-    duration_ns: i64,
-}
-
-impl Arrivals {
-    /// Arrivals at `numerator / denominator` events per second for `duration_ns`.
-    #[must_use]
-    pub fn constant(numerator: u64, denominator: u64, duration_ns: i64) -> Self {
-        Self { numerator: u128::from(numerator), denominator: u128::from(denominator), duration_ns }
-    }
-
-    /// The intended start of event `k` (from 0): `floor(k * period)`; None from the end of the profile on.
-    #[must_use]
-    pub fn start_of(&self, k: u64) -> Option<i64> {
-        let elapsed = u128::from(k) * u128::from(SECOND.unsigned_abs()) * self.denominator;
-        let ns = i64::try_from(elapsed.checked_div(self.numerator)?).ok()?;
-        (ns < self.duration_ns).then_some(ns)
-    }
-}
+use super::Share;
+use crate::plan::Stage;
 
 /// The number of VUs of a closed profile over time, linear within stages.
 #[derive(Debug, Clone)]
@@ -77,7 +53,26 @@ impl VuSteps {
     #[must_use]
     pub fn active_from(&self, index: u32, at: i64) -> Option<i64> {
         let wanted = i64::from(index) + 1;
-        self.pieces.iter().filter(|piece| piece.start_ns + piece.length_ns > at).find_map(|piece| piece.reaches(wanted, at))
+        self.pieces_from(at).find_map(|piece| piece.reaches(wanted, at))
+    }
+
+    /// The first moment from `at` on in which VU `index` (from 0) is not active, None when it is active until the end.
+    #[must_use]
+    pub fn inactive_from(&self, index: u32, at: i64) -> Option<i64> {
+        let wanted = i64::from(index) + 1;
+        self.pieces_from(at).find_map(|piece| piece.falls_below(wanted, at))
+    }
+
+    fn pieces_from(&self, at: i64) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(move |piece| piece.start_ns + piece.length_ns > at)
+    }
+
+    /// When the number of VUs in `share` changes, and to what: from the start to the end, where it is zero.
+    pub fn changes(&self, share: Share) -> impl Iterator<Item = (i64, u64)> {
+        let counts = self.pieces.iter().flat_map(|piece| piece.changes());
+        let mine = counts.map(move |(at, count)| (at, share.of_first(count.unsigned_abs())));
+        let mut last = None;
+        mine.chain([(self.end_ns, 0)]).filter(move |&(at, count)| last.replace(count) != Some(count) || at == self.end_ns)
     }
 }
 
@@ -97,6 +92,32 @@ impl Piece {
         (offset < self.length_ns).then_some(self.start_ns + offset)
     }
 
+    /// The first moment from `at` on, inside this piece, with fewer than `wanted` VUs.
+    fn falls_below(&self, wanted: i64, at: i64) -> Option<i64> {
+        let at = at.max(self.start_ns);
+        if self.count_at(at) < wanted {
+            return Some(at);
+        }
+        if self.to >= self.from {
+            return None;
+        }
+        let fall = i128::from(self.from - wanted) * i128::from(self.length_ns);
+        let offset = i64::try_from(fall / i128::from(self.from - self.to)).ok()? + 1;
+        (offset < self.length_ns).then_some(self.start_ns + offset)
+    }
+
+    /// The count at the start of the piece, and each later one with the moment from which it holds.
+    fn changes(&self) -> impl Iterator<Item = (i64, i64)> + use<> {
+        let piece = *self;
+        let step = (piece.to - piece.from).signum();
+        let later = (1..=(piece.to - piece.from).abs()).map_while(move |k| {
+            let count = piece.from + step * k;
+            let at = if step > 0 { piece.reaches(count, piece.start_ns) } else { piece.falls_below(count + 1, piece.start_ns) };
+            Some((at?, count))
+        });
+        std::iter::once((piece.start_ns, piece.from)).chain(later)
+    }
+
     fn count_at(&self, at: i64) -> i64 {
         let change = i128::from(self.to - self.from) * i128::from(at - self.start_ns);
         let whole = change.div_euclid(i128::from(self.length_ns));
@@ -104,46 +125,14 @@ impl Piece {
     }
 }
 
-/// How a profile paces its iterations.
-#[derive(Debug, Clone)]
-pub enum Pace {
-    /// Events at given times, whatever the answers.
-    Open(Arrivals),
-    /// VUs that loop while they are active.
-    Closed(VuSteps),
-}
-
-impl From<&Profile> for Pace {
-    fn from(profile: &Profile) -> Self {
-        match profile {
-            Profile::ConstantVus { vus, duration_ns } => Self::Closed(VuSteps::constant(*vus, *duration_ns)),
-            Profile::RampingVus { start, stages } => Self::Closed(VuSteps::ramp(*start, stages)),
-            Profile::ConstantRate { rate: (numerator, denominator), duration_ns, .. } => {
-                Self::Open(Arrivals::constant(*numerator, *denominator, *duration_ns))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SECOND;
     use proptest::prelude::*;
 
     fn stages(table: &[(i64, u32)]) -> Vec<Stage> {
         table.iter().map(|&(s, target)| Stage { duration_ns: s * SECOND, target }).collect()
-    }
-
-    #[test]
-    fn three_events_per_second_start_at_whole_thirds() {
-        let arrivals = Arrivals::constant(3, 1, SECOND);
-        let starts: Vec<_> = (0..4).map(|k| arrivals.start_of(k)).collect();
-        assert_eq!(starts, [Some(0), Some(333_333_333), Some(666_666_666), None]);
-    }
-
-    #[test]
-    fn an_event_on_the_end_boundary_does_not_start() {
-        assert_eq!(Arrivals::constant(10, 1, SECOND).start_of(10), None);
     }
 
     #[test]
@@ -172,13 +161,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn constant_rate_is_exact_after_any_number_of_events(n in 1_u64..1_000_000, d in 1_u64..1_000, k in 0_u64..1_000_000_000) {
-            let found = Arrivals::constant(n, d, i64::MAX).start_of(k);
-            let exact = u128::from(k) * 1_000_000_000 * u128::from(d) / u128::from(n);
-            prop_assert_eq!(found, i64::try_from(exact).ok().filter(|&ns| ns < i64::MAX));
-        }
-
-        #[test]
         fn the_first_active_moment_is_the_first(start in 0_u32..20, a in 0_u32..20, b in 0_u32..20, la in 1_i64..50, lb in 1_i64..50, vu in 0_u32..20, at in 0_i64..100) {
             let table = [Stage { duration_ns: la, target: a }, Stage { duration_ns: lb, target: b }];
             let steps = VuSteps::ramp(start, &table);
@@ -188,6 +170,12 @@ mod tests {
             };
             let slow = (at..la + lb).find(|&t| count(t).is_some_and(|c| c > i64::from(vu)));
             prop_assert_eq!(steps.active_from(vu, at), slow);
+            let gone = (at..la + lb).find(|&t| count(t).is_some_and(|c| c <= i64::from(vu)));
+            prop_assert_eq!(steps.inactive_from(vu, at), gone);
+            let changes: Vec<_> = steps.changes(Share::of((0, 1), 20).unwrap()).collect();
+            let at_moment = |t: i64| changes.iter().rev().find(|change| change.0 <= t).map(|change| change.1 as i64);
+            prop_assert!((0..la + lb).all(|t| at_moment(t) == count(t)));
+            prop_assert_eq!(changes.last(), Some(&(la + lb, 0)));
         }
     }
 }

@@ -1,0 +1,61 @@
+"""Metrics of the scripts: a table of the report, and lines of the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.report.lines import Cells, Line, clean, columns
+from tenantry.report.numbers import NOTHING, Document, finite, items, plain, share
+from tenantry.report.tables import Cell, Column, Table, clipped, number
+
+_STATS = ("min", "p50", "p95", "p99", "max")
+MOST_LINES = 12
+
+
+def table(document: Document) -> Table:
+    """One row per metric; the duration of groups has one per group."""
+    rows = [
+        [
+            clipped(row.get("name"), "name"),
+            clipped(row.get("group"), "key"),
+            clipped(row.get("kind"), "key"),
+            clipped(row.get("unit"), "key"),
+            number(row.get("n")),
+            Cell(_value(row), finite(row.get("value")), "num"),
+            number(row.get("per_s")),
+            *(number(row.get(stat)) for stat in _STATS),
+        ]
+        for row in items(document, "metrics")
+    ]
+    titles = (Column("Metric", "name"), Column("Group", "key"), Column("Kind", "key"), Column("Unit", "key"), Column("values"))
+    more = (Column("total, share, last or mean"), Column("per s"), *(Column(stat) for stat in _STATS))
+    return Table("metrics", "Metrics of the scenarios", (*titles, *more), rows)
+
+
+def lines(document: Document, width: int) -> Iterator[Line]:
+    """The metrics that got values, or were declared and got none."""
+    rows = items(document, "metrics")
+    cells = [Cells((_title(row), plain(row.get("n")), _told(row), *(plain(row.get(stat)) for stat in ("p95", "max")))) for row in rows]
+    if not cells:
+        return
+    yield from columns(
+        ("Metrics of the scenarios", "values", "value", "p95", "max"), cells[:MOST_LINES], width=width, least=(0, 8, 20, 9, 9)
+    )
+    if len(rows) > MOST_LINES:
+        yield Line((f"  and {len(rows) - MOST_LINES} more in the report", "dim"))
+
+
+def _title(row: Document) -> str:
+    return f"{clean(row.get('name'))} {clean(row.get('group') or '')}".strip()
+
+
+def _told(row: Document) -> str:
+    """`12,345 orders`, `mean 0.25 s`, `97 %`."""
+    if finite(row.get("value")) is None:
+        return NOTHING
+    word = {"trend": "mean ", "gauge": "last "}.get(str(row.get("kind")), "")
+    return f"{word}{_value(row)} {clean(row.get('unit') or '')}".strip()
+
+
+def _value(row: Document) -> str:
+    return share(row.get("value")) if row.get("kind") == "rate" else plain(row.get("value"))
