@@ -18,10 +18,10 @@ pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) slots: Slots,
     pub(crate) event_loop: Py<PyAny>,
-    /// Changes whenever a script is resumed and when it waits again.
-    pub(crate) turn: AtomicU64,
     /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
     pub(crate) resumed: AtomicI64,
+    /// Changes whenever a script is resumed and when it waits again.
+    pub(crate) turn: AtomicU64,
 }
 
 impl Hub {
