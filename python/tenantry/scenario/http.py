@@ -299,7 +299,7 @@ class Http:
         return Download(self._session.stream(method, with_params(url, params) if params else url, **options))
 
     def events(self, url: str, /, *, headers: Mapping[str, str] | None = None, **options: Any) -> Download:
-        """Server-Sent Events: `async with vu.events("/news") as news: async for event in news.events(): ...`. The options are those of `stream`."""
+        """Server-Sent Events: `async with vu.events("/news") as news: async for event in news.events(): ...`; options as of `stream`."""
         return self.stream("GET", url, headers={"accept": "text/event-stream", **(headers or {})}, **options)
 
     @property

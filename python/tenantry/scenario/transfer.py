@@ -44,7 +44,8 @@ class Transfer:
     `auth`: Basic, Bearer or Digest. `redirects`: how many are followed. `retries`: how often it is sent again after a failure of the
     connection or a status of 429, 502, 503, 504; after 0.1 s, 0.2 s, 0.4 s and so on. `coding`: the content coding that its body gets.
     `discard`: count the body of the response, keep nothing of it. `most_body`: its longest size (`10MB`, or bytes); a longer one is the
-    failure `too_large`. Every redirect and every retry is a sample of its own, in the series of the request with `(redirected)` or `(retried)`.
+    failure `too_large`. Every redirect and every retry is a sample of its own, in the series of the request with `(redirected)` or
+    `(retried)`.
     """
 
     auth: Basic | Bearer | Digest | None = None
