@@ -15,10 +15,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tenantry_core::failure::FailureKind;
 use tenantry_core::http::codings::ACCEPTED;
-use tenantry_core::http::{Body, Headers, Inflow, Jar, Job};
+use tenantry_core::http::{Body, Evidence, Headers, Inflow, Jar, Job};
 use tenantry_core::queue::{Exchange, Token};
 use tenantry_core::record::{Record, Tags};
-use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
+use tenantry_core::sample::{Extras, IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
 use crate::hub::{Hub, Route};
@@ -446,7 +446,11 @@ impl Inner {
             state.last_failed = true;
             if let Some(last) = &state.last {
                 let detail = Some(name.to_str()?.into());
-                self.hub.engine.record(Record::CheckFailed(Sample { failure: Some(FailureKind::Check), detail, ..last.sample.clone() }));
+                let response = Evidence::of_response(last.sample.status, &last.message);
+                let evidence = Some(Evidence { response, ..Evidence::default() });
+                let extras = Some(Box::new(Extras { evidence, ..Extras::default() }));
+                let sample = Sample { failure: Some(FailureKind::Check), detail, extras, ..last.sample.clone() };
+                self.hub.engine.record(Record::CheckFailed(sample));
             }
         }
         Ok(())
