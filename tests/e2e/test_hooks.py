@@ -103,12 +103,8 @@ def test_a_setup_that_takes_too_long_is_exit_13_with_its_place(shell: Shell, tru
 
 
 def test_a_start_that_fails_for_everybody_is_exit_13_and_no_load(shell: Shell, truth: TruthServer) -> None:
-    write_scenarios(
-        shell.folder,
-        WITH_HOOKS.replace('post(f"/login/{vu.number}")', 'get("/status?code=503")).expect(').replace(
-            'await vu.get("/status', '(await vu.get("/status'
-        ),
-    )
+    refused = '(await vu.get("/status?code=503")).expect(status=200)'
+    write_scenarios(shell.folder, WITH_HOOKS.replace('await vu.post(f"/login/{vu.number}")', refused))
     done = shell.run("run", "file.py:load", "--target", truth.url)
     assert (done.code, shell.runs()) == (13, [])
     assert "on_start failed for every virtual user: CheckFailed" in one_message(done.err)
