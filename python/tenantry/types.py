@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict
@@ -22,6 +22,8 @@ FAILURE_KINDS = (
     "reset",
     "malformed",
     "truncated",
+    "too_large",
+    "redirect",
     "status",
     "check",
     "cancelled",
@@ -79,6 +81,30 @@ class SessionOptions(TypedDict):
 Order = tuple[Literal["hire", "interrupt", "cut_off"], int, int]
 """What the engine wants done while the load runs: make a virtual user that an iteration waits for, interrupt the iteration of one that the
 ramp took away, interrupt all of a stream; the index of the stream, and of the virtual user in it."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """What the engine takes beyond method and URL of a request: series, body, headers, and how it is to be sent.
+
+    `parts`: a body of bytes and files, each file with its length. `coding`: the content coding that `body` gets. `most_body`: the longest
+    body of the response in bytes. `digest`: name and password.
+    """
+
+    name: str
+    group: str
+    tags: dict[str, str] | None
+    body: bytes
+    parts: Sequence[bytes | tuple[str, int]]
+    content_type: str
+    coding: str
+    headers: Mapping[str, str]
+    expect: tuple[int, ...]
+    timeout_s: float
+    redirects: int
+    retries: int
+    digest: tuple[str, str]
+    discard: bool
+    most_body: int
 
 
 class Progress(TypedDict):

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::histogram::Histogram;
-use crate::http::{Client, Settings, Target, TargetError};
+use crate::http::{Client, ClientError, Parts, Target, TargetError, Traces};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
 use crate::record::{Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
@@ -23,6 +23,9 @@ pub enum EngineError {
     /// The target is no URL.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The settings of connections are wrong.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The load profiles cannot be kept exactly.
     #[error(transparent)]
     Profile(#[from] Unrepresentable),
@@ -52,7 +55,7 @@ pub struct Engine {
     scheduling: Mutex<Option<JoinHandle<()>>>,
     hand_over: Arc<Mutex<Histogram>>,
     start_ns: Arc<AtomicI64>,
-    next_request: AtomicU64,
+    next_request: Arc<AtomicU64>,
 }
 
 impl Engine {
@@ -62,16 +65,26 @@ impl Engine {
     /// When the target is no URL, or the system refuses a thread, a descriptor or the run folder.
     pub fn new(plan: Plan, loop_thread: Option<u64>) -> Result<Self, EngineError> {
         let target = Target::parse(&plan.target, &plan.allow)?;
+        let traces = plan.http.traceparent.then(|| Traces::new(run_entropy()));
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::default());
         let completions = Arc::new(CompletionQueue::new()?);
-        let (records, inbox) = Records::channel();
+        let records = Records::default();
         let names = Arc::new(Names::default());
         let measures = Arc::new(Measures::new(&plan.metrics));
         let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
         let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone())?);
-        let settings = Settings { connect_timeout: Duration::from_nanos(plan.connect_timeout_ns) };
-        let client = Client::spawn(Arc::clone(&clock), settings, Arc::clone(&completions), records.clone())?;
+        let next_request = Arc::new(AtomicU64::new(0));
+        let client = Client::spawn(Parts {
+            clock: Arc::clone(&clock),
+            settings: plan.http.clone(),
+            target: target.clone(),
+            completions: Arc::clone(&completions),
+            records: records.clone(),
+            names: Arc::clone(&names),
+            next_request: Arc::clone(&next_request),
+            traces,
+        })?;
         let recorder = Recorder {
             folder: plan.folder.clone(),
             plan,
@@ -85,10 +98,10 @@ impl Engine {
             loop_thread,
             io_thread: client.thread_id(),
         };
-        let recorder = recorder.spawn(inbox)?;
+        let recorder = recorder.spawn(records.clone())?;
         let pacer = Arc::clone(&scheduler);
         let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
-        let (scheduling, next_request) = (Mutex::new(Some(thread)), AtomicU64::new(0));
+        let scheduling = Mutex::new(Some(thread));
         Ok(Self {
             clock,
             target,
@@ -156,6 +169,12 @@ impl Engine {
         self.client.close();
         self.recorder.finish();
     }
+}
+
+/// A number that no two runs are likely to share.
+fn run_entropy() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX) ^ u64::from(std::process::id()).rotate_right(16)
 }
 
 impl Drop for Engine {

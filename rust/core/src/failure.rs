@@ -22,6 +22,10 @@ pub enum FailureKind {
     Malformed,
     /// The connection ended in the middle of a response.
     Truncated,
+    /// The body is longer than the script allows.
+    TooLarge,
+    /// A redirect leads nowhere, or to a host that may not be put under load.
+    Redirect,
     /// The status is not an expected one.
     Status,
     /// A check on the response failed.
@@ -44,6 +48,8 @@ impl FailureKind {
             Self::Reset => "reset",
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",
+            Self::TooLarge => "too_large",
+            Self::Redirect => "redirect",
             Self::Status => "status",
             Self::Check => "check",
             Self::Cancelled => "cancelled",

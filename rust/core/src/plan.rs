@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::http::Settings;
+
 /// A whole run as the engine sees it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Plan {
@@ -32,8 +34,9 @@ pub struct Plan {
     pub share: (u32, u32),
     /// Longest time for one request.
     pub request_timeout_ns: u64,
-    /// Longest time for one connection, TLS included.
-    pub connect_timeout_ns: u64,
+    /// What holds for all connections.
+    #[serde(default)]
+    pub http: Settings,
     /// The `user-agent` header.
     pub user_agent: String,
 }

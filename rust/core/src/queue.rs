@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
-use http::HeaderMap;
 
-use bytes::Bytes;
-
+use crate::http::Message;
 use crate::sample::Sample;
 use crate::scheduler::{Iteration, Order};
 
@@ -20,10 +18,8 @@ pub type Token = u64;
 pub struct Exchange {
     /// What was measured.
     pub sample: Sample,
-    /// Headers of the response; empty when none came.
-    pub headers: HeaderMap,
-    /// Body of the response.
-    pub body: Bytes,
+    /// The response; empty when none came.
+    pub message: Message,
 }
 
 /// One thing that an awaitable was waiting for.

@@ -9,11 +9,13 @@ use pyo3::import_exception;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tenantry_core::engine::{Engine as CoreEngine, EngineError};
+use tenantry_core::http::ClientError;
 use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
 use tenantry_core::scheduler::Order;
 
 use crate::hub::Hub;
+use crate::labels::Labels;
 use crate::pending::{Pending, Waiting};
 use crate::session::{Session, SessionOptions};
 use crate::slots::Slots;
@@ -37,12 +39,25 @@ impl Engine {
         let plan = read_plan(plan)?;
         let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
+        let http = plan.http.clone();
         let engine = CoreEngine::new(plan, this_thread()).map_err(|error| match error {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
+            EngineError::Client(ClientError::System(error)) => EnvironmentFault::new_err(error.to_string()),
+            EngineError::Client(error) => UsageError::new_err(error.to_string()),
             EngineError::Profile(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
-        let hub = Arc::new(Hub { engine, slots: Slots::default(), event_loop, turn: AtomicU64::new(0), resumed: AtomicI64::new(0) });
+        let hub = Arc::new(Hub {
+            engine,
+            slots: Slots::default(),
+            event_loop,
+            turn: AtomicU64::new(0),
+            redirects: http.redirects,
+            http,
+            checks: Labels::default(),
+            routes: Labels::default(),
+            resumed: AtomicI64::new(0),
+        });
         Ok(Self { hub, user_agent, timeout })
     }
 

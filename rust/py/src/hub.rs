@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use tenantry_core::engine::Engine;
+use tenantry_core::http::{Endpoint, Settings};
 use tenantry_core::queue::{Completion, Token};
 
+use crate::labels::Labels;
 use crate::pending::{Pending, Waiting, call_soon};
 use crate::response::Response;
 use crate::slots::Slots;
@@ -20,8 +22,24 @@ pub(crate) struct Hub {
     pub(crate) event_loop: Py<PyAny>,
     /// Changes whenever a script is resumed and when it waits again.
     pub(crate) turn: AtomicU64,
+    /// What holds for all connections.
+    pub(crate) http: Settings,
+    /// How many redirects are followed unless a request says otherwise.
+    pub(crate) redirects: u8,
+    /// Indexes of checks.
+    pub(crate) checks: Labels<u32>,
+    /// Where the URLs of a script lead, with the indexes of their series.
+    pub(crate) routes: Labels<Route>,
     /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
     pub(crate) resumed: AtomicI64,
+}
+
+/// A request's destination.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) path: Arc<str>,
+    pub(crate) series: u32,
 }
 
 impl Hub {

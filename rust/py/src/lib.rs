@@ -2,12 +2,15 @@
 
 mod engine;
 mod hub;
+mod labels;
+mod options;
 mod pending;
 mod population;
 mod response;
 mod schedule;
 mod session;
 mod slots;
+mod stream;
 
 use pyo3::prelude::*;
 
@@ -25,5 +28,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<schedule::Schedule>()?;
     module.add_class::<schedule::Starts>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<stream::Stream>()?;
     population::register(module)
 }

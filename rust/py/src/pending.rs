@@ -55,11 +55,30 @@ struct Callback {
 impl Callback {
     /// Runs it now, in the context it was added with.
     fn run(&self, py: Python<'_>, pending: &Bound<'_, Pending>) -> PyResult<()> {
-        match &self.context {
-            Some(context) => context.bind(py).call_method1(intern!(py, "run"), (&self.function, pending))?,
-            None => self.function.bind(py).call1((pending,))?,
-        };
-        Ok(())
+        let _entered = self.context.as_ref().map(|context| Entered::new(context.bind(py))).transpose()?;
+        self.function.bind(py).call1((pending,)).map(drop)
+    }
+}
+
+/// What `Context.run` does around a call, without looking the method up for every response.
+struct Entered<'a, 'py>(&'a Bound<'py, PyAny>);
+
+impl<'a, 'py> Entered<'a, 'py> {
+    fn new(context: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: the thread is attached and the reference is valid; what is no context is answered with an error.
+        if unsafe { pyo3::ffi::PyContext_Enter(context.as_ptr()) } != 0 {
+            return Err(PyErr::fetch(context.py()));
+        }
+        Ok(Self(context))
+    }
+}
+
+impl Drop for Entered<'_, '_> {
+    fn drop(&mut self) {
+        // SAFETY: as above; this context was entered by `new`, and whatever was entered in between has been left.
+        if unsafe { pyo3::ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
+            PyErr::fetch(self.0.py()).write_unraisable(self.0.py(), Some(self.0));
+        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! The answer to a request; body, headers and JSON become Python objects only when asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyAny, PyBytes, PyDict};
+use pyo3::types::{IntoPyDict, PyAny, PyBytes, PyDict, PyString};
 use tenantry_core::failure::FailureKind;
 use tenantry_core::histogram::seconds;
 use tenantry_core::queue::Exchange;
 
-use crate::session::Inner as SessionInner;
+use crate::session::{Inner as SessionInner, Place};
 
 import_exception!(tenantry.errors, CheckFailed);
 import_exception!(tenantry.errors, RequestFailed);
@@ -36,6 +37,12 @@ enum Statuses {
 impl Response {
     pub(crate) fn new(exchange: Arc<Exchange>, session: Arc<SessionInner>) -> Self {
         Self { exchange, session }
+    }
+
+    /// The body without its content codings.
+    fn decoded(&self) -> PyResult<Cow<'_, [u8]>> {
+        let coding = || self.exchange.message.field("content-encoding").unwrap_or_default();
+        self.exchange.message.decoded().map_err(|error| RequestFailed::new_err(format!("the body is not {}: {error}", coding())))
     }
 
     fn describe(&self) -> String {
@@ -64,23 +71,31 @@ impl Response {
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let headers = PyDict::new(py);
-        for name in self.exchange.headers.keys() {
-            let values: Vec<_> =
-                self.exchange.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            headers.set_item(name.as_str(), values.join(", "))?;
-        }
-        Ok(headers)
+        let mut fields: Vec<(String, String)> = Vec::new();
+        self.exchange.message.fields(|name, value| {
+            let (name, value) = (name.to_ascii_lowercase(), String::from_utf8_lossy(value));
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) => *values = format!("{values}, {value}"),
+                None => fields.push((name, value.into_owned())),
+            }
+        });
+        fields.into_py_dict(py)
     }
 
     #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.exchange.body)
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.decoded()?))
     }
 
     #[getter]
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.exchange.body).into_owned()
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(PyString::new(py, &String::from_utf8_lossy(&self.decoded()?)))
+    }
+
+    /// The version of HTTP that it came over.
+    #[getter]
+    fn http_version(&self) -> &'static str {
+        if self.exchange.message.is_http2() { "2" } else { "1.1" }
     }
 
     /// The decoded body. Raises RequestFailed when the request failed or the body is not JSON: the app's failure, not the script's.
@@ -89,7 +104,7 @@ impl Response {
             return Err(RequestFailed::new_err(self.describe()));
         }
         let decode = DECODE.import(py, "msgspec.json", "decode")?;
-        decode.call1((self.body(py),)).map_err(|error| RequestFailed::new_err(format!("the body is not JSON: {}", error.value(py))))
+        decode.call1((self.body(py)?,)).map_err(|error| RequestFailed::new_err(format!("the body is not JSON: {}", error.value(py))))
     }
 
     /// Counts a check that the status is (one of) `status`, by default that the request did not fail; raises CheckFailed if not.
@@ -105,8 +120,9 @@ impl Response {
             }
         };
         let place = CURRENT_PLACE.import(slf.py(), "tenantry.metrics.place", "current_place")?.call0()?;
-        let (group, tags): (String, Option<BTreeMap<String, String>>) = place.extract()?;
-        slf.session.check(&name, met, (&group, &tags.into_iter().flatten().collect::<Vec<_>>()), Some(&slf.exchange));
+        let (group, tags): (Bound<'_, PyString>, Option<BTreeMap<String, String>>) = place.extract()?;
+        let place = Place { group: Some(&group), tags: &tags.into_iter().flatten().collect::<Vec<_>>() };
+        slf.session.check(&PyString::new(slf.py(), &name), met, place, Some(&slf.exchange))?;
         if met {
             return Ok(slf);
         }

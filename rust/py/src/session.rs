@@ -6,21 +6,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderValue, Method};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::import_exception;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 use tenantry_core::failure::FailureKind;
-use tenantry_core::http::{Endpoint, Job};
-use tenantry_core::queue::Exchange;
+use tenantry_core::http::codings::ACCEPTED;
+use tenantry_core::http::{Body, Headers, Inflow, Jar, Job};
+use tenantry_core::queue::{Exchange, Token};
 use tenantry_core::record::{Record, Tags};
 use tenantry_core::sample::{IterationRecord, Origin, Outcome, Sample};
 use tenantry_core::scheduler::{Iteration, Next};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Route};
+use crate::options::{RequestOptions, parse_header};
 use crate::pending::{Pending, Waiting};
+use crate::stream::Stream;
 
 import_exception!(tenantry.errors, UsageError);
 
@@ -35,6 +39,7 @@ pub(crate) struct Inner {
     vu: u32,
     identity: Mutex<Identity>,
     user_agent: HeaderValue,
+    jar: Option<Arc<Jar>>,
     timeout: Duration,
     recorded: AtomicBool,
     interrupted: AtomicBool,
@@ -45,7 +50,7 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 struct Identity {
     tenant: i32,
-    headers: Arc<HeaderMap>,
+    headers: Arc<Headers>,
 }
 
 #[derive(Default)]
@@ -85,6 +90,7 @@ impl Session {
             vu: options.vu,
             identity: Mutex::new(Identity { tenant: options.tenant, headers }),
             user_agent: user_agent.clone(),
+            jar: hub.http.cookies.then(Arc::default),
             timeout,
             recorded: AtomicBool::new(options.recorded),
             interrupted: AtomicBool::new(false),
@@ -94,52 +100,29 @@ impl Session {
 }
 
 /// The headers of every request of a virtual user: those that all send, and `own`, which win.
-fn all_headers(hub: &Hub, user_agent: &HeaderValue, own: &[(String, String)]) -> PyResult<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    headers.insert(http::header::USER_AGENT, user_agent.clone());
-    headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(HOST, hub.engine.target.endpoint().authority.clone());
+fn all_headers(hub: &Hub, user_agent: &HeaderValue, own: &[(String, String)]) -> PyResult<Headers> {
+    let mut headers = vec![(USER_AGENT, user_agent.clone()), (ACCEPT, HeaderValue::from_static("*/*"))];
+    if hub.http.compressed {
+        headers.push((ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED)));
+    }
     for header in own {
-        let (name, value) = parse_header(header)?;
-        headers.insert(name, value);
+        headers.push(parse_header(header)?);
     }
-    Ok(headers)
+    Ok(Headers::new(headers))
 }
 
-fn parse_header((name, value): &(String, String)) -> PyResult<(HeaderName, HeaderValue)> {
-    let fault = || UsageError::new_err(format!("{name:?}: {value:?} is not a header that HTTP allows"));
-    Ok((HeaderName::try_from(name).map_err(|_| fault())?, HeaderValue::try_from(value).map_err(|_| fault())?))
+/// A group, and the tags that hold in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a, 'py> {
+    pub(crate) group: Option<&'a Bound<'py, PyString>>,
+    pub(crate) tags: &'a Tags,
 }
 
-/// Headers beyond those of the session: the host when it is not the target's, the content type, what the script gave.
-fn own_headers(options: &RequestOptions, endpoint: &Arc<Endpoint>, target: &Arc<Endpoint>) -> PyResult<Vec<(HeaderName, HeaderValue)>> {
-    let mut own = Vec::new();
-    if !Arc::ptr_eq(endpoint, target) {
-        own.push((HOST, endpoint.authority.clone()));
+impl Place<'_, '_> {
+    /// The group's name; none is the empty one.
+    fn group(&self) -> PyResult<&str> {
+        self.group.map_or(Ok(""), |group| group.to_str())
     }
-    if let Some(kind) = &options.content_type {
-        own.push((CONTENT_TYPE, HeaderValue::try_from(kind).map_err(|error| UsageError::new_err(error.to_string()))?));
-    }
-    for header in &options.headers {
-        own.push(parse_header(header)?);
-    }
-    Ok(own)
-}
-
-/// A group, or empty, and the tags that hold in it.
-pub(crate) type Place<'a> = (&'a str, &'a Tags);
-
-/// What distinguishes a request beyond method and URL; crosses from Python by name.
-#[derive(Default)]
-struct RequestOptions {
-    name: Option<String>,
-    group: String,
-    body: Bytes,
-    content_type: Option<String>,
-    headers: Vec<(String, String)>,
-    expect: Vec<u16>,
-    timeout: Option<Duration>,
-    tags: Vec<(String, String)>,
 }
 
 #[pymethods]
@@ -179,43 +162,42 @@ impl Session {
         Ok(!self.0.state.lock().first_request)
     }
 
-    #[pyo3(signature = (method, url, *, name=None, group=None, body=None, content_type=None, headers=None, expect=None, timeout_s=None, tags=None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call, handed on as one struct")]
-    fn request(
-        &self,
-        py: Python<'_>,
-        method: &str,
-        url: &str,
-        name: Option<String>,
-        group: Option<String>,
-        body: Option<Vec<u8>>,
-        content_type: Option<String>,
-        headers: Option<&Bound<'_, PyAny>>,
-        expect: Option<Vec<u16>>,
-        timeout_s: Option<f64>,
-        tags: Option<BTreeMap<String, String>>,
-    ) -> PyResult<Py<Pending>> {
-        let headers = match headers {
-            Some(mapping) => mapping.call_method0("items")?.try_iter()?.map(|item| item?.extract()).collect::<PyResult<_>>()?,
-            None => Vec::new(),
-        };
-        let timeout = match timeout_s {
-            Some(seconds) => {
-                Some(Duration::try_from_secs_f64(seconds).map_err(|_| UsageError::new_err(format!("timeout {seconds} s is negative")))?)
-            }
-            None => None,
-        };
-        let options = RequestOptions {
-            name,
-            group: group.unwrap_or_default(),
-            body: body.unwrap_or_default().into(),
-            content_type,
-            headers,
-            expect: expect.unwrap_or_default(),
-            timeout,
-            tags: tags.into_iter().flatten().collect(),
-        };
-        self.0.request(py, method, url, options)
+    /// Starts a request; the options are those of `tenantry.types.RequestOptions`.
+    #[pyo3(signature = (method, url, **options))]
+    fn request(&self, method: &str, url: &Bound<'_, PyString>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Pending>> {
+        let options = RequestOptions::of(options)?;
+        let token = self.0.hub.slots.reserve();
+        self.0.send(method, url, options, token, None).inspect_err(|_| self.0.hub.slots.release(token))?;
+        Pending::waiting(url.py(), &self.0.hub, Waiting::Request(Arc::clone(&self.0)), token)
+    }
+
+    /// Starts a request whose response is read while it comes in.
+    #[pyo3(signature = (method, url, **options))]
+    fn stream(&self, method: &str, url: &Bound<'_, PyString>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Stream> {
+        let options = RequestOptions::of(options)?;
+        let hub = &self.0.hub;
+        let (token, inflow) = (hub.slots.reserve(), Arc::new(Inflow::new(Arc::clone(&hub.engine.completions))));
+        self.0.send(method, url, options, token, Some(Arc::clone(&inflow))).inspect_err(|_| hub.slots.release(token))?;
+        Ok(Stream::new(Arc::clone(&self.0), token, inflow))
+    }
+
+    /// Name and value of the cookies that a request to `url` would carry.
+    fn cookies(&self, url: &str) -> PyResult<Vec<(String, String)>> {
+        let url = self.0.url_of(url)?;
+        Ok(self.0.jar.as_ref().map(|jar| jar.of(&url)).unwrap_or_default())
+    }
+
+    /// Sets a cookie for the host of `url`; false when this VU keeps no cookies or it cannot be one.
+    fn set_cookie(&self, name: &str, value: &str, url: &str) -> PyResult<bool> {
+        let url = self.0.url_of(url)?;
+        Ok(self.0.jar.as_ref().is_some_and(|jar| jar.set(name, value, &url)))
+    }
+
+    /// Forgets all cookies.
+    fn clear_cookies(&self) {
+        if let Some(jar) = &self.0.jar {
+            jar.clear();
+        }
     }
 
     /// Resumes after `seconds`.
@@ -231,9 +213,15 @@ impl Session {
     }
 
     /// Counts a check; a failed one makes the last response of this VU a failure.
-    #[pyo3(signature = (name, ok, group="", tags=None, /))]
-    fn check(&self, name: &str, ok: bool, group: &str, tags: Option<BTreeMap<String, String>>) {
-        self.0.check(name, ok, (group, &tags.into_iter().flatten().collect::<Vec<_>>()), None);
+    #[pyo3(signature = (name, ok, group=None, tags=None, /))]
+    fn check(
+        &self,
+        name: &Bound<'_, PyString>,
+        ok: bool,
+        group: Option<&Bound<'_, PyString>>,
+        tags: Option<BTreeMap<String, String>>,
+    ) -> PyResult<()> {
+        self.0.check(name, ok, Place { group, tags: &tags.into_iter().flatten().collect::<Vec<_>>() }, None)
     }
 
     /// Takes a value of one of the run's metrics.
@@ -248,7 +236,7 @@ impl Session {
         Err(UsageError::new_err(format!("the run has no metric {metric}: it was not declared when the scenario file was loaded")))
     }
 
-    /// From now on the VU acts as another user: other headers, other tenant, none of the connections that the last one made.
+    /// From now on the VU acts as another user: other headers, other tenant, no cookies, none of the connections that the last one made.
     #[pyo3(signature = (tenant, headers, /))]
     fn identify(&self, tenant: i32, headers: Vec<(String, String)>) -> PyResult<()> {
         self.0.identify(tenant, &headers)
@@ -337,6 +325,9 @@ impl Inner {
     fn identify(&self, tenant: i32, headers: &[(String, String)]) -> PyResult<()> {
         let headers = Arc::new(all_headers(&self.hub, &self.user_agent, headers)?);
         *self.identity.lock() = Identity { tenant, headers };
+        if let Some(jar) = &self.jar {
+            jar.clear();
+        }
         self.hub.engine.client.forget(self.vu);
         Ok(())
     }
@@ -348,51 +339,78 @@ impl Inner {
         !self.is_recorded() || engine.measures.measure(scenario, group, metric, tags, value, engine.clock.now_ns())
     }
 
-    fn request(self: &Arc<Self>, py: Python<'_>, method: &str, url: &str, options: RequestOptions) -> PyResult<Py<Pending>> {
+    /// Hands a request to the engine.
+    fn send(
+        &self,
+        method: &str,
+        url: &Bound<'_, PyString>,
+        mut options: RequestOptions<'_>,
+        token: Token,
+        inflow: Option<Arc<Inflow>>,
+    ) -> PyResult<()> {
         let engine = &self.hub.engine;
         let start = engine.clock.now_ns();
-        let (endpoint, uri) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
-        let method_name = method;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| UsageError::new_err(format!("{method:?} is not an HTTP method")))?;
-        let own_headers = own_headers(&options, &endpoint, engine.target.endpoint())?;
+        let own_headers = options.own_headers()?;
+        let (scenario, iteration, intended_start) = self.place(start);
+        let route = match (&options.name, number_of(&method)) {
+            (None, Some(number)) if options.tags.is_empty() => {
+                let key = u64::from(scenario) << 8 | number;
+                self.hub.routes.get(url, options.group.as_ref(), key, || self.route(&method, url, &options, scenario))?
+            }
+            _ => self.route(&method, url, &options, scenario)?,
+        };
+        let (id, series) = (engine.next_request(), route.series);
+        let redirects = if inflow.is_some() { 0 } else { options.redirects.unwrap_or(self.hub.redirects) };
         let who = self.identity.lock().clone();
-        let token = self.hub.slots.reserve();
         engine.client.send(Job {
             token,
-            endpoint,
+            endpoint: route.endpoint,
             method,
-            uri,
+            path: route.path,
             headers: who.headers,
             own_headers,
-            body: options.body,
-            origin: self.origin(method_name, url, options.name.as_deref(), (&options.group, &options.tags), who.tenant, start),
+            rules: options.rules(inflow),
+            body: options.body.unwrap_or(Body::Bytes(Bytes::new())),
+            origin: Origin { id, series, vu: self.vu, iteration, tenant: who.tenant, intended_start, start },
             timeout: options.timeout.unwrap_or(self.timeout),
             expect: options.expect.into_boxed_slice(),
             recorded: self.is_recorded(),
+            jar: self.jar.clone(),
+            redirects,
         });
-        Pending::waiting(py, &self.hub, Waiting::Request(Arc::clone(self)), token)
+        Ok(())
     }
 
-    /// Who asks, and since when: the first request of an iteration carries the iteration's start delay. A script that waited for
-    /// something else before it is not late by that wait.
-    fn origin(&self, method: &str, url: &str, name: Option<&str>, (group, tags): Place<'_>, tenant: i32, start: i64) -> Origin {
-        let engine = &self.hub.engine;
+    fn url_of(&self, url: &str) -> PyResult<url::Url> {
+        let (endpoint, path) = self.hub.engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        endpoint.url(&path).ok_or_else(|| UsageError::new_err(format!("{url:?} is not a URL")))
+    }
+
+    /// Scenario, iteration and intended start of a request that starts now: the first one of an iteration carries the iteration's start
+    /// delay. A script that waited for something else before it is not late by that wait.
+    fn place(&self, start: i64) -> (u32, u64, i64) {
         let mut state = self.state.lock();
         let first = std::mem::take(&mut state.first_request);
-        let (scenario, number, intended_start) = match &state.current {
-            Some((iteration, begun)) => {
-                let at_once = state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
-                let intended = if at_once { iteration.intended_start } else { start - (begun - iteration.intended_start) };
-                (iteration.scenario, iteration.number, if first { intended } else { start })
-            }
-            None => (u32::MAX, 0, start),
+        let Some((iteration, begun)) = &state.current else {
+            return (u32::MAX, 0, start);
         };
-        let series = match name {
-            Some(name) => engine.names.series(scenario, group, name, tags),
-            None => engine.names.series(scenario, group, &format!("{method} {}", path_of(url)), tags),
+        let at_once = state.turn == self.hub.turn.load(Ordering::Relaxed) && iteration.scheduled;
+        let intended = if at_once { iteration.intended_start } else { start - (begun - iteration.intended_start) };
+        (iteration.scenario, iteration.number, if first { intended } else { start })
+    }
+
+    fn route(&self, method: &Method, url: &Bound<'_, PyString>, options: &RequestOptions<'_>, scenario: u32) -> PyResult<Route> {
+        let engine = &self.hub.engine;
+        let url = url.to_str()?;
+        let place = Place { group: options.group.as_ref(), tags: &options.tags };
+        let group = place.group()?;
+        let (endpoint, path) = engine.target.resolve(url).map_err(|error| UsageError::new_err(error.to_string()))?;
+        let series = match &options.name {
+            Some(name) => engine.names.series(scenario, group, name, place.tags),
+            None => engine.names.request_series(scenario, group, method.as_str(), path_of(url), place.tags),
         };
-        let id = engine.next_request();
-        Origin { id, series, vu: self.vu, iteration: number, tenant, intended_start, start }
+        Ok(Route { endpoint, path, series })
     }
 
     /// Remembers the newest response, so that a failed check can be counted against it.
@@ -403,25 +421,41 @@ impl Inner {
     }
 
     /// Counts a check on `exchange`, by default the last response of this VU.
-    pub(crate) fn check(&self, name: &str, ok: bool, (group, tags): Place<'_>, exchange: Option<&Arc<Exchange>>) {
+    pub(crate) fn check(
+        &self,
+        name: &Bound<'_, PyString>,
+        ok: bool,
+        place: Place<'_, '_>,
+        exchange: Option<&Arc<Exchange>>,
+    ) -> PyResult<()> {
         if !self.is_recorded() {
-            return;
+            return Ok(());
         }
         let mut state = self.state.lock();
         let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
-        self.hub.engine.names.count_check(scenario, group, name, tags, ok);
+        let names = &self.hub.engine.names;
+        let make = || Ok(names.check(scenario, place.group()?, name.to_str()?, place.tags));
+        let check = if place.tags.is_empty() { self.hub.checks.get(name, place.group, u64::from(scenario), make)? } else { make()? };
+        names.count_check(check, ok);
         if ok {
-            return;
+            return Ok(());
         }
         let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
         if is_last && !state.last_failed {
             state.last_failed = true;
             if let Some(last) = &state.last {
-                let sample = Sample { failure: Some(FailureKind::Check), detail: Some(name.into()), ..last.sample.clone() };
-                self.hub.engine.record(Record::CheckFailed(sample));
+                let detail = Some(name.to_str()?.into());
+                self.hub.engine.record(Record::CheckFailed(Sample { failure: Some(FailureKind::Check), detail, ..last.sample.clone() }));
             }
         }
+        Ok(())
     }
+}
+
+/// A number for each method of HTTP.
+fn number_of(method: &Method) -> Option<u64> {
+    let known = [Method::GET, Method::HEAD, Method::OPTIONS, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    (0..).zip(&known).find_map(|(number, one)| (one == method).then_some(number))
 }
 
 /// The path of a URL, without scheme, host, query and fragment.

@@ -1,59 +1,117 @@
-//! Making a connection: name, TCP, TLS.
+//! Making a connection: name, TCP, proxy, TLS.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use rustls::ClientConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
+use super::dns::Names;
 use super::endpoint::Endpoint;
-use super::exchange::{Fault, Phase, Trace};
+use super::settings::{Settings, Version};
+use super::trace::{Fault, Phase};
 use super::wire::Stream;
 use crate::failure::FailureKind;
 
-/// Trust in the system's certificate authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
-///
-/// # Errors
-/// When the cryptography provider supports no safe protocol version.
-pub(super) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+/// Most bytes of a proxy's answer.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// How connections are made.
+pub(super) struct Connector {
+    pub(super) settings: Settings,
+    tls: Arc<ClientConfig>,
+    proxy: Option<Endpoint>,
+    names: Names,
 }
 
-/// A connected stream to `endpoint`; `trace` learns how long each step took.
-pub(super) async fn connect(endpoint: &Endpoint, tls: &Arc<ClientConfig>, trace: &Trace) -> Result<Box<dyn Stream>, Fault> {
-    trace.enter(Phase::Dns);
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
-        .await
-        .map_err(|error| Fault::new(FailureKind::Dns, format!("{}: {error}", endpoint.host)))?
-        .collect();
-    trace.enter(Phase::Connect);
-    let stream = connect_any(&addresses, endpoint).await?;
-    stream.set_nodelay(true).map_err(|error| Fault::new(FailureKind::Connect, error.to_string()))?;
-    if !endpoint.tls {
-        return Ok(Box::new(stream));
+/// A connection that was made.
+pub(super) struct Made {
+    pub(super) stream: Stream,
+    /// Whether HTTP/2 is spoken.
+    pub(super) http2: bool,
+}
+
+impl Connector {
+    pub(super) fn new(settings: Settings, tls: Arc<ClientConfig>, proxy: Option<Endpoint>) -> Self {
+        Self { settings, tls, proxy, names: Names::default() }
     }
-    trace.enter(Phase::Tls);
-    let tls_fault = |error: String| Fault::new(FailureKind::Tls, error);
-    let name = endpoint.server_name.clone().ok_or_else(|| tls_fault(format!("{} cannot be in a certificate", endpoint.host)))?;
-    let connected = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(|error| tls_fault(error.to_string()))?;
-    Ok(Box::new(connected))
+
+    /// Whether requests to `endpoint` name the whole URL, as a proxy wants it for plain HTTP.
+    pub(super) fn names_whole_url(&self, endpoint: &Endpoint) -> bool {
+        self.proxy.is_some() && !endpoint.tls
+    }
+
+    /// A connection to `endpoint` for VU `vu`, begun at `now`; `enter` is told as each step begins.
+    pub(super) async fn connect(&self, endpoint: &Endpoint, vu: u32, now: i64, enter: impl Fn(Phase)) -> Result<Made, Fault> {
+        enter(Phase::Dns);
+        let hop = self.proxy.as_ref().unwrap_or(endpoint);
+        let addresses = self.names.resolve(&hop.host, hop.port, &self.settings, now).await?;
+        enter(Phase::Connect);
+        let mut stream = self.connect_any(&addresses, vu).await?;
+        stream.set_nodelay(true).map_err(|error| Fault::new(FailureKind::Connect, error.to_string()))?;
+        if !endpoint.tls {
+            return Ok(Made { stream: Stream::Plain(stream), http2: self.settings.version == Version::Http2 });
+        }
+        if self.proxy.is_some() {
+            tunnel(&mut stream, endpoint).await?;
+        }
+        enter(Phase::Tls);
+        let fault = |error: String| Fault::new(FailureKind::Tls, error);
+        let name = endpoint.server_name.clone().ok_or_else(|| fault(format!("{} cannot be in a certificate", endpoint.host)))?;
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|error| fault(error.to_string()))?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2") || self.settings.version == Version::Http2;
+        Ok(Made { stream: Stream::Tls(Box::new(stream)), http2 })
+    }
+
+    async fn connect_any(&self, addresses: &[SocketAddr], vu: u32) -> Result<TcpStream, Fault> {
+        let mut last = Fault::new(FailureKind::Dns, "the host has no address");
+        for address in addresses {
+            match self.connect_one(*address, vu).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Fault::new(kind_of(&error), format!("{address}: {error}")),
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_one(&self, address: SocketAddr, vu: u32) -> io::Result<TcpStream> {
+        let sources: Vec<IpAddr> =
+            self.settings.source_addresses.iter().copied().filter(|source| source.is_ipv4() == address.is_ipv4()).collect();
+        let Some(source) = sources.get(vu as usize % sources.len().max(1)) else {
+            return TcpStream::connect(address).await;
+        };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.bind(SocketAddr::new(*source, 0))?;
+        socket.connect(address).await
+    }
 }
 
-async fn connect_any(addresses: &[SocketAddr], endpoint: &Endpoint) -> Result<TcpStream, Fault> {
-    let mut last = Fault::new(FailureKind::Dns, format!("{} has no address", endpoint.host));
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Fault::new(kind_of(&error), format!("{address}: {error}")),
+/// Asks a proxy for a tunnel to `endpoint` (RFC 9110, section 9.3.6).
+async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint) -> Result<(), Fault> {
+    let fault = |what: String| Fault::new(FailureKind::Connect, format!("the proxy gave no tunnel: {what}"));
+    let shown = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
+    let place = format!("{shown}:{}", endpoint.port);
+    let request = format!("CONNECT {place} HTTP/1.1\r\nhost: {place}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(|error| fault(error.to_string()))?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        // Byte by byte: what follows the answer belongs to the tunnel.
+        let byte = stream.read_u8().await.map_err(|error| fault(error.to_string()))?;
+        answer.push(byte);
+        if answer.len() > LONGEST_ANSWER {
+            return Err(fault("its answer is too long".to_owned()));
         }
     }
-    Err(last)
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut fields);
+    match response.parse(&answer) {
+        Ok(_) if response.code.is_some_and(|code| (200..300).contains(&code)) => Ok(()),
+        Ok(_) => Err(fault(format!("status {}", response.code.unwrap_or(0)))),
+        Err(error) => Err(fault(error.to_string())),
+    }
 }
 
 fn kind_of(error: &io::Error) -> FailureKind {

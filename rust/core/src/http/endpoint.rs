@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use rustls::pki_types::ServerName;
 use url::{Host, Url};
 
@@ -61,6 +61,20 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The host that a URL names.
+    pub(super) fn parse(url: &str) -> Result<Self, TargetError> {
+        Self::of(&Url::parse(url).map_err(|error| TargetError::Unparsable(url.to_owned(), error.to_string()))?)
+    }
+
+    /// The URL of a path with query at this host.
+    #[must_use]
+    pub fn url(&self, path: &str) -> Option<Url> {
+        let scheme = if self.tls { "https" } else { "http" };
+        Url::parse(&format!("{scheme}://{}{path}", self.authority.to_str().ok()?)).ok()
+    }
+}
+
 /// The base URL of a run.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -83,30 +97,31 @@ impl Target {
         Ok(Self { allow, base, prefix, endpoint })
     }
 
-    /// The endpoint and request target of `url`, which is absolute or begins with a slash.
+    /// The endpoint of `url`, which is absolute or begins with a slash, and its percent-encoded path with query.
     ///
     /// # Errors
     /// When it is neither, or not a URL.
-    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Uri), TargetError> {
-        if url.starts_with('/') && !url.starts_with("//") && url.is_ascii() {
-            let uri = if self.prefix.is_empty() { Uri::try_from(url) } else { Uri::try_from(format!("{}{url}", self.prefix)) };
-            if let Ok(uri) = uri {
-                return Ok((Arc::clone(&self.endpoint), uri));
-            }
+    pub fn resolve(&self, url: &str) -> Result<(Arc<Endpoint>, Arc<str>), TargetError> {
+        if url.starts_with('/') && !url.starts_with("//") && url.bytes().all(is_plain) && !url.contains("/.") {
+            let path = if self.prefix.is_empty() { url.into() } else { [&self.prefix, url].concat().into() };
+            return Ok((Arc::clone(&self.endpoint), path));
         }
         let full = if url.starts_with('/') { format!("{}{url}", self.prefix) } else { url.to_owned() };
         let unparsable = |error: String| TargetError::Unparsable(url.to_owned(), error);
         if !url.starts_with('/') && !url.contains("://") {
             return Err(unparsable("it is neither absolute nor does it begin with a slash".to_owned()));
         }
-        let joined = self.base.join(&full).map_err(|error| unparsable(error.to_string()))?;
-        let endpoint = Endpoint::of(&joined)?;
+        self.resolve_absolute(&self.base.join(&full).map_err(|error| unparsable(error.to_string()))?)
+    }
+
+    /// The same for a URL that has been parsed.
+    pub(super) fn resolve_absolute(&self, url: &Url) -> Result<(Arc<Endpoint>, Arc<str>), TargetError> {
+        let endpoint = Endpoint::of(url)?;
         if endpoint.host != self.endpoint.host && !is_loopback(&endpoint.host) && !self.allow.contains(&endpoint.host) {
-            return Err(TargetError::NotAllowed(url.to_owned(), endpoint.host));
+            return Err(TargetError::NotAllowed(url.to_string(), endpoint.host));
         }
-        let path = joined.query().map_or_else(|| joined.path().to_owned(), |query| format!("{}?{query}", joined.path()));
-        let uri = Uri::try_from(path).map_err(|error| unparsable(error.to_string()))?;
-        Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, uri))
+        let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        Ok((if endpoint == *self.endpoint { Arc::clone(&self.endpoint) } else { Arc::new(endpoint) }, path.into()))
     }
 
     /// The host that the run loads.
@@ -114,6 +129,11 @@ impl Target {
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
+}
+
+/// Whether a byte stands in a path or query for itself.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~/?:@!$&'()*+,;=%[]|".contains(&byte)
 }
 
 /// Whether a host is this machine beyond doubt.
@@ -135,8 +155,8 @@ mod tests {
             ("http://[::1]:9/x", "[::1]:9", "/x"),
             ("https://example.test", "example.test", "/"),
         ] {
-            let (endpoint, uri) = target.resolve(url).unwrap();
-            assert_eq!((endpoint.authority.to_str().unwrap(), uri.to_string().as_str()), (host, path), "{url}");
+            let (endpoint, found) = target.resolve(url).unwrap();
+            assert_eq!((endpoint.authority.to_str().unwrap(), &*found), (host, path), "{url}");
         }
     }
 

@@ -1,96 +1,152 @@
 //! The connections of one VU, as a browser holds them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use tokio::task::AbortHandle;
 
 use super::endpoint::Endpoint;
+use super::settings::{Settings, Version};
 use super::wire::Wire;
-
-/// Connections of a VU to one host, as in today's browsers.
-const MOST_PER_HOST: usize = 6;
+use crate::queue::Token;
 
 /// The connections of one VU.
 #[derive(Default)]
-pub(super) struct Pool {
-    hosts: RefCell<Vec<Host>>,
+pub(super) struct Pool(Vec<Rc<Host>>);
+
+/// The connections of one VU to one host.
+pub(super) struct Host {
+    pub(super) endpoint: Arc<Endpoint>,
+    idle: RefCell<Vec<Rc<Wire>>>,
+    waiting: RefCell<VecDeque<Token>>,
+    open: Cell<usize>,
+    most: usize,
+    closed: Cell<bool>,
+    sharing: RefCell<Sharing>,
 }
 
-struct Host {
-    endpoint: Arc<Endpoint>,
-    idle: Vec<Wire>,
-    open: usize,
-    waiting: VecDeque<oneshot::Sender<()>>,
+/// Whether requests share one connection (HTTP/2).
+enum Sharing {
+    /// The first connection will tell.
+    Unknown,
+    No,
+    Over(SendRequest<Bytes>, AbortHandle),
 }
 
-/// The right to one connection; gives it back when dropped.
-pub(super) struct Permit {
-    pool: Rc<Pool>,
-    endpoint: Arc<Endpoint>,
+/// The right to send a request.
+pub(super) enum Turn {
+    /// Over this connection.
+    Over(Rc<Wire>),
+    /// Over this connection, together with others.
+    Share(SendRequest<Bytes>),
+    /// Over a new connection, which counts as open from now on.
+    Connect,
+    /// When a connection is free.
+    Wait,
 }
 
 impl Pool {
-    /// Waits until the VU may use one more connection to `endpoint`, and takes an idle one if there is any.
-    pub(super) async fn acquire(self: &Rc<Self>, endpoint: &Arc<Endpoint>) -> (Permit, Option<Wire>) {
-        loop {
-            let turn = match self.try_acquire(endpoint) {
-                Ok(wire) => {
-                    return (Permit { pool: Rc::clone(self), endpoint: Arc::clone(endpoint) }, wire);
-                }
-                Err(turn) => turn,
-            };
-            let _ = turn.await;
+    /// The connections to `endpoint`.
+    pub(super) fn host(&mut self, endpoint: &Arc<Endpoint>, settings: &Settings) -> Rc<Host> {
+        let known = self.0.iter().find(|host| Arc::ptr_eq(&host.endpoint, endpoint) || host.endpoint == *endpoint);
+        if let Some(host) = known {
+            return Rc::clone(host);
         }
-    }
-
-    fn try_acquire(&self, endpoint: &Arc<Endpoint>) -> Result<Option<Wire>, oneshot::Receiver<()>> {
-        self.with_host(endpoint, |host| {
-            if host.open < MOST_PER_HOST {
-                host.open += 1;
-                return Ok(host.idle.pop());
-            }
-            let (sender, receiver) = oneshot::channel();
-            host.waiting.push_back(sender);
-            Err(receiver)
-        })
-    }
-
-    fn with_host<T>(&self, endpoint: &Arc<Endpoint>, act: impl FnOnce(&mut Host) -> T) -> T {
-        let mut hosts = self.hosts.borrow_mut();
-        if let Some(host) = hosts.iter_mut().find(|host| Arc::ptr_eq(&host.endpoint, endpoint) || host.endpoint == *endpoint) {
-            return act(host);
-        }
-        let mut host = Host { endpoint: Arc::clone(endpoint), idle: Vec::new(), open: 0, waiting: VecDeque::new() };
-        let result = act(&mut host);
-        hosts.push(host);
-        result
-    }
-}
-
-impl Permit {
-    /// Another idle connection of the same host, if there is one.
-    pub(super) fn idle(&self) -> Option<Wire> {
-        self.pool.with_host(&self.endpoint, |host| host.idle.pop())
-    }
-
-    /// Gives a connection back for the next request.
-    pub(super) fn keep(self, wire: Wire) {
-        self.pool.with_host(&self.endpoint, |host| host.idle.push(wire));
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.pool.with_host(&self.endpoint, |host| {
-            host.open -= 1;
-            while let Some(next) = host.waiting.pop_front() {
-                if next.send(()).is_ok() {
-                    break;
-                }
-            }
+        let may_share = settings.version == Version::Http2 || endpoint.tls && settings.version == Version::Auto;
+        let host = Rc::new(Host {
+            endpoint: Arc::clone(endpoint),
+            idle: RefCell::default(),
+            waiting: RefCell::default(),
+            open: Cell::new(0),
+            most: settings.connections_per_host.max(1),
+            closed: Cell::new(false),
+            sharing: RefCell::new(if may_share { Sharing::Unknown } else { Sharing::No }),
         });
+        self.0.push(Rc::clone(&host));
+        host
+    }
+}
+
+impl Drop for Pool {
+    /// Idle connections and their hosts hold each other: this is where they part.
+    fn drop(&mut self) {
+        for host in &self.0 {
+            host.closed.set(true);
+            host.idle.borrow_mut().drain(..).for_each(|wire| wire.close());
+            if let Sharing::Over(_, task) = &*host.sharing.borrow() {
+                task.abort();
+            }
+        }
+    }
+}
+
+impl Host {
+    /// What a request of `token` may do now.
+    pub(super) fn turn(&self, token: Token) -> Turn {
+        let learning = match &*self.sharing.borrow() {
+            Sharing::Over(sender, _) => return Turn::Share(sender.clone()),
+            Sharing::Unknown => self.open.get() > 0,
+            Sharing::No => false,
+        };
+        while let Some(wire) = self.pop_idle() {
+            if wire.is_usable() {
+                return Turn::Over(wire);
+            }
+            wire.close();
+            self.leave();
+        }
+        if !learning && self.open.get() < self.most {
+            self.enter();
+            return Turn::Connect;
+        }
+        self.waiting.borrow_mut().push_back(token);
+        Turn::Wait
+    }
+
+    fn pop_idle(&self) -> Option<Rc<Wire>> {
+        self.idle.borrow_mut().pop()
+    }
+
+    /// The token of the request that waits the longest; it may have ended meanwhile.
+    pub(super) fn next_waiting(&self) -> Option<Token> {
+        self.waiting.borrow_mut().pop_front()
+    }
+
+    /// Keeps a connection for the next request, or closes it when there will be none.
+    pub(super) fn keep(&self, wire: &Rc<Wire>) {
+        if self.closed.get() {
+            wire.close();
+        } else {
+            self.idle.borrow_mut().push(Rc::clone(wire));
+        }
+    }
+
+    /// Takes a connection that broke out of the idle ones.
+    pub(super) fn forget(&self, wire: &Rc<Wire>) {
+        self.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, wire));
+    }
+
+    /// Notes what the first connection has told: whether requests share it, and the task that drives it then.
+    pub(super) fn learn(&self, shared: Option<(SendRequest<Bytes>, AbortHandle)>) {
+        *self.sharing.borrow_mut() = shared.map_or(Sharing::No, |(sender, task)| Sharing::Over(sender, task));
+    }
+
+    /// The shared connection has ended.
+    pub(super) fn unlearn(&self) {
+        *self.sharing.borrow_mut() = Sharing::Unknown;
+    }
+
+    /// Counts a connection that is about to be made.
+    pub(super) fn enter(&self) {
+        self.open.set(self.open.get() + 1);
+    }
+
+    /// Counts a connection that is gone.
+    pub(super) fn leave(&self) {
+        self.open.set(self.open.get().saturating_sub(1));
     }
 }

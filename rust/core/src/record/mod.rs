@@ -14,7 +14,9 @@ pub use measures::Measures;
 pub use names::{Names, Overflow, SeriesName, Tags};
 pub use recorder::{Progress, Recorder, RecorderHandle};
 
-use std::sync::mpsc;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::sample::{IterationRecord, Sample};
 
@@ -50,20 +52,18 @@ pub struct Due {
     pub dropped: bool,
 }
 
-/// The way to the recorder from any thread. Sending never blocks and never wakes it.
-#[derive(Debug, Clone)]
-pub struct Records(mpsc::Sender<Record>);
+/// The way to the recorder from any thread. Sending never wakes it.
+#[derive(Debug, Clone, Default)]
+pub struct Records(Arc<Mutex<Vec<Record>>>);
 
 impl Records {
-    /// A way to the recorder, and the recorder's end of it.
-    #[must_use]
-    pub fn channel() -> (Self, mpsc::Receiver<Record>) {
-        let (sender, receiver) = mpsc::channel();
-        (Self(sender), receiver)
+    /// Hands over one record.
+    pub fn send(&self, record: Record) {
+        self.0.lock().push(record);
     }
 
-    /// Hands over one record; after the recorder has ended it goes nowhere.
-    pub fn send(&self, record: Record) {
-        let _ = self.0.send(record);
+    /// Exchanges all records so far for `batch`, which is empty; its memory serves for the next ones.
+    pub fn take(&self, batch: &mut Vec<Record>) {
+        std::mem::swap(&mut *self.0.lock(), batch);
     }
 }

@@ -58,8 +58,13 @@ pub struct Overflow {
 #[derive(Debug, Default)]
 pub struct Names {
     series: Mutex<Interned>,
-    checks: Mutex<Interned>,
-    check_counts: Mutex<Vec<(u64, u64)>>,
+    checks: Mutex<Checks>,
+}
+
+#[derive(Debug, Default)]
+struct Checks {
+    names: Interned,
+    counts: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +74,7 @@ pub(super) struct Interned {
     is_full: bool,
     index: HashTable<u32>,
     hasher: FixedState,
+    scratch: String,
 }
 
 impl Interned {
@@ -106,7 +112,7 @@ fn overflow(names: &[SeriesName]) -> Option<Overflow> {
 impl Names {
     /// What made the number of series, or of checks, reach its bound; each is told once.
     pub fn take_overflows(&self) -> [(&'static str, Option<Overflow>); 2] {
-        [("series", self.series.lock().overflow.take()), ("checks", self.checks.lock().overflow.take())]
+        [("series", self.series.lock().overflow.take()), ("checks", self.checks.lock().names.overflow.take())]
     }
 
     /// The index of a series, made when it is new.
@@ -114,10 +120,39 @@ impl Names {
         self.series.lock().intern(Key { scenario, group, name, tags }, OTHER)
     }
 
-    /// Counts one result of a check.
-    pub fn count_check(&self, scenario: u32, group: &str, name: &str, tags: &Tags, passed: bool) {
-        let check = self.checks.lock().intern(Key { scenario, group, name, tags }, OTHER) as usize;
-        let mut counts = self.check_counts.lock();
+    /// The index of the series of requests with `method` to `path`.
+    pub fn request_series(&self, scenario: u32, group: &str, method: &str, path: &str, tags: &Tags) -> u32 {
+        let series = &mut *self.series.lock();
+        let mut name = std::mem::take(&mut series.scratch);
+        name.clear();
+        [method, " ", path].into_iter().for_each(|part| name.push_str(part));
+        let index = series.intern(Key { scenario, group, name: &name, tags }, OTHER);
+        series.scratch = name;
+        index
+    }
+
+    /// The index of the series of what follows requests of another one, for example its redirects.
+    pub fn following(&self, series: u32, what: &str) -> u32 {
+        let all = &mut *self.series.lock();
+        let Some(first) = all.names.get(series as usize).cloned() else {
+            return series;
+        };
+        if first.name.ends_with(what) {
+            return series;
+        }
+        let name = format!("{} {what}", first.name);
+        all.intern(Key { name: &name, ..first.key() }, OTHER)
+    }
+
+    /// The index of a check, made when it is new.
+    pub fn check(&self, scenario: u32, group: &str, name: &str, tags: &Tags) -> u32 {
+        self.checks.lock().names.intern(Key { scenario, group, name, tags }, OTHER)
+    }
+
+    /// Counts one result of the check with this index.
+    pub fn count_check(&self, check: u32, passed: bool) {
+        let counts = &mut self.checks.lock().counts;
+        let check = check as usize;
         if counts.len() <= check {
             counts.resize(check + 1, (0, 0));
         }
@@ -128,7 +163,7 @@ impl Names {
 
     /// The counts of all checks since the last call, as (index, passes, fails) of those that were evaluated.
     pub fn take_checks(&self) -> Vec<(u32, u64, u64)> {
-        let counts = std::mem::take(&mut *self.check_counts.lock());
+        let counts = std::mem::take(&mut self.checks.lock().counts);
         let numbered = counts.into_iter().zip(0_u32..).map(|((passes, fails), index)| (index, passes, fails));
         numbered.filter(|(_, passes, fails)| passes + fails > 0).collect()
     }
@@ -142,7 +177,7 @@ impl Names {
     /// The names of all checks so far, by index.
     #[must_use]
     pub fn all_checks(&self) -> Vec<SeriesName> {
-        self.checks.lock().names.clone()
+        self.checks.lock().names.names.clone()
     }
 }
 
@@ -186,8 +221,9 @@ mod tests {
     #[test]
     fn taken_check_counts_start_again_at_zero() {
         let names = Names::default();
-        names.count_check(0, "", "own clinic", &[], true);
-        names.count_check(0, "", "own clinic", &[], false);
+        let check = names.check(0, "", "own clinic", &[]);
+        names.count_check(check, true);
+        names.count_check(check, false);
         assert_eq!(names.take_checks(), [(0, 1, 1)]);
         assert_eq!(names.take_checks(), []);
     }

@@ -4,19 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Record;
 use super::fold::{Chunk, Labels};
 use super::generator::{Observer, Usage, cores};
 use super::measures::Measures;
 use super::names::{Names, Overflow};
 use super::table::Table;
 use super::tenants::Tenants;
+use super::{Record, Records};
 use crate::clock::{Clock, SECOND};
 use crate::histogram::Histogram;
 use crate::plan::Plan;
@@ -133,7 +132,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn spawn(self, records: Receiver<Record>) -> io::Result<RecorderHandle> {
+    pub fn spawn(self, records: Records) -> io::Result<RecorderHandle> {
         for part in ["series", "samples", "probes"] {
             std::fs::create_dir_all(self.folder.join(part))?;
         }
@@ -184,11 +183,13 @@ impl Recording {
         }
     }
 
-    fn run(mut self, records: &Receiver<Record>, closing: &AtomicBool) {
+    fn run(mut self, records: &Records, closing: &AtomicBool) {
+        let mut batch = Vec::new();
         loop {
             let last = closing.load(Ordering::Acquire);
             let start_ns = self.engine.start_ns.load(Ordering::Acquire);
-            records.try_iter().for_each(|record| self.fold(record, start_ns));
+            records.take(&mut batch);
+            batch.drain(..).for_each(|record| self.fold(record, start_ns));
             let now = self.engine.clock.now_ns();
             self.tick(now - start_ns);
             if last || now - self.chunk_started >= CHUNK_NS {

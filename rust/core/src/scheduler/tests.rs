@@ -5,13 +5,13 @@ use super::*;
 use crate::clock::{ManualClock, SECOND};
 use crate::plan::{Profile, Stage, StartAfter, Stream};
 use crate::queue::Completion;
-use std::sync::mpsc::Receiver;
+use crate::record::Records;
 
 struct Rig {
     clock: Arc<ManualClock>,
     completions: Arc<CompletionQueue>,
     scheduler: Scheduler,
-    records: Receiver<Record>,
+    records: Records,
 }
 
 /// A stream without graceful stop, all of whose VUs are there from the start.
@@ -32,7 +32,7 @@ fn plan(streams: Vec<Stream>, share: (u32, u32)) -> Plan {
         streams,
         share,
         request_timeout_ns: 1,
-        connect_timeout_ns: 1,
+        http: crate::http::Settings::default(),
         user_agent: String::new(),
     }
 }
@@ -40,10 +40,10 @@ fn plan(streams: Vec<Stream>, share: (u32, u32)) -> Plan {
 fn rig_of(plan: &Plan) -> Rig {
     let clock = Arc::new(ManualClock::default());
     let completions = Arc::new(CompletionQueue::new().unwrap());
-    let (records, inbox) = Records::channel();
-    let scheduler = Scheduler::new(plan, clock.clone(), completions.clone(), records).unwrap();
+    let records = Records::default();
+    let scheduler = Scheduler::new(plan, clock.clone(), completions.clone(), records.clone()).unwrap();
     scheduler.start(0);
-    Rig { clock, completions, scheduler, records: inbox }
+    Rig { clock, completions, scheduler, records }
 }
 
 fn rig(profile: Profile) -> Rig {
@@ -110,7 +110,9 @@ impl Rig {
             Record::Due(due) if due.dropped => Some((usize::try_from(due.count).unwrap(), due.at)),
             _ => None,
         };
-        self.records.try_iter().filter_map(dropped).collect()
+        let mut batch = Vec::new();
+        self.records.take(&mut batch);
+        batch.into_iter().filter_map(dropped).collect()
     }
 }
 

@@ -1,0 +1,109 @@
+//! The cookies of one VU (RFC 6265).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cookie_store::{CookieStore, RawCookie};
+use parking_lot::Mutex;
+use url::Url;
+
+use super::endpoint::Endpoint;
+use super::message::Message;
+
+/// Cookies by domain and path; they expire as the server said.
+#[derive(Debug, Default)]
+pub struct Jar {
+    store: Mutex<CookieStore>,
+    filled: AtomicBool,
+}
+
+impl Jar {
+    /// Takes the cookies that a response sets.
+    pub(super) fn keep(&self, message: &Message, endpoint: &Endpoint, path: &str) {
+        let mut set = Vec::new();
+        message.fields(|name, value| {
+            if name.eq_ignore_ascii_case("set-cookie") {
+                set.push(String::from_utf8_lossy(value).into_owned());
+            }
+        });
+        let Some(url) = endpoint.url(path).filter(|_| !set.is_empty()) else {
+            return;
+        };
+        let mut store = self.store.lock();
+        for cookie in set {
+            // One that is malformed, or meant for another host, is ignored as browsers do.
+            let _ = store.parse(&cookie, &url);
+        }
+        self.filled.store(true, Ordering::Release);
+    }
+
+    /// The `cookie` header for a request.
+    pub(super) fn header(&self, endpoint: &Endpoint, path: &str) -> Option<String> {
+        // Most APIs set no cookie: the URL is put together only for those that do.
+        if !self.filled.load(Ordering::Acquire) {
+            return None;
+        }
+        let url = endpoint.url(path)?;
+        let pairs: Vec<String> = self.store.lock().get_request_values(&url).map(|(name, value)| format!("{name}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    /// Name and value of each cookie that a request to `url` would carry.
+    #[must_use]
+    pub fn of(&self, url: &Url) -> Vec<(String, String)> {
+        self.store.lock().get_request_values(url).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Sets a cookie for the host of `url`; false when it cannot be one.
+    pub fn set(&self, name: &str, value: &str, url: &Url) -> bool {
+        self.filled.store(true, Ordering::Release);
+        let cookie = RawCookie::build((name.to_owned(), value.to_owned())).path("/").build();
+        self.store.lock().insert_raw(&cookie, url).is_ok()
+    }
+
+    /// Forgets all cookies.
+    pub fn clear(&self) {
+        self.store.lock().clear();
+        self.filled.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Target;
+
+    fn answer(fields: &str) -> Message {
+        Message::with_head(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), 0, false)
+    }
+
+    #[test]
+    fn a_cookie_goes_back_to_its_host_and_path_until_it_expires() {
+        let jar = Jar::default();
+        let (endpoint, _) = Target::parse("http://127.0.0.1:8000", &[]).unwrap().resolve("/").unwrap();
+        let (other, _) = Target::parse("http://localhost:8000", &[]).unwrap().resolve("/").unwrap();
+        assert_eq!(jar.header(&endpoint, "/"), None);
+        jar.keep(
+            &answer("set-cookie: a=1; Path=/\r\nSet-Cookie: b=2; path=/deep; HttpOnly\r\nset-cookie: c=3; secure\r\n"),
+            &endpoint,
+            "/",
+        );
+        assert_eq!(jar.header(&endpoint, "/"), Some("a=1".to_owned()));
+        let deep = jar.header(&endpoint, "/deep/er?x=1").unwrap();
+        assert!(deep.contains("a=1") && deep.contains("b=2") && !deep.contains("c=3"), "{deep}");
+        assert_eq!(jar.header(&other, "/"), None);
+        jar.keep(&answer("set-cookie: a=1; Path=/; Max-Age=0\r\n"), &endpoint, "/");
+        assert_eq!(jar.header(&endpoint, "/"), None);
+        jar.clear();
+        assert_eq!(jar.header(&endpoint, "/deep/er"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_makes_it_fail(text in "[ -~]{0,80}") {
+            let jar = Jar::default();
+            let (endpoint, _) = Target::parse("http://127.0.0.1", &[]).unwrap().resolve("/").unwrap();
+            jar.keep(&answer(&format!("set-cookie: {text}\r\n")), &endpoint, "/a");
+            let _ = jar.header(&endpoint, "/a/b");
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! The desk of the engine's thread: it takes requests on, finds each a connection, and hands back what came of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use h2::client::SendRequest;
+
+use super::connect::Connector;
+use super::endpoint::Target;
+use super::follow::follow;
+use super::http2;
+use super::job::{Attempt, Job};
+use super::message::Message;
+use super::pool::{Host, Pool, Turn};
+use super::running::{Place, Request, Running};
+use super::trace::{Fault, Marks, Phase, Trace};
+use super::traceparent::Traces;
+use super::wire::{Drive, OpenConnection, Wire};
+use crate::clock::Clock;
+use crate::failure::FailureKind;
+use crate::queue::{Completion, CompletionQueue, Exchange, Token};
+use crate::record::{Names, Record, Records};
+
+/// How many requests or responses wait at most for their turn to be handed to the other thread together.
+pub(super) const BATCH: usize = 64;
+/// Bytes read at once.
+const INPUT: usize = 64 * 1024;
+/// The pause before the first retry; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Statuses that say "later", so that a retry may help.
+const TRY_LATER: [u16; 4] = [429, 502, 503, 504];
+
+/// What the desk needs from the rest of the engine.
+pub(super) struct Office {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) connector: Connector,
+    pub(super) target: Target,
+    pub(super) open_connections: Arc<AtomicI64>,
+    pub(super) completions: Arc<CompletionQueue>,
+    pub(super) records: Records,
+    pub(super) names: Arc<Names>,
+    pub(super) next_request: Arc<AtomicU64>,
+    pub(super) traces: Option<Traces>,
+}
+
+pub(super) struct Desk {
+    pub(super) office: Office,
+    pools: RefCell<HashMap<u32, Pool, FixedState>>,
+    running: RefCell<Running>,
+    input: RefCell<Box<[u8]>>,
+    output: RefCell<Vec<u8>>,
+}
+
+/// How an attempt ended: with a response, or with a fault.
+pub(super) type Outcome = Result<(u16, Message), Fault>;
+
+impl Desk {
+    pub(super) fn new(office: Office) -> Self {
+        let (pools, running) = (RefCell::default(), RefCell::default());
+        let (input, output) = (RefCell::new(vec![0; INPUT].into_boxed_slice()), RefCell::default());
+        Self { office, pools, running, input, output }
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.office.clock.now_ns()
+    }
+
+    /// Lends the buffer that all connections read into.
+    pub(super) fn with_input<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(&mut self.input.borrow_mut())
+    }
+
+    /// Sends a request as soon as it has a connection.
+    pub(super) fn take_on(self: &Rc<Self>, job: Box<Job>) {
+        let deadline = Self::deadline_of(&job);
+        self.dispatch(job, deadline, 0);
+    }
+
+    /// When the time of a new request will be up, in clock nanoseconds.
+    pub(super) fn deadline_of(job: &Job) -> i64 {
+        job.origin.start.saturating_add(i64::try_from(job.timeout.as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    fn dispatch(self: &Rc<Self>, job: Box<Job>, deadline: i64, attempts: u8) {
+        let token = job.token;
+        let host = self.host_of(&job);
+        let turn = host.turn(token);
+        let trace = Trace::new(job.origin.start);
+        self.running.borrow_mut().insert(Request { job, trace, host, place: Place::Waiting, deadline, attempts });
+        match turn {
+            Turn::Over(wire) => self.begin(&wire, token),
+            Turn::Share(sender) => self.share(sender, token),
+            Turn::Connect => self.connect(token),
+            Turn::Wait => true,
+        };
+    }
+
+    fn host_of(&self, job: &Job) -> Rc<Host> {
+        let settings = &self.office.connector.settings;
+        let vu = if settings.shared_connections { 0 } else { job.origin.vu };
+        self.pools.borrow_mut().entry(vu).or_default().host(&job.endpoint, settings)
+    }
+
+    fn attempt(&self, job: &Job) -> Attempt {
+        let connector = &self.office.connector;
+        Attempt {
+            traceparent: self.office.traces.as_ref().map(|traces| traces.parent_of(job.origin.id)),
+            whole_url: connector.names_whole_url(&job.endpoint),
+            close: !connector.settings.keep_alive,
+        }
+    }
+
+    /// Sends a request over `wire`; false when it has ended meanwhile.
+    fn begin(&self, wire: &Rc<Wire>, token: Token) -> bool {
+        let mut running = self.running.borrow_mut();
+        let Some(request) = running.get_mut(token) else {
+            return false;
+        };
+        request.place = Place::On(Rc::clone(wire));
+        wire.begin(&request.job, &self.attempt(&request.job), &mut self.output.borrow_mut(), &*self.office.clock);
+        true
+    }
+
+    /// Sends a request over a connection that several share; false when it has ended meanwhile.
+    fn share(self: &Rc<Self>, sender: SendRequest<Bytes>, token: Token) -> bool {
+        let mut running = self.running.borrow_mut();
+        let Some(request) = running.get_mut(token) else {
+            return false;
+        };
+        let marks = Rc::new(Cell::new(Marks::default()));
+        let sending = http2::Sending::new(&request.job, &self.attempt(&request.job), Rc::clone(&marks));
+        let task = tokio::task::spawn_local(exchange(Rc::clone(self), sender, sending, token));
+        request.place = Place::Shared(task.abort_handle(), marks);
+        true
+    }
+
+    /// Makes a connection for a request; false when it has ended meanwhile.
+    fn connect(self: &Rc<Self>, token: Token) -> bool {
+        let mut running = self.running.borrow_mut();
+        let Some(request) = running.get_mut(token) else {
+            return false;
+        };
+        let making = make_connection(Rc::clone(self), Rc::clone(&request.host), request.job.origin.vu, token);
+        request.place = Place::Connecting(tokio::task::spawn_local(making).abort_handle());
+        true
+    }
+
+    /// Ends the current phase of a request that has no connection yet.
+    fn enter(&self, token: Token, phase: Phase) {
+        if let Some(request) = self.running.borrow_mut().get_mut(token) {
+            request.trace.enter(phase, self.now());
+        }
+    }
+
+    /// The head of a response is there whose body the script reads while it comes in.
+    pub(super) fn begun(&self, token: Option<Token>, status: u16, head: Message) {
+        let mut running = self.running.borrow_mut();
+        let Some(request) = token.and_then(|token| running.get_mut(token)) else {
+            return;
+        };
+        let job = &request.job;
+        if let Some(inflow) = job.rules.as_ref().and_then(|rules| rules.inflow.as_ref()) {
+            let failure = (!job.expects(status)).then_some((FailureKind::Status, None));
+            let sample = Trace::new(job.origin.start).sample(job, self.now(), status, failure);
+            inflow.put_head(Exchange { sample, message: head });
+        }
+    }
+
+    /// A response is whole.
+    pub(super) fn answered(self: &Rc<Self>, wire: &Rc<Wire>, reusable: bool) {
+        let answer = wire.take_answer();
+        let marks = wire.marks();
+        let request = wire.take_current().and_then(|token| self.running.borrow_mut().take(token));
+        // What came in one read was whole when its first byte came.
+        let end = if marks.reads > 1 { self.now() } else { marks.first_read };
+        if reusable && self.office.connector.settings.keep_alive {
+            self.reuse(wire);
+        } else {
+            wire.close();
+            wire.host.leave();
+            self.serve_waiting(&wire.host);
+        }
+        if let Some(request) = request {
+            self.conclude(request, &marks, end, Ok(answer));
+        }
+    }
+
+    fn reuse(&self, wire: &Rc<Wire>) {
+        while let Some(token) = wire.host.next_waiting() {
+            if self.begin(wire, token) {
+                return;
+            }
+        }
+        wire.host.keep(wire);
+    }
+
+    /// A connection is of no more use.
+    pub(super) fn broken(self: &Rc<Self>, wire: &Rc<Wire>, fault: Fault) {
+        wire.host.forget(wire);
+        wire.host.leave();
+        if let Some(mut request) = wire.take_current().and_then(|token| self.running.borrow_mut().take(token)) {
+            let (marks, now) = (wire.marks(), self.now());
+            // The server had closed a kept connection while the request was on its way: as browsers do, it goes over a new one.
+            let stale = fault.kind == FailureKind::Reset && wire.carried() > 1;
+            if stale && (marks.sent == 0 || request.job.is_idempotent()) {
+                request.trace.add(&marks, now);
+                self.connect_anew(request);
+            } else {
+                self.conclude(request, &marks, now, Err(fault));
+            }
+        }
+        self.serve_waiting(&wire.host);
+    }
+
+    fn connect_anew(self: &Rc<Self>, request: Request) {
+        let token = request.job.token;
+        request.host.enter();
+        self.running.borrow_mut().insert(request);
+        self.connect(token);
+    }
+
+    /// Gives the right to a connection, which has become free, to the next request.
+    fn serve_waiting(self: &Rc<Self>, host: &Rc<Host>) {
+        while let Some(token) = host.next_waiting() {
+            if self.connect(token) {
+                host.enter();
+                return;
+            }
+        }
+    }
+
+    /// What comes of an attempt that stayed on a connection from `marks.begun` to `end`: another one, a redirect, or the end.
+    fn conclude(self: &Rc<Self>, mut request: Request, marks: &Marks, end: i64, outcome: Outcome) {
+        request.trace.add(marks, end);
+        let (status, message) = match outcome {
+            Ok(answer) => answer,
+            Err(fault) => return self.fail(request, end, fault),
+        };
+        if let Some(jar) = &request.job.jar {
+            jar.keep(&message, &request.job.endpoint, &request.job.path);
+        }
+        let hop = Trace::clone(&request.trace);
+        let origin = request.job.origin;
+        match follow(&mut request.job, status, &message, &self.office.target) {
+            None => {
+                let failure = (!request.job.expects(status)).then(|| (FailureKind::Status, Some(excerpt(status, &message))));
+                if failure.is_some() && TRY_LATER.contains(&status) && self.may_retry(&request) {
+                    return self.retry(request, end, status, failure);
+                }
+                self.end(request, end, status, failure, message);
+            }
+            Some(Ok(())) => {
+                self.record(&request.job, hop.sample_of(origin, end, status, None));
+                self.go_on(request, "(redirected)");
+            }
+            Some(Err(fault)) => self.end(request, end, status, Some((fault.kind, Some(fault.detail.into()))), message),
+        }
+    }
+
+    fn fail(self: &Rc<Self>, request: Request, end: i64, fault: Fault) {
+        let failure = Some((fault.kind, Some(fault.detail.into())));
+        if fault.kind != FailureKind::Timeout && fault.kind != FailureKind::TooLarge && self.may_retry(&request) {
+            return self.retry(request, end, 0, failure);
+        }
+        self.end(request, end, 0, failure, Message::default());
+    }
+
+    fn may_retry(&self, request: &Request) -> bool {
+        request.job.rules.as_ref().is_some_and(|rules| request.attempts < rules.retries && rules.inflow.is_none())
+    }
+
+    /// Records a failed attempt and makes another one after a pause.
+    fn retry(self: &Rc<Self>, mut request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>) {
+        let sample = request.trace.clone().sample_of(request.job.origin, end, status, failure);
+        self.record(&request.job, sample);
+        let (token, pause) = (request.job.token, FIRST_PAUSE * 2_u32.saturating_pow(u32::from(request.attempts)));
+        request.attempts += 1;
+        let desk = Rc::clone(self);
+        let later = tokio::task::spawn_local(async move {
+            tokio::time::sleep(pause).await;
+            let request = desk.running.borrow_mut().take(token);
+            if let Some(request) = request {
+                desk.go_on(request, "(retried)");
+            }
+        });
+        request.trace = Trace::new(end);
+        request.place = Place::Later(later.abort_handle());
+        self.running.borrow_mut().insert(request);
+    }
+
+    /// Sends what follows a request that was recorded: a sample of its own, in a series of its own.
+    fn go_on(self: &Rc<Self>, mut request: Request, what: &str) {
+        let now = self.now();
+        let origin = &mut request.job.origin;
+        origin.id = self.office.next_request.fetch_add(1, Ordering::Relaxed);
+        (origin.start, origin.intended_start) = (now, now);
+        origin.series = self.office.names.following(origin.series, what);
+        self.dispatch(request.job, request.deadline, request.attempts);
+    }
+
+    /// Takes a request away from whatever it waits for; its connection is closed unless others share it.
+    fn withdraw(self: &Rc<Self>, token: Token) -> Option<(Request, i64)> {
+        let mut request = self.running.borrow_mut().take(token)?;
+        let now = self.now();
+        match std::mem::replace(&mut request.place, Place::Waiting) {
+            Place::Waiting => return Some((request, now)),
+            Place::Later(task) => {
+                task.abort();
+                return Some((request, now));
+            }
+            Place::Shared(task, marks) => {
+                task.abort();
+                request.trace.add(&marks.get(), now);
+                return Some((request, now));
+            }
+            Place::Connecting(task) => task.abort(),
+            Place::On(wire) => {
+                request.trace.add(&wire.marks(), now);
+                wire.take_current();
+                wire.close();
+            }
+        }
+        request.host.leave();
+        self.serve_waiting(&request.host);
+        Some((request, now))
+    }
+
+    /// Ends a request that nobody waits for any more; it is a failure if it is `recorded`.
+    pub(super) fn cancel(self: &Rc<Self>, token: Token, recorded: bool) {
+        if let Some((request, now)) = self.withdraw(token)
+            && recorded
+        {
+            let sample = request.trace.sample(&request.job, now, 0, Some((FailureKind::Cancelled, None)));
+            self.record(&request.job, sample);
+        }
+    }
+
+    /// Ends the requests whose time is up at `now`; returns the earliest deadline of the others.
+    pub(super) fn end_overdue(self: &Rc<Self>, now: i64) -> Option<i64> {
+        let overdue = self.running.borrow().overdue(now);
+        for token in overdue {
+            if let Some((request, now)) = self.withdraw(token) {
+                let fault = Fault::new(FailureKind::Timeout, format!("no response within {:?}", request.job.timeout));
+                self.fail(request, now, fault);
+            }
+        }
+        self.running.borrow().earliest_deadline()
+    }
+
+    /// Closes the connections of a VU that has ended.
+    pub(super) fn forget(&self, vu: u32) {
+        if !self.office.connector.settings.shared_connections {
+            self.pools.borrow_mut().remove(&vu);
+        }
+    }
+
+    /// Ends everything.
+    pub(super) fn close(self: &Rc<Self>) {
+        let all = self.running.borrow().overdue(i64::MAX);
+        all.into_iter().for_each(|token| self.cancel(token, true));
+        self.pools.borrow_mut().clear();
+    }
+
+    fn record(&self, job: &Job, sample: crate::sample::Sample) {
+        if job.recorded {
+            self.office.records.send(Record::Sample(sample));
+        }
+    }
+
+    /// Records a request that ended, and hands it to the script.
+    fn end(&self, request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>, message: Message) {
+        let Request { job, trace, .. } = request;
+        let sample = trace.sample(&job, end, status, failure);
+        self.record(&job, sample.clone());
+        let exchange = Arc::new(Exchange { sample, message });
+        if let Some(inflow) = job.rules.as_ref().and_then(|rules| rules.inflow.as_ref()) {
+            return inflow.end(exchange);
+        }
+        let completions = &self.office.completions;
+        completions.add(Completion::Response(job.token, exchange));
+        // A wake-up costs more than a request, and the thread signals before it sleeps in any case.
+        if completions.len() >= BATCH {
+            completions.signal();
+        }
+    }
+}
+
+/// Connects, sends the request that the connection is made for, and drives the connection to its end.
+async fn make_connection(desk: Rc<Desk>, host: Rc<Host>, vu: u32, token: Token) {
+    let connector = &desk.office.connector;
+    let limit = Duration::from_nanos(connector.settings.connect_timeout_ns);
+    let connecting = connector.connect(&host.endpoint, vu, desk.now(), |phase| desk.enter(token, phase));
+    let made = tokio::time::timeout(limit, async { http2::shake_hands(connecting.await?).await }).await;
+    let made = made.unwrap_or_else(|_| Err(Fault::new(FailureKind::ConnectTimeout, format!("no connection within {limit:?}"))));
+    let task = desk.running.borrow_mut().get_mut(token).and_then(|request| match &request.place {
+        Place::Connecting(task) => Some(task.clone()),
+        _ => None,
+    });
+    // Whoever withdraws the request meanwhile also aborts this task.
+    let Some(task) = task else { return };
+    let open = OpenConnection::new(&desk.office.open_connections);
+    match made {
+        Ok(http2::Ready::One(stream)) => {
+            host.learn(None);
+            let wire = Rc::new(Wire::new(host, stream, task, open));
+            desk.begin(&wire, token);
+            Drive { wire, desk }.await;
+        }
+        Ok(http2::Ready::Many(sender, connection)) => {
+            host.learn(Some((sender.clone(), task)));
+            desk.share(sender.clone(), token);
+            while let Some(next) = host.next_waiting() {
+                desk.share(sender.clone(), next);
+            }
+            drop(sender);
+            let _ = connection.await;
+            host.unlearn();
+            host.leave();
+            desk.serve_waiting(&host);
+        }
+        Err(fault) => {
+            drop(open);
+            host.leave();
+            let request = desk.running.borrow_mut().take(token);
+            if let Some(request) = request {
+                let now = desk.now();
+                desk.fail(request, now, fault);
+            }
+            desk.serve_waiting(&host);
+        }
+    }
+}
+
+/// One request over a connection that several share.
+async fn exchange(desk: Rc<Desk>, sender: SendRequest<Bytes>, sending: http2::Sending, token: Token) {
+    let marks = Rc::clone(&sending.marks);
+    let announce = |status, head| desk.begun(Some(token), status, head);
+    let outcome = sending.exchange(sender, &*desk.office.clock, announce).await;
+    let request = desk.running.borrow_mut().take(token);
+    if let Some(request) = request {
+        let now = desk.now();
+        desk.conclude(request, &marks.get(), now, outcome);
+    }
+}
+
+/// The start of an unexpected response, for whoever has to find out why.
+fn excerpt(status: u16, message: &Message) -> Box<str> {
+    let body = message.body();
+    let start = body.get(..200).unwrap_or(body);
+    format!("status {status}: {}", String::from_utf8_lossy(start)).into()
+}
