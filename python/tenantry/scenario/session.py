@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
+
+from tenantry.types import RequestOptions
 
 
 class Response(Protocol):
@@ -96,20 +98,7 @@ class Response(Protocol):
 class Session(Protocol):
     """One virtual user's connections in the engine. `group` and `tags` are passed only inside `vu.group(...)` or where given."""
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        name: str | None = None,
-        group: str = "",
-        body: bytes | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        expect: tuple[int, ...] | None = None,
-        timeout_s: float | None = None,
-        tags: dict[str, str] | None = None,
-    ) -> Coroutine[Any, Any, Response]:
+    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
         """Start a request. `url` is a path with query, or absolute; the series is `name`, by default METHOD and path without query."""
         ...
 
