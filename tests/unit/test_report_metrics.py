@@ -3,6 +3,7 @@
 from typing import Any
 
 from tenantry.report.metrics import lines, table
+from tenantry.report.numbers import NOTHING as NONE
 
 NOTHING: dict[str, Any] = dict.fromkeys(("value", "per_s", "min", "max", "p50", "p90", "p95", "p99"))
 METRICS: list[dict[str, Any]] = [
@@ -20,10 +21,10 @@ def text_of(document: dict[str, Any]) -> list[list[str]]:
 def test_the_summary_tells_each_metric_in_its_unit() -> None:
     told = [[part.strip() for part in line if part.strip()] for line in text_of({"metrics": METRICS})]
     assert told[0] == ["Metrics of the scenarios", "values", "value", "p95", "max"]
-    assert told[1] == ["cached", "200", "25.0 %", "–", "–"]
+    assert told[1] == ["cached", "200", "25.0 %", NONE, NONE]
     assert told[2] == ["group_duration cart/pay", "4", "mean 0.500 s", "0.750", "1.50"]
-    assert told[3] == ["orders", "12", "1,234 orders", "–", "–"]
-    assert told[4] == ["unused", "0", "–", "–", "–"]
+    assert told[3] == ["orders", "12", "1,234 orders", NONE, NONE]
+    assert told[4] == ["unused", "0", NONE, NONE, NONE]
 
 
 def test_without_metrics_there_is_no_section() -> None:
