@@ -52,7 +52,7 @@ def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "streams": [_stream(stream, plan) for stream in plan.streams],
         "share": plan.share,
         "request_timeout_ns": plan.request_timeout_ns,
-        "http": {"connect_timeout_ns": plan.connect_timeout_ns},
+        "http": plan.http.for_engine(plan.connect_timeout_ns),
         "user_agent": f"tenantry/{__version__}",
     }
 

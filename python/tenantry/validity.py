@@ -46,7 +46,9 @@ def bottlenecks(run: Run, thresholds: Sequence[Threshold]) -> Iterator[Bottlenec
     yield from _busy(run)
     if run.manifest.open_streams:
         yield from _late(run, thresholds)
-        yield from _not_started(run)
+        # An iteration is on disk once it has ended: of a run that was killed, those that went on are missing.
+        if run.manifest.end is not None:
+            yield from _not_started(run)
 
 
 def _exhausted(run: Run) -> Iterator[Bottleneck]:

@@ -49,6 +49,11 @@ def load(text: str, *says: str, more: tuple[str, ...] = ()) -> Wrong:
     return Wrong((*RUN, *more), says, {"file.py": lines(text)})
 
 
+def limited(threshold: str, *says: str) -> Wrong:
+    """`tenantry run` of a good load of one second with a wrong threshold."""
+    return load(f"load = workload(one, constant_vus(1, '1s'), thresholds=[{threshold!r}])", "file.py:7", *says)
+
+
 def good(*command: str, says: tuple[str, ...], **files: str) -> Wrong:
     """A command beside a file that is fine."""
     return Wrong(command, says, {"file.py": GOOD, **files})
@@ -118,6 +123,27 @@ WRONG: dict[str, Wrong] = {
     ),
     "an unknown tag": load(
         'load = workload(one, constant_vus(1, "1s"), thresholds=["failures{nmae=x} < 5%"])', "file.py:7", "nmae", "name"
+    ),
+    "a threshold on a stage that is not there": limited("failures < 1% in stage 2", "no load profile with stages"),
+    "a window longer than the load": limited("failures < 1% over 1m", "needs 60 s of load", "shorten"),
+    "a warm-up as long as the load": limited("failures < 1% after 1s", "needs 2 s of load"),
+    "an abort after the end of the load": limited("failures < 1% abort after 1s", "wait 1 s", "shorten"),
+    "an abort that waits for the steady state": limited("failures < 1% in steady abort", "known only after the run"),
+    "a parenthesis that is not closed": limited("(failures < 1% or errors == 0", "`)` is missing", "^"),
+    "a stat on one number": limited("tenant_p95_ratio p95 < 3", "has no stats"),
+    "a stat of another kind": limited("checks p95 > 99%", "has no stat", "rate"),
+    "a share above everything": limited("failures < 101%", "101% is no limit", "1%"),
+    "a window of no length": limited("failures < 1% over 0s", "whole seconds", "over 30s"),
+    "a negative limit": limited("response_time p95 < -5ms", "cannot be negative"),
+    "a size without unit": limited("rss_bytes < 500", "500 is no limit", "500MB"),
+    "a breaker share of nothing": load(
+        'load = workload(one, constant_vus(1, "1s"), breaker_share="0%")', "file.py:7", "breaker_share", "90%", "off"
+    ),
+    "a breaker window of nothing": load(
+        'load = workload(one, constant_vus(1, "1s"), breaker_window=0)', "file.py:7", "breaker_window is zero"
+    ),
+    "a breaker share that is none": good(
+        "run", "file.py:good", "--target", "TARGET", "--set", "breaker_share=most", says=("--set breaker_share=most", "90%")
     ),
     # Flags and configuration
     "an unknown setting": good("run", "file.py:good", "--target", "TARGET", "--set", "vsu=2", says=("--set vsu=2", "vus")),

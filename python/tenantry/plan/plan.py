@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
 from tenantry.plan.tenants import UNIFORM, TenantChoice
@@ -68,6 +69,7 @@ class Plan:
     rng_seed: int
     request_timeout_ns: int
     connect_timeout_ns: int
+    http: HttpSettings = field(default_factory=HttpSettings)
     tenant_choice: TenantChoice = UNIFORM
     tenant_per: str = "vu"
     breaker_share: float = 0.9
@@ -115,6 +117,7 @@ class Plan:
             "rng_seed": self.rng_seed,
             "request_timeout_ns": self.request_timeout_ns,
             "connect_timeout_ns": self.connect_timeout_ns,
+            "http": self.http.as_dict(),
             "tenant_choice": str(self.tenant_choice),
             "tenant_per": self.tenant_per,
             "breaker_share": self.breaker_share,

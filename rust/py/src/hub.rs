@@ -20,8 +20,6 @@ pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) slots: Slots,
     pub(crate) event_loop: Py<PyAny>,
-    /// Changes whenever a script is resumed and when it waits again.
-    pub(crate) turn: AtomicU64,
     /// What holds for all connections.
     pub(crate) http: Settings,
     /// How many redirects are followed unless a request says otherwise.
@@ -32,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) routes: Labels<Route>,
     /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
     pub(crate) resumed: AtomicI64,
+    /// Changes whenever a script is resumed and when it waits again.
+    pub(crate) turn: AtomicU64,
 }
 
 /// A request's destination.

@@ -286,17 +286,18 @@ impl Inner {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// The script of this VU waits again: what it took since it was resumed is its iteration's.
-    pub(crate) fn worked(&self) {
+    /// The script of this VU waits again, or has ended: what it took since it was resumed is its iteration's. Returns the time.
+    pub(crate) fn worked(&self) -> i64 {
         let now = self.hub.engine.clock.now_ns();
         let resumed = self.hub.resumed.swap(now, Ordering::Relaxed);
         if resumed != 0 {
             self.state.lock().script += now - resumed;
         }
+        now
     }
 
     fn end(&self, outcome: Outcome) {
-        self.worked();
+        let end = self.worked();
         let (current, script) = {
             let mut state = self.state.lock();
             (state.current.take(), state.script)
@@ -310,7 +311,7 @@ impl Inner {
             scenario: iteration.scenario,
             intended_start: iteration.intended_start,
             start,
-            end: engine.clock.now_ns(),
+            end,
             outcome,
             scheduled: iteration.scheduled,
             script,
