@@ -230,7 +230,7 @@ class Crew:
             async with asyncio.timeout(timeout_s):
                 return await hook(self._vu(session, 0, identity, shared))
         except TimeoutError as error:
-            raise TargetError(f"{title} did not end within {timeout_s:g} s", where=_location(error)) from error
+            raise TargetError(f"{title} did not end within {timeout_s:g} s", where=_location(error.__cause__ or error)) from error
         except (Exception, SystemExit) as error:
             hint = "repair the app, the target or the function; no load was sent" if title == "setup" else "the load itself is complete"
             raise TargetError(f"{title} failed: {_message(error)}", where=_location(error), hint=hint) from error

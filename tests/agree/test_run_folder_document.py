@@ -21,6 +21,7 @@ FILES = {
     "series/failures": "series/failures-*.parquet",
     "series/iterations": "series/iterations-*.parquet",
     "series/checks": "series/checks-*.parquet",
+    "series/custom": "series/custom-*.parquet",
     "samples/requests": "samples/requests-*.parquet",
     "tenants": "tenants.parquet",
     "probes/generator": "probes/generator-*.parquet",
