@@ -22,6 +22,7 @@ FILES = {
     "series/iterations": "series/iterations-*.parquet",
     "series/checks": "series/checks-*.parquet",
     "series/custom": "series/custom-*.parquet",
+    "series/server_timing": "series/server_timing-*.parquet",
     "samples/requests": "samples/requests-*.parquet",
     "tenants": "tenants.parquet",
     "probes/generator": "probes/generator-*.parquet",

@@ -9,7 +9,6 @@ const MOST: usize = 16;
 const LONGEST_MS: f64 = 86_400_000.0;
 
 /// The metrics of a field that have a duration, which stands in milliseconds; what is malformed is left out.
-
 pub(super) fn parse(field: &str) -> Vec<Timing> {
     split(field, ',').filter_map(metric).take(MOST).collect()
 }
