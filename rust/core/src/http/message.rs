@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::mem::MaybeUninit;
 
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 
 use super::codings::decode;
@@ -27,6 +27,7 @@ pub struct Message {
 pub(super) struct Notes {
     pub(super) coded: bool,
     pub(super) timed: bool,
+    pub(super) sets_cookies: bool,
 }
 
 impl Message {
@@ -46,7 +47,11 @@ impl Message {
             }
         }
         head.extend_from_slice(b"\r\n");
-        let notes = Notes { coded: fields.contains_key(CONTENT_ENCODING), timed: fields.contains_key("server-timing") };
+        let notes = Notes {
+            coded: fields.contains_key(CONTENT_ENCODING),
+            timed: fields.contains_key("server-timing"),
+            sets_cookies: fields.contains_key(SET_COOKIE),
+        };
         Self { http2: true, ..Self::with_head(&head, 0, notes) }
     }
 
@@ -81,6 +86,19 @@ impl Message {
             });
         }
         found
+    }
+
+    /// The cookies that it sets, as they are written.
+    pub(super) fn cookies(&self) -> Vec<String> {
+        let mut set = Vec::new();
+        if self.notes.sets_cookies {
+            self.fields(|name, value| {
+                if name.eq_ignore_ascii_case("set-cookie") {
+                    set.push(String::from_utf8_lossy(value).into_owned());
+                }
+            });
+        }
+        set
     }
 
     /// Whether it came over HTTP/2.

@@ -198,6 +198,7 @@ struct Found {
 impl Found {
     fn note(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
         match name.len() {
+            10 if name.eq_ignore_ascii_case("set-cookie") => self.notes.sets_cookies = true,
             10 if name.eq_ignore_ascii_case("connection") => {
                 if lists(value, "close") {
                     self.keep_alive = false;
