@@ -240,7 +240,8 @@ impl Drill {
 
     /// Ends all iterations that run, and their VUs.
     pub(super) fn cut_off(&self, desk: &Rc<Desk>) {
-        for place in 0..self.crew.borrow().vus.len() {
+        let vus = self.crew.borrow().vus.len();
+        for place in 0..vus {
             let Some(current) = self.rest(place, None) else {
                 continue;
             };
@@ -264,13 +265,16 @@ impl Drill {
 
     /// Counts a VU that has nothing more to do; after the last one connections are closed, and whoever waits is told.
     fn retire(&self, desk: &Rc<Desk>) {
-        let crew = &mut *self.crew.borrow_mut();
-        crew.at_work = crew.at_work.saturating_sub(1);
-        if crew.at_work > 0 {
-            return;
-        }
-        (1..=crew.vus.len()).for_each(|vu| desk.forget(u32::try_from(vu).unwrap_or(u32::MAX)));
-        if let Some(token) = crew.waiter.take() {
+        let (vus, waiter) = {
+            let crew = &mut *self.crew.borrow_mut();
+            crew.at_work = crew.at_work.saturating_sub(1);
+            if crew.at_work > 0 {
+                return;
+            }
+            (crew.vus.len(), crew.waiter.take())
+        };
+        (1..=vus).for_each(|vu| desk.forget(u32::try_from(vu).unwrap_or(u32::MAX)));
+        if let Some(token) = waiter {
             self.parts.completions.push(Completion::End(token));
         }
     }
