@@ -141,7 +141,10 @@ def _profile(wish: Wish, note: _Note) -> Profile:
     vus = note.take("--vus", wish.vus or VUS, 1, at_least_one)
     if requests is None:
         return replace(constant_vus(vus, 1), duration_ns=duration)
-    return shared_iterations(requests, vus=vus if wish.vus is not None else min(vus, requests))
+    shared = shared_iterations(requests, vus=vus if wish.vus is not None else min(vus, requests))
+    if not note.found:
+        note.found += [UsageError(fault.what, where="--requests", hint="give no more --vus than --requests") for fault in shared.faults]
+    return shared
 
 
 def _drill(wish: Wish, note: _Note) -> Drill:

@@ -20,6 +20,7 @@ LAYERS: dict[str, float] = {
     "thresholds": 2,
     "scenario": 2,
     "tenants": 2,
+    "http": 2.05,
     "results": 2,
     "observe": 2,
     "processes": 2,

@@ -140,7 +140,7 @@ def _response(path: str, query: dict[str, str], arrival: Arrival) -> bytes:
     if path == "/chunked":
         return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
     if "code" in query:
-        return b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n\r\n{}" % int(query["code"])
+        return b"HTTP/1.1 %d X\r\nserver-timing: db;dur=1.5\r\ncontent-length: 2\r\n\r\n{}" % int(query["code"])
     return OK
 
 

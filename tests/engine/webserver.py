@@ -54,14 +54,14 @@ def _head(status: int, fields: str, length: int = 5) -> bytes:
 
 
 def _coded(coding: str) -> bytes:
-    body = {
-        "gzip": lambda: gzip.compress(TEXT),
-        "deflate": lambda: zlib.compress(TEXT),
-        "raw-deflate": lambda: zlib.compress(TEXT)[2:-4],
-        "broken": lambda: b"this is not gzip",
-    }[coding]()
+    whole: bytes = zlib.compress(TEXT)
+    body = {"gzip": gzip.compress(TEXT), "deflate": whole, "raw-deflate": whole[2:-4], "broken": b"this is not gzip"}[coding]
     name = {"raw-deflate": "deflate", "broken": "gzip"}.get(coding, coding)
     return _head(200, f"content-encoding: {name}\r\n", len(body)) + body
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
 
 
 def _secret(arrival: Arrival) -> bytes:
@@ -71,9 +71,8 @@ def _secret(arrival: Arrival) -> bytes:
         return _head(401, 'www-authenticate: Digest realm="r", qop="auth", nonce="n0", algorithm=MD5\r\n')[:-2] + b"\r\nwrong"
     fields = dict(part.strip().split("=", 1) for part in given.removeprefix("Digest ").split(","))
     value = {key: text.strip('"') for key, text in fields.items()}
-    digest = lambda text: hashlib.md5(text.encode()).hexdigest()  # noqa: E731
-    user, request = digest("Mufasa:r:Circle of Life"), digest(f"{arrival.method}:{value['uri']}")
-    wanted = digest(f"{user}:n0:{value['nc']}:{value['cnonce']}:auth:{request}")
+    user, request = _digest("Mufasa:r:Circle of Life"), _digest(f"{arrival.method}:{value['uri']}")
+    wanted = _digest(f"{user}:n0:{value['nc']}:{value['cnonce']}:auth:{request}")
     return _head(200, "", 2) + b"in" if wanted == value["response"] else _head(403, "", 2) + b"no"
 
 

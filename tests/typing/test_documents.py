@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     for title, text in EXAMPLES.items():
         (folder / f"{module(title)}.py").write_text(text)
+    (folder / "accounts.csv").write_text("email,password\na@example.com,secret\n")
     return folder
 
 

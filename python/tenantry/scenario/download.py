@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
 from typing import Self
@@ -37,7 +36,9 @@ class Download:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stream.close(isinstance(error, asyncio.CancelledError))
+        from asyncio import CancelledError
+
+        self._stream.close(isinstance(error, CancelledError))
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes; content codings are left as they are. Ends early when the connection breaks: see `end`."""

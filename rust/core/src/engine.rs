@@ -109,6 +109,7 @@ impl Engine {
             measures: Arc::clone(&measures),
             hand_over: Arc::clone(&hand_over),
             scheduler: Arc::clone(&scheduler),
+            traces,
             open_connections: client.open_connections(),
             loop_thread,
             io_thread: client.thread_id(),

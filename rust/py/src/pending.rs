@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tenantry_core::queue::Token;
 
 use crate::hub::Hub;
-use crate::session::Inner as SessionInner;
+use crate::inner::Inner as SessionInner;
 
 import_exception!(asyncio, CancelledError);
 import_exception!(asyncio, InvalidStateError);

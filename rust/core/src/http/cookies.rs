@@ -73,7 +73,7 @@ mod tests {
     use crate::http::Target;
 
     fn answer(fields: &str) -> Message {
-        Message::with_head(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), 0, false)
+        Message::with_head(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), 0, crate::http::message::Notes::default())
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod measures;
 mod names;
 mod recorder;
 mod reservoir;
+mod samples;
 mod table;
 mod tenants;
 
