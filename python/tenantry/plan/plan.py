@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenantry.plan.drill import Drill
 from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
@@ -56,7 +57,8 @@ class Plan:
 
     The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
     `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to;
-    `share` is which part of the load this process has: its place (from 0), and how many there are.
+    `drill` is what virtual users send when no script does; `share` is which part of the load this process has: its place (from 0), and how
+    many there are.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Plan:
     tag_names: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
     allow: tuple[str, ...] = ()
+    drill: Drill | None = None
     share: tuple[int, int] = (0, 1)
 
     @property
@@ -127,6 +130,7 @@ class Plan:
             "tag_names": list(self.tag_names),
             "metrics": {metric.name: {"kind": metric.kind, "unit": metric.unit} for metric in self.metrics},
             "allow": list(self.allow),
+            "drill": self.drill.as_dict() if self.drill is not None else None,
             "duration_ns": self.duration_ns,
             "max_vus": self.max_vus,
         }

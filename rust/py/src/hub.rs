@@ -102,6 +102,7 @@ impl Hub {
         match waiting {
             Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
+            Waiting::Drill => self.engine.client.cut_off(),
             Waiting::Pause(_) | Waiting::Order => {}
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Waiting {
     Pause(Arc<SessionInner>),
     /// An order of the scheduler.
     Order,
+    /// The end of the last VU without a script.
+    Drill,
 }
 
 /// A result to come: of a request, a pause, or the wait for the next iteration.

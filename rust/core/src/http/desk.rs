@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use h2::client::SendRequest;
 
 use super::connect::Connector;
+use super::drill::Drill;
 use super::endpoint::Target;
 use super::evidence::Evidence;
 use super::follow::follow;
@@ -52,6 +53,7 @@ pub(super) struct Office {
     pub(super) names: Arc<Names>,
     pub(super) next_request: Arc<AtomicU64>,
     pub(super) traces: Option<Traces>,
+    pub(super) drill: Option<Drill>,
 }
 
 pub(super) struct Desk {
@@ -390,13 +392,16 @@ impl Desk {
         kept < MOST_EVIDENCE
     }
 
-    /// Records a request that ended, and hands it to the script.
-    fn end(&self, request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>, message: Message) {
+    /// Records a request that ended, and hands it to the script, or to the VU without one.
+    fn end(self: &Rc<Self>, request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>, message: Message) {
         let Request { job, trace, .. } = request;
         let evidence =
             failure.as_ref().filter(|_| job.recorded && self.may_keep_evidence(end)).map(|_| Evidence::of(&job, status, &message));
         let mut sample = trace.sample(&job, end, status, failure);
         sample.extras = extras(message.timings(), evidence);
+        if let Some(drill) = &self.office.drill {
+            return drill.ended(self, job, sample);
+        }
         self.record(&job, sample.clone());
         let exchange = Arc::new(Exchange { sample, message });
         if let Some(inflow) = job.rules.as_ref().and_then(|rules| rules.inflow.as_ref()) {

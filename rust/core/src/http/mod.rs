@@ -8,6 +8,7 @@ mod cookies;
 mod deadlines;
 mod desk;
 mod dns;
+mod drill;
 mod endpoint;
 mod evidence;
 mod follow;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use client::{Client, ClientError, Parts};
 pub use cookies::Jar;
+pub use drill::{Drill, DrillError, DrillParts};
 pub use endpoint::{Endpoint, Target, TargetError};
 pub use evidence::Evidence;
 pub use inflow::{Inflow, Piece};

@@ -63,6 +63,11 @@ impl Records {
         self.0.lock().push(record);
     }
 
+    /// Hands over several records at once.
+    pub fn send_all<const N: usize>(&self, records: [Record; N]) {
+        self.0.lock().extend(records);
+    }
+
     /// Exchanges all records so far for `batch`, which is empty; its memory serves for the next ones.
     pub fn take(&self, batch: &mut Vec<Record>) {
         std::mem::swap(&mut *self.0.lock(), batch);
