@@ -181,7 +181,9 @@ WRONG: dict[str, Wrong] = {
     "a duration flag without unit": Wrong(("quick", "TARGET/", "--duration", "10"), ("--duration", "'10'", "30s")),
     "zero virtual users of a flag": Wrong(("quick", "TARGET/", "--vus", "0"), ("--vus: vus is 0", "1 or more")),
     "half a virtual user": Wrong(("quick", "TARGET/", "--vus", "1.5"), ("--vus", "'1.5'", "whole number")),
-    "more virtual users than requests": Wrong(("quick", "TARGET/", "--vus", "9", "--requests", "5"), ("--requests", "5 iterations for 9 virtual users", "--vus")),
+    "more virtual users than requests": Wrong(
+        ("quick", "TARGET/", "--vus", "9", "--requests", "5"), ("--requests", "5 iterations for 9 virtual users", "--vus")
+    ),
     "zero requests": Wrong(("quick", "TARGET/", "--requests", "0"), ("--requests: requests is 0",)),
     "a rate flag of zero": Wrong(("quick", "TARGET/", "--rate", "0/s"), ("--rate: rate is zero",)),
     "a rate flag without unit": Wrong(("quick", "TARGET/", "--rate", "fast"), ("--rate", "fast", "500/s")),
