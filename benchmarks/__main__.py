@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,8 +15,8 @@ from benchmarks.micro import overhead, start_delay
 from benchmarks.nginx import nginx
 from benchmarks.peers import rounds as peers
 from benchmarks.peers.tools import TOOLS, Load, Tool
+from benchmarks.results_file import write
 
-RESULTS = Path(__file__).parent / "results"
 RATES = (1_000, 5_000, 10_000)
 
 
@@ -47,7 +46,7 @@ def main(
     if only != "peers":
         result["start_delay"] = _start_delay(cores, 1 if quick else rounds, seconds)
         result["overhead_ns"] = _overhead()
-    print(f"\nwritten to {_write(result)}")
+    print(f"\nwritten to {write(result)}")
 
 
 def _raise_priority(priority: int) -> None:
@@ -103,13 +102,6 @@ def _overhead() -> dict[str, float]:
     found = overhead.overhead_ns()
     print(overhead.table(found))
     return found
-
-
-def _write(result: dict[str, Any]) -> Path:
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":
