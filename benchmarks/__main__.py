@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from benchmarks import machine
+from benchmarks.accuracy import measure as accuracy
 from benchmarks.machine import Cores
 from benchmarks.micro import overhead, start_delay
 from benchmarks.nginx import nginx
@@ -17,6 +18,7 @@ from benchmarks.peers import rounds as peers
 from benchmarks.peers.tools import TOOLS, Load, Tool
 from benchmarks.results_file import write
 
+PARTS = ("peers", "micro", "accuracy")
 RATES = (1_000, 5_000, 10_000)
 
 
@@ -25,11 +27,19 @@ RATES = (1_000, 5_000, 10_000)
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Rounds of each tool, alternating.")
 @click.option("--seconds", default=5, show_default=True, type=click.IntRange(1), help="Length of a round.")
 @click.option("--quick", is_flag=True, help="Two rounds of two seconds.")
-@click.option("--only", type=click.Choice(["peers", "micro"]), help="Leave the other part out.")
+@click.option("--only", type=click.Choice(PARTS), help="Leave the other parts out.")
 @click.option("--priority", default=0, type=click.IntRange(-20, 0), help="Scheduling priority, as root: -15 where others use the cores.")
 @click.option("--tool", "names", multiple=True, help="Only these tools; may be given several times.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(accuracy.KINDS), help="Only these servers of accuracy.")
 def main(
-    connections: tuple[int, ...], rounds: int, seconds: int, quick: bool, only: str | None, priority: int, names: tuple[str, ...]
+    connections: tuple[int, ...],
+    rounds: int,
+    seconds: int,
+    quick: bool,
+    only: str | None,
+    priority: int,
+    names: tuple[str, ...],
+    kinds: tuple[str, ...],
 ) -> None:
     """Measure tenantry beside the peers that are installed, print tables, and write benchmarks/results/<date>.json."""
     if quick:
@@ -39,13 +49,15 @@ def main(
     os.sched_setaffinity(0, {cores.server})
     _raise_priority(priority)
     result: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.shape(), "priority": priority}
-    if only != "micro":
+    if only in (None, "peers"):
         tools = _installed(names)
         result["versions"] = {tool.name: tool.version_of(program) for tool, program in tools}
         result["peers"] = {count: _peers(tools, cores, count, rounds, seconds) for count in connections}
-    if only != "peers":
+    if only in (None, "micro"):
         result["start_delay"] = _start_delay(cores, 1 if quick else rounds, seconds)
         result["overhead_ns"] = _overhead()
+    if only in (None, "accuracy"):
+        result["accuracy"] = _accuracy(cores, kinds or accuracy.KINDS)
     print(f"\nwritten to {write(result)}")
 
 
@@ -95,6 +107,19 @@ def _start_delay(cores: Cores, rounds: int, seconds: int) -> list[dict[str, obje
                 print(f"  {rate}/s: {error}")
     print(start_delay.table(found))
     return start_delay.as_json(found)
+
+
+def _accuracy(cores: Cores, kinds: Sequence[str]) -> list[dict[str, object]]:
+    print(
+        f"\nreported less the server's own truth and what a bare socket needs, {accuracy.RATE}/s; ! neither within 1 % nor 50 us",
+        flush=True,
+    )
+    print(accuracy.header())
+    found = []
+    for one in accuracy.play(cores, kinds):
+        print(accuracy.lines(one), flush=True)
+        found.append(one.as_dict())
+    return found
 
 
 def _overhead() -> dict[str, float]:

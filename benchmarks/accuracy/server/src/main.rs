@@ -4,6 +4,9 @@
 //! `GET /truth` answers one line `k arrival sent` for each request since the last such question, in nanoseconds of the monotonic clock:
 //! when its last byte had been read, and when the first byte of its answer was about to be written. One thread per connection, absolute
 //! sleeps.
+//!
+//! `accuracy-server probe PORT COUNT` is the least that a client can do: it asks `/constant/` so many times on one connection, and prints
+//! how long each took in nanoseconds, from before the write to after the read. What it adds to the server's truth is the system's.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -42,6 +45,28 @@ struct Truth {
 }
 
 fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["probe", port, count] => probe(port.parse().unwrap_or_default(), count.parse().unwrap_or_default()),
+        _ => listen(),
+    }
+}
+
+fn probe(port: u16, count: u64) -> io::Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    let mut answer = vec![0_u8; OK.len()];
+    for number in 0..count {
+        let request = format!("GET /constant/?k={number} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let start = now_ns();
+        stream.write_all(request.as_bytes())?;
+        stream.read_exact(&mut answer)?;
+        writeln!(io::stdout(), "{}", now_ns() - start)?;
+    }
+    Ok(())
+}
+
+fn listen() -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     writeln!(io::stdout(), "{}", listener.local_addr()?.port())?;
     let truth = Arc::new(Mutex::new(Truth::default()));
