@@ -68,9 +68,14 @@ def _tenantry(load: Load) -> list[str]:
 
 
 def read_tenantry(output: str, load: Load) -> Claim:
-    """From `tenantry run --json`: failures are those of requests, which a failed check is one of."""
+    """From `tenantry run --json` or `quick --json`: failures are those of requests, which a failed check is one of."""
     totals = json.loads(output)["totals"]
     return Claim(totals["requests"], totals["failures"], totals["requests"] / load.seconds)
+
+
+def _quick(load: Load) -> list[str]:
+    length = ["--vus", str(load.connections), "--duration", f"{load.seconds}s"]
+    return ["quick", f"{load.url}/item", *length, "--runs", str(load.folder), "--json", "--quiet"]
 
 
 def _k6(load: Load) -> list[str]:
@@ -129,6 +134,7 @@ def read_oha(output: str, load: Load) -> Claim:
 
 TOOLS = (
     Tool("tenantry", "tenantry", True, _tenantry, read_tenantry, codes=(0, 12)),
+    Tool("quick", "tenantry", False, _quick, read_tenantry, codes=(0, 12)),
     Tool("k6", "k6", True, _k6, read_k6, environment={"K6_NO_USAGE_REPORT": "true"}, version=("version",)),
     Tool("Locust", "locust", True, _locust, read_locust, codes=(0, 1)),
     Tool("wrk", "wrk", False, _wrk, read_wrk, version=("-v",)),

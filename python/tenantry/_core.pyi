@@ -1,7 +1,7 @@
 """The native module: the engine, its awaitables, and the population."""
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from os import PathLike
 from random import Random
@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack, final
 
 from typing_extensions import disjoint_base
 
-from tenantry.types import Order, Progress, SessionOptions
+from tenantry.types import Order, Progress, RequestOptions, SessionOptions
 
 __all__ = [
     "Database",
@@ -22,8 +22,8 @@ __all__ = [
     "Row",
     "Schedule",
     "Session",
-    "Stream",
     "Starts",
+    "Stream",
     "__version__",
 ]
 __version__: str
@@ -41,6 +41,8 @@ class Engine:
     def start(self, lead_s: float) -> None: ...
     def stop(self) -> None: ...
     def order(self) -> Pending[Order]: ...
+    def drill(self) -> Pending[None]: ...
+    def cut_off(self) -> None: ...
     def load_end_ns(self) -> int | None: ...
     def now_ns(self) -> int: ...
     def event(self, kind: str, text: str) -> None: ...

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tenantry.datasets.population import Population
+from tenantry.drill import Drillers
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import Engine, close_engine, open_engine
 from tenantry.errors import Interrupted, TenantryError
@@ -63,7 +64,7 @@ class Conductor:
         self.fault: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
-        self._workers: Workers | None = None
+        self._workers: Workers | Drillers | None = None
         self._was_cut_off = False
 
     @property
@@ -139,18 +140,19 @@ class Conductor:
         hook = self.workload.setup
         return await crew.call_hook(hook, "setup", None, timeout_s=hook_timeout_s(hook)) if hook is not None else None
 
-    async def _start_users(self, crew: Crew, shared: object) -> Workers:
+    async def _start_users(self, crew: Crew, shared: object) -> Workers | Drillers:
         """Make the virtual users; those whose `on_start` fails take no part."""
         for feeder in self.workload.feeders:
             feeder.cut(*self.plan.share)
-        workers = self._workers = Workers(crew, shared, self.workload.hooks)
+        drilled = self.plan.drill is not None
+        workers = self._workers = Drillers(crew.engine, self.plan) if drilled else Workers(crew, shared, self.workload.hooks)
         note = await workers.begin()
         if note is not None:
             self.notes.append(note)
             self._say(note)
         return workers
 
-    async def _stop_users(self, workers: Workers) -> None:
+    async def _stop_users(self, workers: Workers | Drillers) -> None:
         """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
         try:
             hook = None if self._was_cut_off else self.workload.hooks.get("on_stop")
@@ -163,7 +165,7 @@ class Conductor:
         finally:
             workers.close()
 
-    async def _load(self, engine: Engine, crew: Crew, workers: Workers) -> None:
+    async def _load(self, engine: Engine, crew: Crew, workers: Workers | Drillers) -> None:
         self.folder.load_started()
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.

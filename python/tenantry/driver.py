@@ -169,20 +169,25 @@ class Crew:
         vu, session = worker.vu, worker.session
         current_session.set(session)
         who: Identity | None = None
+        per_iteration = self.plan.tenant_per == "iteration"
         try:
             while True:
-                if self.plan.tenant_per == "iteration" and vu.iteration:
+                if per_iteration and vu.iteration:
                     who = self._recast(vu, session, who or self.identity(vu.number))
                 step = session.next()
                 index = await step if isinstance(step, Pending) else step
                 if index is None:
                     return
+                # One layer of coroutines, and nothing that a plain end does not need: this is most of what an iteration costs.
+                outcome = "completed"
                 worker.busy = True
                 try:
-                    await self._iterate(self.scenarios[index], vu, session)
-                except asyncio.CancelledError:
-                    if not worker.is_spared():
-                        raise
+                    await self.scenarios[index].function(vu)
+                except BaseException as error:
+                    outcome = self._outcome(error, self.scenarios[index], worker)
+                # A script that never waits for anything would starve every other one; a broken one need not spin.
+                if not session.done(outcome):
+                    await asyncio.sleep(_ERROR_PAUSE_S if outcome == "error" else 0)
                 worker.busy = False
                 worker.is_spared()
                 vu.iteration += 1
@@ -201,25 +206,25 @@ class Crew:
             recast(vu, who)
         return who
 
-    async def _iterate(self, scenario: Scenario, vu: Vu, session: Session) -> None:
-        outcome = "completed"
-        try:
-            await scenario.function(vu)
-        except AppFailure:
-            outcome = "failed"
-        except (asyncio.CancelledError, OutOfData):
-            session.done("interrupted")
-            raise
-        except KeyboardInterrupt:
-            # Of `tenantry.interrupts`, because this script keeps the event loop to itself; here it ends no more than this iteration.
-            session.done("interrupted")
-            raise asyncio.CancelledError from None
-        except (Exception, SystemExit) as error:
-            outcome = "error"
-            self.errors.add(scenario.name, error, session.now_ns() // NS)
-        # A script that never waits for anything would starve every other one; a broken one need not spin.
-        if not session.done(outcome):
-            await asyncio.sleep(_ERROR_PAUSE_S if outcome == "error" else 0)
+    def _outcome(self, error: BaseException, scenario: Scenario, worker: Worker) -> str:
+        """How an iteration ended that raised; raises again what ends its virtual user."""
+        session = worker.session
+        match error:
+            case AppFailure():
+                return "failed"
+            case asyncio.CancelledError() | KeyboardInterrupt() if worker.is_spared():
+                return "interrupted"
+            case KeyboardInterrupt():
+                # Of `tenantry.interrupts`, because this script keeps the event loop to itself; here it ends no more than this iteration.
+                session.done("interrupted")
+                raise asyncio.CancelledError from None
+            case OutOfData() | asyncio.CancelledError():
+                session.done("interrupted")
+                raise error
+            case Exception() | SystemExit():
+                self.errors.add(scenario.name, error, session.now_ns() // NS)
+                return "error"
+        raise error
 
     async def call_hook(self, hook: HookFunction, title: str, shared: Any, *, timeout_s: float) -> Any:
         """Run `setup` or `teardown` as virtual user 0; raises TargetError with the place when it fails."""
@@ -230,7 +235,7 @@ class Crew:
             async with asyncio.timeout(timeout_s):
                 return await hook(self._vu(session, 0, identity, shared))
         except TimeoutError as error:
-            raise TargetError(f"{title} did not end within {timeout_s:g} s", where=_location(error)) from error
+            raise TargetError(f"{title} did not end within {timeout_s:g} s", where=_location(error.__cause__ or error)) from error
         except (Exception, SystemExit) as error:
             hint = "repair the app, the target or the function; no load was sent" if title == "setup" else "the load itself is complete"
             raise TargetError(f"{title} failed: {_message(error)}", where=_location(error), hint=hint) from error

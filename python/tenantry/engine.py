@@ -51,8 +51,9 @@ def _engine_plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "metrics": [{"name": GROUP_DURATION, "kind": "trend", "unit": "s"}, *(metric._asdict() for metric in plan.metrics)],
         "streams": [_stream(stream, plan) for stream in plan.streams],
         "share": plan.share,
+        "drill": plan.drill.for_engine() if plan.drill is not None else None,
         "request_timeout_ns": plan.request_timeout_ns,
-        "http": {"connect_timeout_ns": plan.connect_timeout_ns},
+        "http": plan.http.for_engine(plan.connect_timeout_ns),
         "user_agent": f"tenantry/{__version__}",
     }
 

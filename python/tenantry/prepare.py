@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import raise_all
 from tenantry.plan.plan import Plan
-from tenantry.safety import check_target
+from tenantry.safety import check_host, check_target
 from tenantry.scenario.loader import load_workload
 from tenantry.scenario.workload import Workload
 from tenantry.thresholds.check import check_thresholds
@@ -46,7 +47,22 @@ def prepare(
     faults += [fault for feeder in workload.feeders for fault in feeder.load()]
     prepared = _resolved(workload, origin, overrides, tenants, faults)
     plan = prepared.plan
+    raise_all(_detours(plan, allow))
     return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}))
+
+
+def _detours(plan: Plan, allow: Collection[str]) -> list[UsageError]:
+    """Addresses that names or a proxy lead to: each must be one that load may go to, or belong to a host that was allowed by name."""
+    faults: list[UsageError] = []
+    places = {f"http hosts {name}": address for name, address in plan.http.hosts.items() if name not in allow}
+    if plan.http.proxy is not None:
+        places["http proxy"] = urlsplit(plan.http.proxy).hostname or ""
+    for what, host in places.items():
+        try:
+            check_host(host, allow=allow, what=what)
+        except UsageError as fault:
+            faults.append(fault)
+    return faults
 
 
 def prepare_plan(spec: str, *, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Prepared:

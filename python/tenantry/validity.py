@@ -46,7 +46,9 @@ def bottlenecks(run: Run, thresholds: Sequence[Threshold]) -> Iterator[Bottlenec
     yield from _busy(run)
     if run.manifest.open_streams:
         yield from _late(run, thresholds)
-        yield from _not_started(run)
+        # An iteration is on disk once it has ended: of a run that was killed, those that went on are missing.
+        if run.manifest.end is not None:
+            yield from _not_started(run)
 
 
 def _exhausted(run: Run) -> Iterator[Bottleneck]:
@@ -63,7 +65,8 @@ def _busy(run: Run) -> Iterator[Bottleneck]:
     if busy is not None and busy > MOST_BUSY:
         who = _BUSY.get(part or "", "the generator")
         what = f"{who} was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}"
-        yield Bottleneck(what, "spread it over more cores with `--processes`" if part == "engine" else _lighter(run))
+        whole = "spread it over more cores with `--processes`" if part == "engine" and not _is_drill(run) else _lighter(run)
+        yield Bottleneck(what, whole)
 
 
 def _late(run: Run, thresholds: Sequence[Threshold]) -> Iterator[Bottleneck]:
@@ -107,6 +110,8 @@ def delay_limit_s(thresholds: Sequence[Threshold]) -> tuple[float, str]:
 
 def _lighter(run: Run) -> str:
     """What to do about scripts that take too long, the costliest by name."""
+    if _is_drill(run):
+        return "ask for less with `--rate`: a closed loop sends as fast as it can, and one thread sends it all"
     costs = run.script_costs
     whole = sum(cost.cpu_s for cost in costs)
     advice = "spread it over more cores with `--processes`, lower the rate, or make the scripts cheaper (no blocking calls, less work)"
@@ -115,3 +120,8 @@ def _lighter(run: Run) -> str:
     most = costs[0]
     each = f", {shown(most.cpu_s / most.iterations, 's')} an iteration" if most.iterations else ""
     return f"{advice}; scenario {most.scenario} took {shown(most.cpu_s / whole, 'share')} of the scripts' time{each}"
+
+
+def _is_drill(run: Run) -> bool:
+    """Whether no script took part."""
+    return run.manifest.plan.get("drill") is not None

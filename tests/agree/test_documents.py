@@ -17,6 +17,7 @@ from tenantry.cli.main import COMMANDS, tenantry
 from tenantry.config import KEYS
 from tenantry.datasets import Dataset
 from tenantry.errors import Exit
+from tenantry.http import Transfer, http_settings
 from tenantry.metrics.builtin import METRICS
 from tenantry.metrics.confidence import samples_needed
 from tenantry.metrics.selector import MATCHES
@@ -32,7 +33,7 @@ from tenantry.thresholds.model import OPERATORS
 from tenantry.types import FAILURE_KINDS, PHASES, Order
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
-DATASETS, CLI, ARCHITECTURE = doc("datasets.md"), doc("cli.md"), doc("architecture.md")
+DATASETS, CLI, ARCHITECTURE, HTTP = doc("datasets.md"), doc("cli.md"), doc("architecture.md"), doc("http.md")
 README = Document(ROOT / "README.md")
 
 
@@ -174,6 +175,17 @@ def test_the_options_of_a_request_are_documented() -> None:
     assert {name(row["option"]) for row in SCENARIOS.table("Requests", "option")} == set(defaults(Http.request))
 
 
+def test_the_settings_of_connections_are_documented_with_their_defaults() -> None:
+    told = {word: row["default"] for row in HTTP.table("All connections", "setting") for word in names(row["setting"])}
+    varying = {"connections_per_host": "6; shared: 100"}
+    assert told == {**defaults(http_settings), **varying}
+
+
+def test_the_fields_of_a_transfer_are_documented() -> None:
+    told = {name(row["field of `Transfer`"]): row["default"] for row in HTTP.table("One request", "field of `Transfer`")}
+    assert told == {**defaults(Transfer), "redirects": "that of the workload"}
+
+
 def test_the_attributes_of_a_response_are_documented() -> None:
     told = {word.partition("(")[0] for row in SCENARIOS.table("Responses", "attribute") for word in names(row["attribute"])}
     assert told == {word for word in vars(Response) if not word.startswith("_")}
@@ -207,7 +219,7 @@ def test_every_command_has_its_section() -> None:
 
 @pytest.mark.parametrize("title", list(commands()))
 def test_the_options_of_a_command_are_documented(title: str) -> None:
-    told = {name(row["option"]).split()[0] for row in rows(DOCUMENTED[title], "option")}
+    told = {flag.split()[0] for row in rows(DOCUMENTED[title], "option") for flag in names(row["option"])}
     assert told == {flag for option in commands()[title].params if isinstance(option, click.Option) for flag in option.opts}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from runfolder import clinic_run
 
-from tenantry.metrics.builtin import METRICS, Metric
+from tenantry.metrics.builtin import GROUP_DURATION, METRICS, Metric
 from tenantry.results import open_run, source
 from tenantry.thresholds.model import unit_of
 from tenantry.thresholds.parser import parse_threshold
@@ -18,7 +18,7 @@ def of_kind(kind: str) -> set[str]:
 
 
 def test_a_stored_run_answers_for_every_metric_by_its_kind(tmp_path: Path) -> None:
-    assert set(source._HISTOGRAMS) == of_kind("trend")
+    assert {*source._HISTOGRAMS, GROUP_DURATION} == of_kind("trend")
     assert set(source._SHARES) == of_kind("rate")
     assert set(source._COUNTS) == of_kind("counter")
     told = of_kind("gauge")

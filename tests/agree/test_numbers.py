@@ -10,6 +10,7 @@ from pages import ROOT, Document, doc, rows
 from tenantry import conductor, driver, folder, hooks, validity
 from tenantry.metrics import confidence
 from tenantry.plan import breaker, profile
+from tenantry.plan.http import HttpSettings
 from tenantry.results import histogram, side, steady
 from tenantry.scenario import decorators
 
@@ -61,7 +62,7 @@ def test_a_number_in_a_sentence_is_that_of_the_code(page: Document, sentence: st
 
 def test_the_limits_are_those_of_the_code() -> None:
     limits = {row["what"]: row["limit"] for row in rows(MEASUREMENT.section("Limits"), "what")}
-    assert limits["connections"].startswith(f"{rust('http/pool.rs', 'MOST_PER_HOST')} per virtual user")
+    assert limits["connections"].startswith(f"{HttpSettings().connections_per_host} per virtual user")
     assert limits["series"].startswith(f"{rust('record/names.rs', 'MOST_SERIES'):,} in a run")
     assert limits["kinds of script errors"].startswith(f"{driver._MOST_KINDS} in a run")
     assert limits["free disk at the start"] == f"{folder.LEAST_FREE_BYTES // 2**20} MB"

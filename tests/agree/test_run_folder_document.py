@@ -21,6 +21,8 @@ FILES = {
     "series/failures": "series/failures-*.parquet",
     "series/iterations": "series/iterations-*.parquet",
     "series/checks": "series/checks-*.parquet",
+    "series/custom": "series/custom-*.parquet",
+    "series/server_timing": "series/server_timing-*.parquet",
     "samples/requests": "samples/requests-*.parquet",
     "tenants": "tenants.parquet",
     "probes/generator": "probes/generator-*.parquet",

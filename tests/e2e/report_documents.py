@@ -25,7 +25,7 @@ PHASE_SHARES = {"blocked": 0.004, "dns": 0.0, "connect": 0.02, "tls": 0.0, "send
 def stats(p50: float, n: int, spread: float = 3.2) -> Doc:
     """Durations that grow from `p50` seconds; all null without samples."""
     if not n:
-        return dict.fromkeys(("p50", "p90", "p95", "p99", "p99.9", "avg", "max")) | {"n": 0}
+        return dict.fromkeys(("p50", "p90", "p95", "p99", "p99.9", "avg", "max")) | {"n": 0, "insufficient": [], "interval": {}}
     factors = {
         "p50": 1.0,
         "p90": 0.55 * spread,
@@ -35,7 +35,11 @@ def stats(p50: float, n: int, spread: float = 3.2) -> Doc:
         "avg": 1.2,
         "max": 4.1 * spread,
     }
-    return {stat: round(p50 * factor, 6) for stat, factor in factors.items()} | {"n": n}
+    found = {stat: round(p50 * factor, 6) for stat, factor in factors.items()}
+    needed = {"p50": 5, "p90": 29, "p95": 59, "p99": 299, "p99.9": 2995}
+    few = [stat for stat, least in needed.items() if n < least]
+    interval = {stat: [found[stat] * 0.96, found[stat] * 1.04] for stat in needed if stat not in few}
+    return found | {"n": n, "insufficient": few, "interval": interval}
 
 
 def run(**changes: Any) -> Doc:
@@ -138,6 +142,7 @@ def generator(delay_s: float = 0.00006, busy: float = 0.41, n: int = 24_000) -> 
         "start_delay_s": stats(delay_s, n),
         "hand_over_s": stats(delay_s / 2, n),
         "busy_share": busy,
+        "busiest": "scripts",
         "cpu_s": 61.4,
         "rss_bytes": 118_000_000,
     }
@@ -157,15 +162,20 @@ def threshold(text: str, stat: str, op: str, limit: float, observed: float | Non
         "unit": unit,
         "samples": samples,
         "result": result,
+        "insufficient": False,
+        "note": "first broken in the 60 s from second 12" if " over " in text else "",
     }
 
 
 def tenants(count: int = 200) -> Doc:
     """Tenants with a spread of two and a half."""
-    rows = [{"tenant": at, "requests": 170 + at % 31, "failures": at % 4 == 0, "p95_s": 0.11 - at * 0.0002} for at in range(count)]
+    rows = [
+        {"tenant": at, "requests": 170 + at % 31, "failures": at % 4 == 0, "p50_s": 0.03, "p95_s": 0.11 - at * 0.0002, "p99_s": 0.2}
+        for at in range(count)
+    ]
     worst = [row | {"failures": int(row["failures"])} for row in rows[:10]]
     best = [row | {"failures": int(row["failures"])} for row in rows[:-11:-1]]
-    return {"seen": count, "requests_p50": 180, "worst": worst, "best": best, "p95_ratio": 1.21}
+    return {"seen": count, "requests_p50": 180, "worst": worst, "best": best, "p95_ratio": 1.21, "failures_worst": 0.006}
 
 
 def normal(seconds: int = 120, rate: float = 200, **changes: Any) -> Doc:
@@ -176,6 +186,7 @@ def normal(seconds: int = 120, rate: float = 200, **changes: Any) -> Doc:
         "schema": 1,
         "run": "runs/20261123T220000Z-demo",
         "about": run(duration_s=float(seconds)),
+        "steady": {"from_s": 10, "to_s": seconds, "reason": ""},
         "verdict": "pass",
         "reason": "all 4 thresholds were met",
         "exit": 0,
@@ -228,7 +239,7 @@ def failing() -> Doc:
         "exit": 10,
         "thresholds": [
             threshold("response_time p95 < 500ms", "p95", "<", 0.5, 0.527, "s", "fail"),
-            threshold("failures < 1%", "rate", "<", 0.01, 0.0134, "share", "fail"),
+            threshold("failures < 1% over 1m", "rate", "<", 0.01, 0.0134, "share", "fail"),
             threshold("checks > 99%", "rate", ">", 0.99, 0.9991, "share", "pass"),
             threshold("tenant_p95_ratio < 3", "value", "<", 3, 1.57, "ratio", "pass"),
         ],
@@ -304,7 +315,7 @@ def empty() -> Doc:
         "checks": [],
         "failures": [],
         "errors": [],
-        "generator": {"start_delay_s": None, "hand_over_s": None, "busy_share": None, "cpu_s": None, "rss_bytes": None},
+        "generator": {"start_delay_s": None, "hand_over_s": None, "busy_share": None, "busiest": None, "cpu_s": None, "rss_bytes": None},
         "tenants": None,
         "timeline": {name: [] for name in names} | {"failure_kinds": {}, "phases_s": {}},
         "events": [],

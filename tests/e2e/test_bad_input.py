@@ -49,6 +49,11 @@ def load(text: str, *says: str, more: tuple[str, ...] = ()) -> Wrong:
     return Wrong((*RUN, *more), says, {"file.py": lines(text)})
 
 
+def limited(threshold: str, *says: str) -> Wrong:
+    """`tenantry run` of a good load of one second with a wrong threshold."""
+    return load(f"load = workload(one, constant_vus(1, '1s'), thresholds=[{threshold!r}])", "file.py:7", *says)
+
+
 def good(*command: str, says: tuple[str, ...], **files: str) -> Wrong:
     """A command beside a file that is fine."""
     return Wrong(command, says, {"file.py": GOOD, **files})
@@ -119,6 +124,27 @@ WRONG: dict[str, Wrong] = {
     "an unknown tag": load(
         'load = workload(one, constant_vus(1, "1s"), thresholds=["failures{nmae=x} < 5%"])', "file.py:7", "nmae", "name"
     ),
+    "a threshold on a stage that is not there": limited("failures < 1% in stage 2", "no load profile with stages"),
+    "a window longer than the load": limited("failures < 1% over 1m", "needs 60 s of load", "shorten"),
+    "a warm-up as long as the load": limited("failures < 1% after 1s", "needs 2 s of load"),
+    "an abort after the end of the load": limited("failures < 1% abort after 1s", "wait 1 s", "shorten"),
+    "an abort that waits for the steady state": limited("failures < 1% in steady abort", "known only after the run"),
+    "a parenthesis that is not closed": limited("(failures < 1% or errors == 0", "`)` is missing", "^"),
+    "a stat on one number": limited("tenant_p95_ratio p95 < 3", "has no stats"),
+    "a stat of another kind": limited("checks p95 > 99%", "has no stat", "rate"),
+    "a share above everything": limited("failures < 101%", "101% is no limit", "1%"),
+    "a window of no length": limited("failures < 1% over 0s", "whole seconds", "over 30s"),
+    "a negative limit": limited("response_time p95 < -5ms", "cannot be negative"),
+    "a size without unit": limited("rss_bytes < 500", "500 is no limit", "500MB"),
+    "a breaker share of nothing": load(
+        'load = workload(one, constant_vus(1, "1s"), breaker_share="0%")', "file.py:7", "breaker_share", "90%", "off"
+    ),
+    "a breaker window of nothing": load(
+        'load = workload(one, constant_vus(1, "1s"), breaker_window=0)', "file.py:7", "breaker_window is zero"
+    ),
+    "a breaker share that is none": good(
+        "run", "file.py:good", "--target", "TARGET", "--set", "breaker_share=most", says=("--set breaker_share=most", "90%")
+    ),
     # Flags and configuration
     "an unknown setting": good("run", "file.py:good", "--target", "TARGET", "--set", "vsu=2", says=("--set vsu=2", "vus")),
     "a setting without value": good("run", "file.py:good", "--target", "TARGET", "--set", "vus", says=("error: --set vus: ", "rate=200/s")),
@@ -137,6 +163,42 @@ WRONG: dict[str, Wrong] = {
     ),
     "configuration that is not TOML": good("run", says=("tenantry.toml:2", "not TOML"), **{"tenantry.toml": 'runs = "runs"\nworkload =\n'}),
     "a password in the configuration": good("run", says=("tenantry.toml:1", "environment"), **{"tenantry.toml": 'password = "hunter2"\n'}),
+    # Load without a script
+    "no URL": Wrong(("quick",), ("URL: there is no URL", "http://127.0.0.1:8000/")),
+    "a URL without a scheme": Wrong(("quick", "127.0.0.1:8000/x"), ("127.0.0.1:8000/x", "scheme", "http://")),
+    "a URL of another scheme": Wrong(("quick", "ftp://127.0.0.1/"), ("'ftp'", "http and https")),
+    "a URL with a space": Wrong(("quick", "http://127.0.0.1/a b"), ("space", "%20")),
+    "a URL with a password": Wrong(("quick", "http://me:hunter2@127.0.0.1/"), ("password", "headers")),
+    "a second URL that is none": Wrong(("quick", "TARGET/a", "nowhere"), ("nowhere", "scheme")),
+    "a URL on a foreign host": Wrong(("quick", "http://example.com/"), ("example.com", "not on this machine", "[safety] allow")),
+    "a second URL on a foreign host": Wrong(("quick", "TARGET/", "http://example.com/"), ("example.com", "[safety] allow")),
+    "a production host": Wrong(("quick", "http://api.prod.example/"), ("looks like production", "--yes-production")),
+    "a rate and virtual users": Wrong(("quick", "TARGET/", "--rate", "5/s", "--vus", "2"), ("--rate and --vus", "give")),
+    "a duration and a number of requests": Wrong(("quick", "TARGET/", "-n", "5", "-z", "2s"), ("--duration and --requests", "one of them")),
+    "max_vus in a closed loop": Wrong(("quick", "TARGET/", "--max-vus", "5"), ("--max-vus without --rate", "--vus")),
+    "zero duration": Wrong(("quick", "TARGET/", "--duration", "0s"), ("--duration: duration is zero", "30s")),
+    "a negative duration of a flag": Wrong(("quick", "TARGET/", "--duration", "-1s"), ("--duration", "negative")),
+    "a duration flag without unit": Wrong(("quick", "TARGET/", "--duration", "10"), ("--duration", "'10'", "30s")),
+    "zero virtual users of a flag": Wrong(("quick", "TARGET/", "--vus", "0"), ("--vus: vus is 0", "1 or more")),
+    "half a virtual user": Wrong(("quick", "TARGET/", "--vus", "1.5"), ("--vus", "'1.5'", "whole number")),
+    "more virtual users than requests": Wrong(("quick", "TARGET/", "--vus", "9", "--requests", "5"), ("--requests", "5 iterations for 9 virtual users", "--vus")),
+    "zero requests": Wrong(("quick", "TARGET/", "--requests", "0"), ("--requests: requests is 0",)),
+    "a rate flag of zero": Wrong(("quick", "TARGET/", "--rate", "0/s"), ("--rate: rate is zero",)),
+    "a rate flag without unit": Wrong(("quick", "TARGET/", "--rate", "fast"), ("--rate", "fast", "500/s")),
+    "zero max_vus": Wrong(("quick", "TARGET/", "--rate", "5/s", "--max-vus", "0"), ("--max-vus: max-vus is 0",)),
+    "an unknown method": Wrong(("quick", "TARGET/", "--method", "GTE"), ("--method: 'GTE'", "known: GET, HEAD")),
+    "a body file that is missing": Wrong(("quick", "TARGET/", "--body", "@no.json"), ("--body: 'no.json'", "No such file")),
+    "a header without a colon": Wrong(("quick", "TARGET/", "--header", "accept"), ("--header: 'accept'", "accept: text/html")),
+    "a header with a bad name": Wrong(("quick", "TARGET/", "--header", "bad name: hunter2"), ("--header: 'bad name'",)),
+    "a header file that is missing": Wrong(("quick", "TARGET/", "--header", "@no.txt"), ("--header: 'no.txt'", "No such file")),
+    "a status that is none": Wrong(("quick", "TARGET/", "--expect", "200,abc"), ("--expect: '200,abc'", "200,404")),
+    "a wrong threshold flag": Wrong(("quick", "TARGET/", "--threshold", "respnse_time p95 < 1s"), ("--threshold", "response_time")),
+    "a time-out of zero": Wrong(("quick", "TARGET/", "--timeout", "0s"), ("--timeout: timeout is zero",)),
+    "a seed that is no number": Wrong(("quick", "TARGET/", "--rng-seed", "x"), ("--rng-seed", "whole number")),
+    "several wrong flags at once": Wrong(
+        ("quick", "TARGET/", "--vus", "0", "--duration", "0s", "--method", "GTE"), ("--vus", "--duration", "--method")
+    ),
+    "nobody listens at the URL": Wrong(("quick", "http://127.0.0.1:1/"), ("cannot be reached", "no load was sent"), code=13),
     # Targets
     "no target": good("run", "file.py:good", says=("no target", "--target")),
     "a target without scheme": good("run", "file.py:good", "--target", "127.0.0.1:8000", says=("127.0.0.1:8000", "http://127.0.0.1:8000")),

@@ -15,7 +15,7 @@ import pytest
 from commandline import Done, Shell, one_message, small_files
 
 EXITS = {"pass": 0, "fail": 10, "invalid": 12, "no_data": 15}
-SUMMARY = ("p50", "p90", "p95", "p99", "p99.9", "avg", "max", "n")
+SUMMARY = ("p50", "p90", "p95", "p99", "p99.9", "avg", "max", "n", "insufficient", "interval")
 STARTING, SEEDING, LOADING = "starting PostgreSQL", "schema: in", "loading it for"
 
 

@@ -190,6 +190,20 @@ def test_an_abort_threshold_ends_the_run_early_with_exit_14(shell: Shell, truth:
     assert "stopped early" in done.err and "< 5% abort" in done.err
 
 
+def test_an_abort_with_a_delay_lets_the_load_begin(shell: Shell, truth: TruthServer) -> None:
+    text = """
+        @scenario
+        async def failing(vu: Vu) -> None:
+            await vu.get("/status?code=500")
+            await vu.pause(0.02)
+
+        load = workload(failing, constant_vus(1, "60s"), thresholds=["failures < 5% and (errors == 0 or checks > 99%) abort after 5s"])
+    """
+    done = run(shell, truth, text, "--json")
+    assert (done.code, done.document["verdict"]) == (14, "fail")
+    assert 5 <= done.document["about"]["duration_s"] < 12
+
+
 def test_set_overrides_the_file(shell: Shell, truth: TruthServer) -> None:
     done = run(shell, truth, ONE, "--json", "--set", "rate=40/s", "--set", "duration=0.5s", "--set", "max_vus=20", "--set", "rng_seed=7")
     assert len(truth.arrivals) == done.document["totals"]["requests"] == 20

@@ -60,11 +60,11 @@ async def load(workload: Workload, url: str, folder: Path, errors: ScriptErrors,
 
 async def act_once(script: Script, url: str, folder: Path, options: dict[str, Any]) -> Any:
     """Run one async function as a virtual user, outside any load, and return what it returns."""
-    allow = options.pop("allow", ())
+    allow, timeout_s = options.pop("allow", ()), options.pop("hook_timeout_s", 30)
     plan = replace(workload(nothing, constant_vus(1, "1s"), **options).plan(target=url), allow=allow)
     engine = open_engine(plan, folder)
     try:
         crew = Crew(engine, plan, [nothing], None, ScriptErrors(folder))
-        return await crew.call_hook(script, "setup", None, timeout_s=30)
+        return await crew.call_hook(script, "setup", None, timeout_s=timeout_s)
     finally:
         close_engine(engine)

@@ -38,6 +38,7 @@ class TruthServer:
     arrivals: list[Arrival] = field(default_factory=list)
     connections: int = 0
     closed_by_client: int = 0
+    peers: list[str] = field(default_factory=list)
     port: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
@@ -80,6 +81,7 @@ class TruthServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
+        self.peers.append(writer.get_extra_info("peername")[0])
         try:
             while (arrival := await self._read(reader, number)) is not None:
                 self.arrivals.append(arrival)
@@ -138,7 +140,7 @@ def _response(path: str, query: dict[str, str], arrival: Arrival) -> bytes:
     if path == "/chunked":
         return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
     if "code" in query:
-        return b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n\r\n{}" % int(query["code"])
+        return b"HTTP/1.1 %d X\r\nserver-timing: db;dur=1.5\r\ncontent-length: 2\r\n\r\n{}" % int(query["code"])
     return OK
 
 

@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     for title, text in EXAMPLES.items():
         (folder / f"{module(title)}.py").write_text(text)
+    (folder / "accounts.csv").write_text("email,password\na@example.com,secret\n")
     return folder
 
 
@@ -130,7 +131,7 @@ def shop() -> Iterator[str]:
 
 def test_the_first_scenario_of_the_readme_runs_as_it_is_printed(tmp_path: Path, shop: str) -> None:
     (tmp_path / "shop.py").write_text(EXAMPLES["README-0"])
-    command = [str(Path(sys.executable).with_name("tenantry")), "run", "shop.py:mixed", "--target", shop, "--set", "duration=6s", "--json"]
+    command = [str(Path(sys.executable).with_name("tenantry")), "run", "shop.py:mixed", "--target", shop, "--set", "duration=9s", "--json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TENANTRY_")}
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
     assert ran.returncode in (Exit.PASS, Exit.THRESHOLD, Exit.INVALID), f"a busy machine may spoil the times, nothing else: {ran.stderr}"
@@ -138,7 +139,7 @@ def test_the_first_scenario_of_the_readme_runs_as_it_is_printed(tmp_path: Path, 
     assert (told["totals"]["errors"], told["totals"]["failures"]) == (0, 0)
     names = {series["name"]: series["requests"] for series in told["series"]}
     assert set(names) == {"GET /products", "POST /orders", "GET /orders/{id}"}
-    assert names["GET /products"] + names["POST /orders"] == 6 * 20
+    assert names["GET /products"] + names["POST /orders"] == 9 * 20
     assert names["POST /orders"] == Shop.orders
     assert names["GET /orders/{id}"] == Shop.orders - Shop.orders // 3
     assert {check["name"]: check["fails"] for check in told["checks"]} == {"has products": 0, "order can be read back": 0}

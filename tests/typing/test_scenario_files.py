@@ -61,12 +61,31 @@ def test_the_example_loads_and_plans(folder: Path, monkeypatch: pytest.MonkeyPat
 
 REST = """
 from tenantry import CheckFailed, Response, Row, Vu, Workload
-from tenantry import constant_rate, constant_vus, load_workload, scenario, setup, teardown, workload
+from tenantry import constant_rate, constant_vus, load_workload, on_start, on_stop, scenario, setup, teardown, workload
+from tenantry.feeders import from_csv, from_iterable, from_parquet, from_sql
+from tenantry.metrics import Counter, counter, gauge, rate, trend
+from tenantry.tenants import by_tier, zipf
+
+orders: Counter = counter("orders", unit="orders")
+stock, cached, queued = gauge("stock"), rate("cached"), trend("queued", unit="s")
+accounts = from_csv("accounts.csv", order="unique", on_end="stop", columns=("email",))
+sizes = from_iterable([1, 2, 3], order="random")
+rows, products = from_parquet("rows.parquet"), from_sql("SELECT id FROM products ORDER BY id", dsn_env="SHOP_URL")
 
 
-@setup
+@setup(timeout="2m")
 async def ready(vu: Vu) -> int:
     return 1
+
+
+@on_start
+async def log_in(vu: Vu) -> None:
+    await vu.post("/session", data=accounts.next(vu))
+
+
+@on_stop(timeout=5)
+async def log_out(vu: Vu) -> None:
+    await vu.delete("/session")
 
 
 @teardown
@@ -83,6 +102,14 @@ async def first(vu: Vu) -> None:
     await vu.post("/x", data={"a": pet.id, "b": held, "c": length, "d": vu.user.email})
     await vu.put("/x", data=b"x")
     await vu.request("PURGE", "/x", json=None)
+    with vu.group("checkout", tags={"kind": "write"}):
+        size: int = sizes.next(vu)
+        mail: str = accounts.next(vu)["email"]
+        orders.add(size, tags={"mail": mail})
+        stock.set(7)
+        cached.add(held)
+        queued.add(length)
+        await vu.get("/x", tags={"attempt": "1"})
 
 
 @scenario
@@ -93,6 +120,8 @@ async def second(vu: Vu) -> None:
 
 both: Workload = workload(first.at(constant_vus(1, "1s")), second.at(constant_rate(2.5, 10, max_vus=3)), thresholds=("failures < 1%",))
 again: Workload = load_workload("x.py:both")
+busy: Workload = workload(first, constant_vus(1, "1s"), tenant_choice=zipf(1.1), tenant_per="iteration", tag_names=["attempt"])
+tiers: Workload = workload(first, constant_vus(1, "1s"), tenant_choice=by_tier({"pro": 1}, column="plan"))
 """
 
 
@@ -107,6 +136,14 @@ MISTAKES = [
     ("a profile without limit of virtual users", "from tenantry import constant_rate\nconstant_rate('5/s', '1m')", "max_vus"),
     ("a status in words", "@scenario\nasync def a(vu: Vu) -> None:\n    await vu.get('/', expect='200')", "expect"),
     ("an await that is missing", "@scenario\nasync def a(vu: Vu) -> None:\n    vu.get('/').json()", 'no attribute "json"'),
+    ("a trend of text", "from tenantry.metrics import trend\ntrend('x').add('slow')", 'expected "float"'),
+    ("an order that does not exist", "from tenantry.feeders import from_csv\nfrom_csv('x.csv', order='shuffled')", "order"),
+    (
+        "a row of the wrong type",
+        "from tenantry.feeders import from_iterable\nasync def a(vu: Vu) -> str:\n    return from_iterable([1]).next(vu)",
+        "int",
+    ),
+    ("a tag that is no text", "@scenario(tags={'a': 1})\nasync def a(vu: Vu) -> None: ...", "Dict entry"),
     ("a dataset by name", "from tenantry import workload\nworkload(dataset='clinic')", "dataset"),
 ]
 

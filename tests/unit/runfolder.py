@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(slots=True)
 class Iteration:
-    """One iteration; `outcome` is completed, failed, errors, interrupted, or dropped (then only `intended_ns` counts)."""
+    """One iteration; `outcome` is completed, failed, errors, interrupted, or dropped or lost (then only `intended_ns` counts)."""
 
     intended_ns: int
     start_ns: int
@@ -263,8 +263,8 @@ class _Writer:
         for one in run.iterations:
             at = [(ns // SECOND, one.stream, one.scenario) for ns in (one.intended_ns, one.start_ns, one.end_ns)]
             keyed[at[0]]["due"] += one.due
-            if one.outcome == "dropped":
-                keyed[at[0]]["dropped"] += 1
+            if one.outcome in ("dropped", "lost"):
+                keyed[at[0]][one.outcome] += 1
                 continue
             keyed[at[1]]["started"] += 1
             keyed[at[2]][one.outcome] += 1

@@ -239,6 +239,13 @@ def test_iterations_that_began_after_the_load_were_not_started_in_time(tmp_path:
     assert "only 90 % of 100 iterations" in judged(run, tmp_path).reason
 
 
+def test_iterations_that_went_on_when_the_run_was_killed_are_not_missed(tmp_path: Path) -> None:
+    run = steady()
+    run.end = None
+    run.iterations += [Iteration(number * MS, 0, 0, outcome="lost") for number in range(50)]
+    assert judged(run, tmp_path).verdict == "pass"
+
+
 def test_what_tripped_the_error_breaker_is_the_reason_and_the_exit_code_is_14(tmp_path: Path) -> None:
     run = steady()
     run.end = "aborted"

@@ -1,8 +1,8 @@
 """`--set KEY=VALUE`: a changed plan, without touching the file.
 
 Keys of a stream are the settings of its load profile (`rate`, `duration`, `vus`, ...) and `start_after`, with several streams as
-`STREAM.KEY`; keys of the plan are those of `PLAN_KEYS`. `rate` and `duration` together replace a profile that has no rate by a
-constant_rate, `vus` and `duration` one that has no fixed number of virtual users by a constant_vus.
+`STREAM.KEY`; keys of the plan are those of `PLAN_KEYS`; `http.KEY` are settings of connections. `rate` and `duration` together replace a
+profile that has no rate by a constant_rate, `vus` and `duration` one that has no fixed number of virtual users by a constant_vus.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from tenantry.errors import UsageError
 from tenantry.plan.breaker import breaker_share
 from tenantry.plan.faults import Faults, Parser, raise_all, some_duration, some_rate, zero_or_more
+from tenantry.plan.http import change as change_http
 from tenantry.plan.order import order_problems, start_after
 from tenantry.plan.plan import Plan, Stream
 from tenantry.plan.profile import Setting
@@ -30,6 +31,7 @@ PLAN_KEYS: dict[str, tuple[str, Parser[Any]]] = {
 }
 STREAM_KEYS: dict[str, Setting] = {"start_after": ("start_after", start_after)}
 PROFILE_KEYS = tuple(dict.fromkeys(key for profile in PROFILES for key in profile.settings))
+HTTP = "http."
 _FOR_ALL = ("duration", "graceful_stop")
 
 
@@ -58,6 +60,8 @@ def override(plan: Plan, overrides: Mapping[str, object]) -> tuple[Plan, list[Us
             field, parse = PLAN_KEYS[key]
             change: dict[str, Any] = {field: note.take(parse, value, key, 1)}
             plan = replace(plan, **change)
+        elif key.startswith(HTTP) and not any(stream.name == HTTP.rstrip(".") for stream in plan.streams):
+            plan = replace(plan, http=change_http(plan.http, key.removeprefix(HTTP), value, f"--set {key}={value}"))
         else:
             for stream, setting in _places(plan, key, note):
                 per_stream[stream][setting] = value

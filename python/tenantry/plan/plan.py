@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenantry.plan.drill import Drill
+from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
 from tenantry.plan.tenants import UNIFORM, TenantChoice
@@ -55,7 +57,8 @@ class Plan:
 
     The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
     `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to;
-    `share` is which part of the load this process has: its place (from 0), and how many there are.
+    `drill` is what virtual users send when no script does; `share` is which part of the load this process has: its place (from 0), and how
+    many there are.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Plan:
     rng_seed: int
     request_timeout_ns: int
     connect_timeout_ns: int
+    http: HttpSettings = field(default_factory=HttpSettings)
     tenant_choice: TenantChoice = UNIFORM
     tenant_per: str = "vu"
     breaker_share: float = 0.9
@@ -77,6 +81,7 @@ class Plan:
     tag_names: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
     allow: tuple[str, ...] = ()
+    drill: Drill | None = None
     share: tuple[int, int] = (0, 1)
 
     @property
@@ -115,6 +120,7 @@ class Plan:
             "rng_seed": self.rng_seed,
             "request_timeout_ns": self.request_timeout_ns,
             "connect_timeout_ns": self.connect_timeout_ns,
+            "http": self.http.as_dict(),
             "tenant_choice": str(self.tenant_choice),
             "tenant_per": self.tenant_per,
             "breaker_share": self.breaker_share,
@@ -124,6 +130,7 @@ class Plan:
             "tag_names": list(self.tag_names),
             "metrics": {metric.name: {"kind": metric.kind, "unit": metric.unit} for metric in self.metrics},
             "allow": list(self.allow),
+            "drill": self.drill.as_dict() if self.drill is not None else None,
             "duration_ns": self.duration_ns,
             "max_vus": self.max_vus,
         }

@@ -8,8 +8,13 @@ from typing import Any
 from tenantry.errors import UsageError
 from tenantry.metrics.declare import all_tags
 from tenantry.metrics.place import current_group, current_tags
+from tenantry.scenario.cookies import Cookies
+from tenantry.scenario.download import Download
+from tenantry.scenario.multipart import Files, multipart
 from tenantry.scenario.request import JSON, Params, compile_template, encode_data, encode_json, seconds, with_params
 from tenantry.scenario.session import Response, Session
+from tenantry.scenario.transfer import Transfer
+from tenantry.types import RequestOptions
 
 Expect = int | tuple[int, ...]
 
@@ -22,14 +27,16 @@ class Http:
 
     `name`: another name for the series. `params`: query string. `json`: body as JSON. `data`: body, a mapping as a form, str and bytes
     as they are. `headers`: added to the user's own. `expect`: the status or statuses that are no failure (default: 200 to 399).
-    `timeout`: `5s` or seconds, for the whole request. `tags`: kept with its figures, added to those of the groups around.
+    `timeout`: `5s` or seconds, for the whole request. `tags`: kept with its figures, added to those of the groups around. `files`: a form
+    with files, by field; with `data` for the other fields. `transfer`: what is rarely asked for, a `tenantry.http.Transfer`.
 
     Wrong arguments raise UsageError, an error of the script.
     """
 
-    __slots__ = ("_request",)
+    __slots__ = ("_request", "_session")
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._request = session.request
 
     def get(
@@ -43,14 +50,17 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """GET; the options are those of the class."""
         # The path that nearly every request takes: nothing is built that was not asked for.
-        if not (fields or params or headers or name or expect or tags) and timeout is None and "{" not in url:
+        if not (fields or params or headers or name or expect or tags or transfer) and timeout is None and "{" not in url:
             group = current_group.get()
             return self._request("GET", url, group=group, tags=current_tags.get()) if group else self._request("GET", url)
-        return self.request("GET", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
+        return self.request(
+            "GET", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, transfer=transfer, **fields
+        )
 
     def head(
         self,
@@ -63,10 +73,13 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """HEAD; the options are those of the class."""
-        return self.request("HEAD", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
+        return self.request(
+            "HEAD", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, transfer=transfer, **fields
+        )
 
     def options(
         self,
@@ -79,10 +92,22 @@ class Http:
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """OPTIONS; the options are those of the class."""
-        return self.request("OPTIONS", url, name=name, params=params, headers=headers, expect=expect, timeout=timeout, tags=tags, **fields)
+        return self.request(
+            "OPTIONS",
+            url,
+            name=name,
+            params=params,
+            headers=headers,
+            expect=expect,
+            timeout=timeout,
+            tags=tags,
+            transfer=transfer,
+            **fields,
+        )
 
     def post(
         self,
@@ -93,10 +118,12 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         data: Params | str | bytes | None = None,
+        files: Files | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """POST; the options are those of the class."""
@@ -107,10 +134,12 @@ class Http:
             params=params,
             json=json,
             data=data,
+            files=files,
             headers=headers,
             expect=expect,
             timeout=timeout,
             tags=tags,
+            transfer=transfer,
             **fields,
         )
 
@@ -123,10 +152,12 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         data: Params | str | bytes | None = None,
+        files: Files | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """PUT; the options are those of the class."""
@@ -137,10 +168,12 @@ class Http:
             params=params,
             json=json,
             data=data,
+            files=files,
             headers=headers,
             expect=expect,
             timeout=timeout,
             tags=tags,
+            transfer=transfer,
             **fields,
         )
 
@@ -153,10 +186,12 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         data: Params | str | bytes | None = None,
+        files: Files | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """PATCH; the options are those of the class."""
@@ -167,10 +202,12 @@ class Http:
             params=params,
             json=json,
             data=data,
+            files=files,
             headers=headers,
             expect=expect,
             timeout=timeout,
             tags=tags,
+            transfer=transfer,
             **fields,
         )
 
@@ -183,10 +220,12 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         data: Params | str | bytes | None = None,
+        files: Files | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """DELETE; the options are those of the class."""
@@ -197,10 +236,12 @@ class Http:
             params=params,
             json=json,
             data=data,
+            files=files,
             headers=headers,
             expect=expect,
             timeout=timeout,
             tags=tags,
+            transfer=transfer,
             **fields,
         )
 
@@ -214,10 +255,12 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         data: Params | str | bytes | None = None,
+        files: Files | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Expect | None = None,
         timeout: str | float | None = None,
         tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """Send any method; the options are those of the class."""
@@ -225,27 +268,82 @@ class Http:
             template = compile_template(url)
             url = template.fill(fields)
             name = name or f"{method} {template.path}"
-        options: dict[str, Any] = _body(json, data, headers) if json is not None or data is not None else {}
-        if name:
-            options["name"] = name
-        if headers:
-            options["headers"] = headers
-        if expect is not None:
-            options["expect"] = (expect,) if isinstance(expect, int) else tuple(expect)
-        if timeout is not None:
-            options["timeout_s"] = seconds(timeout)
-        group = current_group.get()
-        if group:
-            options["group"] = group
-        if group or tags:
-            options["tags"] = all_tags(tags)
+        options = _body(json, data, files, headers) if json is not None or data is not None or files is not None else {}
+        options |= _options(name, headers, expect, timeout, tags, transfer)
         return self._request(method, with_params(url, params) if params else url, **options)
 
+    def stream(
+        self,
+        method: str,
+        url: str,
+        /,
+        *,
+        name: str | None = None,
+        params: Params | None = None,
+        json: Any = None,
+        data: Params | str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect | None = None,
+        timeout: str | float | None = None,
+        tags: Mapping[str, str] | None = None,
+        transfer: Transfer | None = None,
+        **fields: Any,
+    ) -> Download:
+        """A request whose response is read while it comes in; it follows no redirects. The options are those of the class."""
+        if fields or "{" in url:
+            template = compile_template(url)
+            url = template.fill(fields)
+            name = name or f"{method} {template.path}"
+        options = _body(json, data, None, headers) if json is not None or data is not None else {}
+        options |= _options(name, headers, expect, timeout, tags, transfer)
+        return Download(self._session.stream(method, with_params(url, params) if params else url, **options))
 
-def _body(json: Any, data: Params | str | bytes | None, headers: Mapping[str, str] | None) -> dict[str, Any]:
+    def events(self, url: str, /, *, headers: Mapping[str, str] | None = None, **options: Any) -> Download:
+        """Server-Sent Events: `async with vu.events("/news") as news: async for event in news.events(): ...`; options as of `stream`."""
+        return self.stream("GET", url, headers={"accept": "text/event-stream", **(headers or {})}, **options)
+
+    @property
+    def cookies(self) -> Cookies:
+        """Those of this virtual user."""
+        return Cookies(self._session)
+
+
+def _options(
+    name: str | None,
+    headers: Mapping[str, str] | None,
+    expect: Expect | None,
+    timeout: str | float | None,
+    tags: Mapping[str, str] | None,
+    transfer: Transfer | None,
+) -> RequestOptions:
+    options: RequestOptions = {}
+    if name:
+        options["name"] = name
+    if headers:
+        options["headers"] = headers
+    if expect is not None:
+        options["expect"] = (expect,) if isinstance(expect, int) else tuple(expect)
+    if timeout is not None:
+        options["timeout_s"] = seconds(timeout)
+    group = current_group.get()
+    if group:
+        options["group"] = group
+    if group or tags:
+        options["tags"] = all_tags(tags)
+    if transfer is not None:
+        options |= transfer.options(headers)
+    return options
+
+
+def _body(json: Any, data: Params | str | bytes | None, files: Files | None, headers: Mapping[str, str] | None) -> RequestOptions:
     """Body and content type; a content-type among the headers stands."""
-    if json is not None and data is not None:
-        raise UsageError("a request has one body, json= or data=", hint="drop one of them")
+    if json is not None and (data is not None or files is not None):
+        raise UsageError("a request has one body, json= or data= and files=", hint="drop one of them")
+    if files is not None:
+        if data is not None and not isinstance(data, Mapping):
+            raise UsageError("the data beside files is no mapping", hint='write data={"title": "X-ray"}')
+        parts, kind = multipart(data or {}, files)
+        return {"parts": parts, "content_type": kind}
     body, content_type = encode_data(data) if data is not None else (encode_json(json), JSON)
     if content_type is None or (headers and any(key.lower() == "content-type" for key in headers)):
         return {"body": body}

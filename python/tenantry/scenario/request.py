@@ -18,7 +18,7 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}")
-_OPTIONS = ("name", "params", "json", "data", "headers", "expect", "timeout", "tags")
+_OPTIONS = ("name", "params", "json", "data", "headers", "expect", "timeout", "tags", "files", "transfer")
 
 
 class Template(NamedTuple):

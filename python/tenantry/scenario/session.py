@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
+
+from tenantry.types import RequestOptions
 
 
 class Response(Protocol):
@@ -31,12 +33,17 @@ class Response(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The body as it came; empty when no response came."""
+        """The body without its content coding; empty when no response came. Raises RequestFailed when it is not in that coding."""
         ...
 
     @property
     def text(self) -> str:
         """The body as UTF-8; what is not UTF-8 is replaced."""
+        ...
+
+    @property
+    def http_version(self) -> str:
+        """`1.1` or `2`."""
         ...
 
     def json(self) -> Any:
@@ -93,24 +100,43 @@ class Response(Protocol):
         ...
 
 
+class Stream(Protocol):
+    """A response on its way; an awaitable that it gives means: ask again after it."""
+
+    def head(self) -> Response | Coroutine[Any, Any, None]:
+        """The response without its body."""
+        ...
+
+    def next(self) -> bytes | Response | Coroutine[Any, Any, None]:
+        """The next piece of the body, or the response when it has ended."""
+        ...
+
+    def close(self, failed: bool) -> None:
+        """Give the rest up."""
+        ...
+
+
 class Session(Protocol):
     """One virtual user's connections in the engine. `group` and `tags` are passed only inside `vu.group(...)` or where given."""
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        name: str | None = None,
-        group: str = "",
-        body: bytes | None = None,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        expect: tuple[int, ...] | None = None,
-        timeout_s: float | None = None,
-        tags: dict[str, str] | None = None,
-    ) -> Coroutine[Any, Any, Response]:
+    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Coroutine[Any, Any, Response]:
         """Start a request. `url` is a path with query, or absolute; the series is `name`, by default METHOD and path without query."""
+        ...
+
+    def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Stream:
+        """Start a request whose response is read while it comes in."""
+        ...
+
+    def cookies(self, url: str) -> list[tuple[str, str]]:
+        """Name and value of the cookies that a request to `url` would carry."""
+        ...
+
+    def set_cookie(self, name: str, value: str, url: str) -> bool:
+        """Set a cookie for the host of `url`; False when it cannot be one."""
+        ...
+
+    def clear_cookies(self) -> None:
+        """Forget all cookies."""
         ...
 
     def pause(self, seconds: float, /) -> Coroutine[Any, Any, None]:

@@ -27,7 +27,7 @@ class Vu(Http):
     `shared` is what `setup` returned; `env` is what `scenario.at(..., env={...})` gave this scenario.
     """
 
-    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "_session", "env", "iteration", "number", "shared")
+    __slots__ = ("_check", "_identity", "_population", "_rng", "_rng_seed", "env", "iteration", "number", "shared")
 
     def __init__(
         self,
@@ -41,7 +41,6 @@ class Vu(Http):
         env: Mapping[str, Any] = NO_ENV,
     ) -> None:
         super().__init__(session)
-        self._session = session
         self._check = session.check
         self._population = population
         self._identity = identity

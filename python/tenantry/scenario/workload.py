@@ -11,6 +11,7 @@ from tenantry.metrics.declare import CustomMetric, twice
 from tenantry.plan import breaker
 from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
+from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, order_problems
 from tenantry.plan.overrides import override
 from tenantry.plan.plan import Metric, Plan, Stream
@@ -80,6 +81,7 @@ class Workload:
     rng_seed: int = 1
     request_timeout_ns: int = 60 * NS
     connect_timeout_ns: int = 10 * NS
+    http: HttpSettings = field(default_factory=HttpSettings)
     tags: Mapping[str, str] = field(default_factory=dict)
     tenant_choice: TenantChoice = UNIFORM
     tenant_per: str = "vu"
@@ -122,6 +124,7 @@ class Workload:
             rng_seed=self.rng_seed,
             request_timeout_ns=self.request_timeout_ns,
             connect_timeout_ns=self.connect_timeout_ns,
+            http=self.http,
             tenant_choice=self.tenant_choice,
             tenant_per=self.tenant_per,
             breaker_share=self.breaker_share,
@@ -134,7 +137,7 @@ class Workload:
         if not self.parts:
             return plan, list(self.faults)
         plan, faults = override(plan, overrides or {})
-        return plan, [*self.faults, *faults]
+        return plan, [*self.faults, *faults, *plan.http.faults]
 
     def plan(self, *, target: str, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Plan:
         """The plan for `target` with `--set` overrides, over `tenants` tenants of the dataset; raises all faults together."""
@@ -161,6 +164,7 @@ def workload(
     rng_seed: int = 1,
     request_timeout: str | float = "60s",
     connect_timeout: str | float = "10s",
+    http: HttpSettings | None = None,
     tags: Mapping[str, str] | None = None,
     tag_names: Sequence[str] = (),
     tenant_choice: str | TenantChoice = "uniform",
@@ -171,6 +175,7 @@ def workload(
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
     `dataset`: the population that virtual users are drawn from. `thresholds`: conditions such as `response_time p95 < 500ms`.
+    `http`: settings of connections, made by `tenantry.http.http_settings`.
     `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
     `tag_names`: tags of groups and requests that thresholds may ask for; those of scenarios are known.
     `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. `breaker_share`, `breaker_window`: a
@@ -197,6 +202,7 @@ def workload(
         rng_seed=note.take(zero_or_more, rng_seed, "rng_seed", 1),
         request_timeout_ns=note.take(some_duration, request_timeout, "request_timeout", NS),
         connect_timeout_ns=note.take(some_duration, connect_timeout, "connect_timeout", NS),
+        http=http or HttpSettings(),
         tags=note.take(checked_tags, tags or {}, "the tags of the workload", dict[str, str]()),
         tag_names=tuple(note.take(checked_tags, dict.fromkeys(tag_names, ""), "tag_names", dict[str, str]())),
         tenant_choice=choice,

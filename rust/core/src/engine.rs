@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::histogram::Histogram;
-use crate::http::{Client, ClientError, Parts, Target, TargetError, Traces};
+use crate::http::{Client, ClientError, Drill, DrillError, DrillParts, Parts, Target, TargetError, Traces};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
 use crate::record::{Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
@@ -26,6 +26,9 @@ pub enum EngineError {
     /// The settings of connections are wrong.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// What VUs without a script send is no request.
+    #[error(transparent)]
+    Drill(#[from] DrillError),
     /// The load profiles cannot be kept exactly.
     #[error(transparent)]
     Profile(#[from] Unrepresentable),
@@ -73,8 +76,19 @@ impl Engine {
         let measures = Arc::new(Measures::new(&plan.metrics));
         let hand_over = Arc::default();
         let start_ns = Arc::new(AtomicI64::new(i64::MAX / 2));
-        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&completions), records.clone())?);
+        // Who runs the VUs hears when they start: the scripts' thread, or the one that sends.
+        let inbox = if plan.drill.is_some() { Arc::new(CompletionQueue::for_task()?) } else { Arc::clone(&completions) };
+        let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&inbox), records.clone())?);
         let next_request = Arc::new(AtomicU64::new(0));
+        let drill = DrillParts {
+            clock: Arc::clone(&clock),
+            scheduler: Arc::clone(&scheduler),
+            inbox,
+            completions: Arc::clone(&completions),
+            records: records.clone(),
+            next_request: Arc::clone(&next_request),
+        };
+        let drill = Drill::new(&plan, &target, &names, drill)?;
         let client = Client::spawn(Parts {
             clock: Arc::clone(&clock),
             settings: plan.http.clone(),
@@ -84,6 +98,7 @@ impl Engine {
             names: Arc::clone(&names),
             next_request: Arc::clone(&next_request),
             traces,
+            drill,
         })?;
         let recorder = Recorder {
             folder: plan.folder.clone(),
@@ -94,6 +109,7 @@ impl Engine {
             measures: Arc::clone(&measures),
             hand_over: Arc::clone(&hand_over),
             scheduler: Arc::clone(&scheduler),
+            traces,
             open_connections: client.open_connections(),
             loop_thread,
             io_thread: client.thread_id(),

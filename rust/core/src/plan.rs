@@ -32,6 +32,9 @@ pub struct Plan {
     /// Which part of the load is this process's: a place (from 0), and how many parts there are.
     #[serde(default = "whole")]
     pub share: (u32, u32),
+    /// What VUs send when no script does.
+    #[serde(default)]
+    pub drill: Option<Drill>,
     /// Longest time for one request.
     pub request_timeout_ns: u64,
     /// What holds for all connections.
@@ -39,6 +42,21 @@ pub struct Plan {
     pub http: Settings,
     /// The `user-agent` header.
     pub user_agent: String,
+}
+
+/// Requests that VUs send again and again, one an iteration, the URLs in turn.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Drill {
+    /// The method of all.
+    pub method: String,
+    /// Absolute URLs, each with the name of its series.
+    pub urls: Vec<(String, String)>,
+    /// Header fields of all.
+    pub headers: Vec<(String, String)>,
+    /// The body of all.
+    pub body: Vec<u8>,
+    /// Statuses that are no failure; empty for 200 to 399.
+    pub expect: Vec<u16>,
 }
 
 /// A metric that scripts fill.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
+use tokio::sync::Notify;
 
 use crate::http::Message;
 use crate::sample::Sample;
@@ -43,6 +44,7 @@ pub struct CompletionQueue {
     queue: SegQueue<Completion>,
     signalled: AtomicBool,
     wake: Wake,
+    task: Option<Notify>,
 }
 
 impl CompletionQueue {
@@ -51,7 +53,23 @@ impl CompletionQueue {
     /// # Errors
     /// When the system has no file descriptor left.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { queue: SegQueue::new(), signalled: AtomicBool::new(false), wake: Wake::new()? })
+        Ok(Self { queue: SegQueue::new(), signalled: AtomicBool::new(false), wake: Wake::new()?, task: None })
+    }
+
+    /// An empty queue that wakes a task of the engine in place of the scripts' thread.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn for_task() -> std::io::Result<Self> {
+        Ok(Self { task: Some(Notify::new()), ..Self::new()? })
+    }
+
+    /// Waits until there may be something to [`pop`](Self::pop), in the task that the queue is for; elsewhere for ever.
+    pub async fn came(&self) {
+        match &self.task {
+            Some(task) => task.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The descriptor that becomes readable when there is something to [`pop`](Self::pop).
@@ -71,16 +89,21 @@ impl CompletionQueue {
         self.queue.push(completion);
     }
 
-    /// Makes the descriptor readable.
+    /// Wakes the reader.
     pub fn signal(&self) {
         if !self.signalled.swap(true, Ordering::SeqCst) {
-            self.wake.raise();
+            match &self.task {
+                Some(task) => task.notify_one(),
+                None => self.wake.raise(),
+            }
         }
     }
 
-    /// Takes the descriptor's readiness away; to be called before popping.
+    /// Lets the reader be woken again; to be called before popping.
     pub fn acknowledge(&self) {
-        self.wake.lower();
+        if self.task.is_none() {
+            self.wake.lower();
+        }
         // A plain store could become visible after the pops that follow it; a completion pushed in between would wake nobody.
         self.signalled.swap(false, Ordering::SeqCst);
     }

@@ -1,6 +1,7 @@
 //! The flat record of one request; every figure of a run derives from these.
 
 use crate::failure::FailureKind;
+use crate::http::{Evidence, Timing};
 
 /// How long each phase of a request took, in nanoseconds; together they are its service time.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,17 @@ pub struct Sample {
     pub received: u64,
     /// Whether a connection was made for it.
     pub connected: bool,
+    /// What most requests do not have.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What most requests do not have.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// What the app says of where its time went.
+    pub timings: Vec<Timing>,
+    /// What is kept of a failed request.
+    pub evidence: Option<Evidence>,
 }
 
 impl Sample {

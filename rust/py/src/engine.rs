@@ -44,6 +44,7 @@ impl Engine {
             EngineError::Target(error) => UsageError::new_err(error.to_string()),
             EngineError::Client(ClientError::System(error)) => EnvironmentFault::new_err(error.to_string()),
             EngineError::Client(error) => UsageError::new_err(error.to_string()),
+            EngineError::Drill(error) => UsageError::new_err(error.to_string()),
             EngineError::Profile(error) => UsageError::new_err(error.to_string()),
             EngineError::System(error) => EnvironmentFault::new_err(error.to_string()),
         })?;
@@ -94,6 +95,19 @@ impl Engine {
         let pending = Pending::waiting(py, &self.hub, Waiting::Order, token)?;
         self.hub.engine.scheduler.listen(token);
         Ok(pending)
+    }
+
+    /// Lets the VUs work that send the requests of the plan's drill; over when the last one has ended, and cut off when cancelled.
+    fn drill(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
+        let token = self.hub.slots.reserve();
+        let pending = Pending::waiting(py, &self.hub, Waiting::Drill, token)?;
+        self.hub.engine.client.drill(token);
+        Ok(pending)
+    }
+
+    /// Ends the VUs of the plan's drill, with the requests that they wait for.
+    fn cut_off(&self) {
+        self.hub.engine.client.cut_off();
     }
 
     /// Nanoseconds from the start of the load to its end; None before the start.

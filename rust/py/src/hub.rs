@@ -20,8 +20,6 @@ pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) slots: Slots,
     pub(crate) event_loop: Py<PyAny>,
-    /// Changes whenever a script is resumed and when it waits again.
-    pub(crate) turn: AtomicU64,
     /// What holds for all connections.
     pub(crate) http: Settings,
     /// How many redirects are followed unless a request says otherwise.
@@ -32,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) routes: Labels<Route>,
     /// Since when the script that runs now has not been accounted for, in clock nanoseconds; 0 when none is known to run.
     pub(crate) resumed: AtomicI64,
+    /// Changes whenever a script is resumed and when it waits again.
+    pub(crate) turn: AtomicU64,
 }
 
 /// A request's destination.
@@ -48,7 +48,9 @@ impl Hub {
         let completions = &self.engine.completions;
         completions.acknowledge();
         self.engine.client.hold();
-        let delivered = (0..BATCH).map_while(|_| completions.pop()).try_for_each(|completion| self.deliver(py, completion));
+        // What one script did ends where the next one is resumed: one reading of the clock for both.
+        let mut now = self.engine.clock.now_ns();
+        let delivered = (0..BATCH).map_while(|_| completions.pop()).try_for_each(|completion| self.deliver(py, completion, &mut now));
         self.engine.client.release();
         if !completions.is_empty() {
             completions.signal();
@@ -56,7 +58,7 @@ impl Hub {
         delivered
     }
 
-    fn deliver(&self, py: Python<'_>, completion: Completion) -> PyResult<()> {
+    fn deliver(&self, py: Python<'_>, completion: Completion, now: &mut i64) -> PyResult<()> {
         let (Completion::Response(token, _)
         | Completion::Start(token, _)
         | Completion::Order(token, _)
@@ -67,11 +69,10 @@ impl Hub {
         };
         let pending = pending.into_bound(py);
         self.turn.fetch_add(1, Ordering::Relaxed);
-        let resumed = self.engine.clock.now_ns();
-        self.resumed.store(resumed, Ordering::Relaxed);
+        self.resumed.store(*now, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine.hand_over(resumed - exchange.sample.end);
+                self.engine.hand_over(*now - exchange.sample.end);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
                     _ => return Ok(()),
@@ -88,7 +89,7 @@ impl Hub {
         };
         Pending::complete(&pending, result);
         if let Waiting::Request(session) | Waiting::Iteration(session) | Waiting::Pause(session) = pending.get().kind() {
-            session.worked();
+            *now = session.worked();
         }
         self.resumed.store(0, Ordering::Relaxed);
         self.turn.fetch_add(1, Ordering::Relaxed);
@@ -101,6 +102,7 @@ impl Hub {
         match waiting {
             Waiting::Request(session) => self.engine.client.cancel(token, !session.is_interrupted()),
             Waiting::Iteration(session) => self.engine.scheduler.forget(session.stream, token),
+            Waiting::Drill => self.engine.client.cut_off(),
             Waiting::Pause(_) | Waiting::Order => {}
         }
     }

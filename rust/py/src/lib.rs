@@ -2,6 +2,7 @@
 
 mod engine;
 mod hub;
+mod inner;
 mod labels;
 mod options;
 mod pending;

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tenantry_core::queue::Token;
 
 use crate::hub::Hub;
-use crate::session::Inner as SessionInner;
+use crate::inner::Inner as SessionInner;
 
 import_exception!(asyncio, CancelledError);
 import_exception!(asyncio, InvalidStateError);
@@ -29,6 +29,8 @@ pub(crate) enum Waiting {
     Pause(Arc<SessionInner>),
     /// An order of the scheduler.
     Order,
+    /// The end of the last VU without a script.
+    Drill,
 }
 
 /// A result to come: of a request, a pause, or the wait for the next iteration.

@@ -12,7 +12,7 @@ use tenantry_core::failure::FailureKind;
 use tenantry_core::histogram::seconds;
 use tenantry_core::queue::Exchange;
 
-use crate::session::{Inner as SessionInner, Place};
+use crate::inner::{Inner as SessionInner, Place};
 
 import_exception!(tenantry.errors, CheckFailed);
 import_exception!(tenantry.errors, RequestFailed);

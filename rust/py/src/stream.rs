@@ -8,9 +8,9 @@ use pyo3::types::PyBytes;
 use tenantry_core::http::{Inflow, Piece};
 use tenantry_core::queue::Token;
 
+use crate::inner::Inner as SessionInner;
 use crate::pending::{Pending, Waiting};
 use crate::response::Response;
-use crate::session::Inner as SessionInner;
 
 /// A response on its way. An awaitable that it gives means: ask again after it.
 #[pyclass(module = "tenantry._core", frozen)]

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use super::connect::Connector;
 use super::deadlines::Deadlines;
 use super::desk::{BATCH, Desk, Office};
+use super::drill::Drill;
 use super::endpoint::{Endpoint, Target, TargetError};
 use super::job::Job;
 use super::settings::Settings;
@@ -39,6 +40,8 @@ enum Command {
     Send(Box<Job>),
     Cancel(Token, bool),
     Forget(u32),
+    Drill(Token),
+    CutOff,
 }
 
 impl Mailbox {
@@ -93,6 +96,8 @@ pub struct Parts {
     pub next_request: Arc<AtomicU64>,
     /// Makes a `traceparent` for every request.
     pub traces: Option<Traces>,
+    /// VUs without a script.
+    pub drill: Option<Drill>,
 }
 
 /// Why the thread cannot be started.
@@ -124,7 +129,7 @@ impl Client {
     /// When the system has no thread or descriptor left, a file of the settings is not what it should be, or the proxy is no URL.
     pub fn spawn(parts: Parts) -> Result<Self, ClientError> {
         let mailbox = Arc::new(Mailbox::default());
-        let inbox = Arc::clone(&mailbox);
+        let mail = Arc::clone(&mailbox);
         let waiting = Arc::clone(&parts.completions);
         let before_sleep = move || {
             if !waiting.is_empty() {
@@ -150,8 +155,9 @@ impl Client {
                 names: parts.names,
                 next_request: parts.next_request,
                 traces: parts.traces,
+                drill: parts.drill,
             }));
-            LocalSet::new().block_on(&runtime, serve(inbox, desk));
+            LocalSet::new().block_on(&runtime, serve(mail, desk));
         })?;
         Ok(Self { mailbox, thread: Mutex::new(Some(thread)), open_connections, thread_id })
     }
@@ -169,6 +175,16 @@ impl Client {
     /// Closes the connections of a VU that has ended.
     pub fn forget(&self, vu: u32) {
         self.mailbox.put(Command::Forget(vu));
+    }
+
+    /// Lets the VUs without a script work; `token` gets a completion when the last one has ended.
+    pub fn drill(&self, token: Token) {
+        self.mailbox.put(Command::Drill(token));
+    }
+
+    /// Ends the VUs without a script, with the requests that they wait for.
+    pub fn cut_off(&self) {
+        self.mailbox.put(Command::CutOff);
     }
 
     /// Lets commands wait for each other until [`release`](Self::release), a few at a time.
@@ -213,6 +229,13 @@ async fn serve(mailbox: Arc<Mailbox>, desk: Rc<Desk>) {
                 deadlines.enforce();
                 continue;
             }
+            () = came(desk.office.drill.as_ref()) => {
+                if let Some(drill) = &desk.office.drill {
+                    deadlines.expect(drill.next_deadline());
+                    drill.attend(&desk);
+                }
+                continue;
+            }
         }
         let open = mailbox.take(&mut commands);
         for command in commands.drain(..) {
@@ -223,10 +246,29 @@ async fn serve(mailbox: Arc<Mailbox>, desk: Rc<Desk>) {
                 }
                 Command::Cancel(token, recorded) => desk.cancel(token, recorded),
                 Command::Forget(vu) => desk.forget(vu),
+                Command::Drill(token) => {
+                    if let Some(drill) = &desk.office.drill {
+                        deadlines.expect(drill.next_deadline());
+                        drill.begin(&desk, token);
+                    }
+                }
+                Command::CutOff => {
+                    if let Some(drill) = &desk.office.drill {
+                        drill.cut_off(&desk);
+                    }
+                }
             }
         }
         if !open {
             return desk.close();
         }
+    }
+}
+
+/// Waits for word from the scheduler; for ever where no VU listens on this thread.
+async fn came(drill: Option<&Drill>) {
+    match drill {
+        Some(drill) => drill.came().await,
+        None => std::future::pending().await,
     }
 }

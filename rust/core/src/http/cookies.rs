@@ -19,13 +19,11 @@ pub struct Jar {
 impl Jar {
     /// Takes the cookies that a response sets.
     pub(super) fn keep(&self, message: &Message, endpoint: &Endpoint, path: &str) {
-        let mut set = Vec::new();
-        message.fields(|name, value| {
-            if name.eq_ignore_ascii_case("set-cookie") {
-                set.push(String::from_utf8_lossy(value).into_owned());
-            }
-        });
-        let Some(url) = endpoint.url(path).filter(|_| !set.is_empty()) else {
+        let set = message.cookies();
+        if set.is_empty() {
+            return;
+        }
+        let Some(url) = endpoint.url(path) else {
             return;
         };
         let mut store = self.store.lock();
@@ -71,9 +69,10 @@ impl Jar {
 mod tests {
     use super::*;
     use crate::http::Target;
+    use crate::http::message::Notes;
 
     fn answer(fields: &str) -> Message {
-        Message::with_head(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), 0, false)
+        Message::with_head(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), 0, Notes { sets_cookies: true, ..Notes::default() })
     }
 
     #[test]

@@ -12,20 +12,24 @@ use foldhash::fast::FixedState;
 use h2::client::SendRequest;
 
 use super::connect::Connector;
+use super::drill::Drill;
 use super::endpoint::Target;
+use super::evidence::Evidence;
 use super::follow::follow;
 use super::http2;
 use super::job::{Attempt, Job};
 use super::message::Message;
 use super::pool::{Host, Pool, Turn};
 use super::running::{Place, Request, Running};
+use super::server_timing::Timing;
 use super::trace::{Fault, Marks, Phase, Trace};
 use super::traceparent::Traces;
 use super::wire::{Drive, OpenConnection, Wire};
-use crate::clock::Clock;
+use crate::clock::{Clock, SECOND};
 use crate::failure::FailureKind;
 use crate::queue::{Completion, CompletionQueue, Exchange, Token};
 use crate::record::{Names, Record, Records};
+use crate::sample::{Extras, Sample};
 
 /// How many requests or responses wait at most for their turn to be handed to the other thread together.
 pub(super) const BATCH: usize = 64;
@@ -33,6 +37,8 @@ pub(super) const BATCH: usize = 64;
 const INPUT: usize = 64 * 1024;
 /// The pause before the first retry; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Failures of one second that are described with their request and response.
+const MOST_EVIDENCE: u32 = 200;
 /// Statuses that say "later", so that a retry may help.
 const TRY_LATER: [u16; 4] = [429, 502, 503, 504];
 
@@ -47,6 +53,7 @@ pub(super) struct Office {
     pub(super) names: Arc<Names>,
     pub(super) next_request: Arc<AtomicU64>,
     pub(super) traces: Option<Traces>,
+    pub(super) drill: Option<Drill>,
 }
 
 pub(super) struct Desk {
@@ -55,6 +62,7 @@ pub(super) struct Desk {
     running: RefCell<Running>,
     input: RefCell<Box<[u8]>>,
     output: RefCell<Vec<u8>>,
+    evidence: Cell<(i64, u32)>,
 }
 
 /// How an attempt ended: with a response, or with a fault.
@@ -64,7 +72,7 @@ impl Desk {
     pub(super) fn new(office: Office) -> Self {
         let (pools, running) = (RefCell::default(), RefCell::default());
         let (input, output) = (RefCell::new(vec![0; INPUT].into_boxed_slice()), RefCell::default());
-        Self { office, pools, running, input, output }
+        Self { office, pools, running, input, output, evidence: Cell::default() }
     }
 
     pub(super) fn now(&self) -> i64 {
@@ -256,7 +264,9 @@ impl Desk {
                 self.end(request, end, status, failure, message);
             }
             Some(Ok(())) => {
-                self.record(&request.job, hop.sample_of(origin, end, status, None));
+                let mut sample = hop.sample_of(origin, end, status, None);
+                sample.extras = extras(message.timings(), None);
+                self.record(&request.job, sample);
                 self.go_on(request, "(redirected)");
             }
             Some(Err(fault)) => self.end(request, end, status, Some((fault.kind, Some(fault.detail.into()))), message),
@@ -367,16 +377,31 @@ impl Desk {
         self.pools.borrow_mut().clear();
     }
 
-    fn record(&self, job: &Job, sample: crate::sample::Sample) {
+    fn record(&self, job: &Job, sample: Sample) {
         if job.recorded {
             self.office.records.send(Record::Sample(sample));
         }
     }
 
-    /// Records a request that ended, and hands it to the script.
-    fn end(&self, request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>, message: Message) {
+    /// Whether one more failure of this second is described: an app that refuses everything must not slow the load down.
+    fn may_keep_evidence(&self, now: i64) -> bool {
+        let (second, kept) = self.evidence.get();
+        let this = now / SECOND;
+        let kept = if second == this { kept } else { 0 };
+        self.evidence.set((this, kept + 1));
+        kept < MOST_EVIDENCE
+    }
+
+    /// Records a request that ended, and hands it to the script, or to the VU without one.
+    fn end(self: &Rc<Self>, request: Request, end: i64, status: u16, failure: Option<(FailureKind, Option<Box<str>>)>, message: Message) {
         let Request { job, trace, .. } = request;
-        let sample = trace.sample(&job, end, status, failure);
+        let evidence =
+            failure.as_ref().filter(|_| job.recorded && self.may_keep_evidence(end)).map(|_| Evidence::of(&job, status, &message));
+        let mut sample = trace.sample(&job, end, status, failure);
+        sample.extras = extras(message.timings(), evidence);
+        if let Some(drill) = &self.office.drill {
+            return drill.ended(self, job, sample);
+        }
         self.record(&job, sample.clone());
         let exchange = Arc::new(Exchange { sample, message });
         if let Some(inflow) = job.rules.as_ref().and_then(|rules| rules.inflow.as_ref()) {
@@ -447,6 +472,10 @@ async fn exchange(desk: Rc<Desk>, sender: SendRequest<Bytes>, sending: http2::Se
         let now = desk.now();
         desk.conclude(request, &marks.get(), now, outcome);
     }
+}
+
+fn extras(timings: Vec<Timing>, evidence: Option<Evidence>) -> Option<Box<Extras>> {
+    (!timings.is_empty() || evidence.is_some()).then(|| Box::new(Extras { timings, evidence }))
 }
 
 /// The start of an unexpected response, for whoever has to find out why.

@@ -14,6 +14,8 @@ use super::upload::{Part, length_of};
 use crate::queue::Token;
 use crate::sample::Origin;
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// A request to send.
 #[derive(Debug)]
 pub struct Job {
@@ -137,7 +139,7 @@ impl Job {
             visit(&COOKIE, cookies.as_bytes());
         }
         if let Some(traceparent) = &attempt.traceparent {
-            visit(&HeaderName::from_static("traceparent"), traceparent);
+            visit(&TRACEPARENT, traceparent);
         }
         let length = self.body.length();
         if length > 0 || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::io;
 use std::mem::MaybeUninit;
 
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 
 use super::codings::decode;
+use super::server_timing::{self, Timing};
 
 /// Most header fields of a response; more are malformed.
 pub(super) const MOST_FIELDS: usize = 128;
@@ -18,15 +19,23 @@ pub struct Message {
     bytes: Vec<u8>,
     body: usize,
     http2: bool,
-    coded: bool,
+    notes: Notes,
+}
+
+/// Whether the head has fields that are looked at more closely.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Notes {
+    pub(super) coded: bool,
+    pub(super) timed: bool,
+    pub(super) sets_cookies: bool,
 }
 
 impl Message {
-    /// A message with `head` and room for `body` bytes, which may have a content coding.
-    pub(super) fn with_head(head: &[u8], body: usize, coded: bool) -> Self {
+    /// A message with `head` and room for `body` bytes.
+    pub(super) fn with_head(head: &[u8], body: usize, notes: Notes) -> Self {
         let mut bytes = Vec::with_capacity(head.len() + body);
         bytes.extend_from_slice(head);
-        Self { bytes, body: head.len(), http2: false, coded }
+        Self { bytes, body: head.len(), http2: false, notes }
     }
 
     /// A message of another version of HTTP, its head written as one of HTTP/1.1.
@@ -38,7 +47,12 @@ impl Message {
             }
         }
         head.extend_from_slice(b"\r\n");
-        Self { http2: true, ..Self::with_head(&head, 0, fields.contains_key(CONTENT_ENCODING)) }
+        let notes = Notes {
+            coded: fields.contains_key(CONTENT_ENCODING),
+            timed: fields.contains_key("server-timing"),
+            sets_cookies: fields.contains_key(SET_COOKIE),
+        };
+        Self { http2: true, ..Self::with_head(&head, 0, notes) }
     }
 
     pub(super) fn push(&mut self, body: &[u8]) {
@@ -56,9 +70,35 @@ impl Message {
     /// # Errors
     /// When it is not in the coding that its head names.
     pub fn decoded(&self) -> io::Result<Cow<'_, [u8]>> {
-        let coding = if self.coded { self.field("content-encoding") } else { None };
+        let coding = if self.notes.coded { self.field("content-encoding") } else { None };
         let decoded = coding.map(|coding| decode(self.body(), &coding)).transpose()?.flatten();
         Ok(decoded.map_or(Cow::Borrowed(self.body()), Cow::Owned))
+    }
+
+    /// What the app says of where its time went.
+    pub(super) fn timings(&self) -> Vec<Timing> {
+        let mut found = Vec::new();
+        if self.notes.timed {
+            self.fields(|name, value| {
+                if name.eq_ignore_ascii_case("server-timing") {
+                    found.append(&mut server_timing::parse(&String::from_utf8_lossy(value)));
+                }
+            });
+        }
+        found
+    }
+
+    /// The cookies that it sets, as they are written.
+    pub(super) fn cookies(&self) -> Vec<String> {
+        let mut set = Vec::new();
+        if self.notes.sets_cookies {
+            self.fields(|name, value| {
+                if name.eq_ignore_ascii_case("set-cookie") {
+                    set.push(String::from_utf8_lossy(value).into_owned());
+                }
+            });
+        }
+        set
     }
 
     /// Whether it came over HTTP/2.

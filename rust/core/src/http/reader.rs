@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::chunked::Chunks;
-use super::message::{MOST_FIELDS, Message};
+use super::message::{MOST_FIELDS, Message, Notes};
 use super::sink::Sink;
 use super::trace::Fault;
 use crate::failure::FailureKind;
@@ -64,7 +64,7 @@ struct Head {
     status: u16,
     body: Body,
     keep_alive: bool,
-    coded: bool,
+    notes: Notes,
 }
 
 enum Body {
@@ -117,7 +117,7 @@ impl Reader {
         self.status = head.status;
         self.keep_alive = head.keep_alive;
         let reserved = if let Body::Length(length) = head.body { usize::try_from(length.min(MOST_RESERVED)).unwrap_or(0) } else { 0 };
-        self.sink.begin(Message::with_head(bytes, if self.sink.keeps() { reserved } else { 0 }, head.coded));
+        self.sink.begin(Message::with_head(bytes, if self.sink.keeps() { reserved } else { 0 }, head.notes));
         self.stage = match head.body {
             Body::Length(length) => Stage::Length(length),
             Body::Chunked => Stage::Chunked(Chunks::default()),
@@ -184,7 +184,7 @@ fn parse_head(data: &[u8], to_head: bool) -> Result<Option<Head>, Malformed> {
     }
     let body = found.body(status, to_head);
     let keep_alive = found.keep_alive && !matches!(body, Body::UntilClose);
-    Ok(Some(Head { length, status, body, keep_alive, coded: found.coded }))
+    Ok(Some(Head { length, status, body, keep_alive, notes: found.notes }))
 }
 
 #[derive(Default)]
@@ -192,12 +192,13 @@ struct Found {
     length: Option<u64>,
     chunked: Option<bool>,
     keep_alive: bool,
-    coded: bool,
+    notes: Notes,
 }
 
 impl Found {
     fn note(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
         match name.len() {
+            10 if name.eq_ignore_ascii_case("set-cookie") => self.notes.sets_cookies = true,
             10 if name.eq_ignore_ascii_case("connection") => {
                 if lists(value, "close") {
                     self.keep_alive = false;
@@ -213,7 +214,8 @@ impl Found {
                 }
                 self.length = Some(length);
             }
-            16 if name.eq_ignore_ascii_case("content-encoding") => self.coded = true,
+            13 if name.eq_ignore_ascii_case("server-timing") => self.notes.timed = true,
+            16 if name.eq_ignore_ascii_case("content-encoding") => self.notes.coded = true,
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
                 self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));

@@ -92,6 +92,17 @@ impl Trace {
         self.enter(Phase::Blocked, end.max(self.since));
         let (failure, detail) = failure.map_or((None, None), |(kind, detail)| (Some(kind), detail));
         let (phases, connected) = (self.phases, self.connected);
-        Sample { origin, end: self.since, phases, status, failure, detail, sent: self.sent, received: self.received, connected }
+        Sample {
+            origin,
+            end: self.since,
+            phases,
+            status,
+            failure,
+            detail,
+            sent: self.sent,
+            received: self.received,
+            connected,
+            extras: None,
+        }
     }
 }

@@ -9,11 +9,13 @@ use foldhash::fast::FixedState;
 use super::Due;
 use super::measures::{Measures, Rows};
 use super::names::{SeriesName, Tags};
-use super::reservoir::{Kept, Reservoir};
+use super::reservoir::Reservoir;
+use super::samples::write_samples;
 use super::table::Table;
 use crate::clock::SECOND;
 use crate::failure::FailureKind;
 use crate::histogram::Histogram;
+use crate::http::Traces;
 use crate::plan::Metric;
 use crate::sample::{IterationRecord, Outcome, Phases, Sample};
 
@@ -24,6 +26,7 @@ type Map<K, V> = HashMap<K, V, FixedState>;
 pub(super) struct Chunk {
     http: Map<(i32, u32), HttpRow>,
     failures: Map<(i32, u32, FailureKind), u64>,
+    timings: Map<(i32, u32, Box<str>), Histogram>,
     iterations: Map<(i32, u32, u32), IterationRow>,
     vus: Map<(i32, u32), i64>,
     checks: Map<(i32, u32), (u64, u64)>,
@@ -66,6 +69,7 @@ pub(super) struct Labels<'a> {
     pub(super) series: &'a [SeriesName],
     pub(super) checks: &'a [SeriesName],
     pub(super) measures: &'a [SeriesName],
+    pub(super) traces: Option<Traces>,
 }
 
 impl Labels<'_> {
@@ -116,6 +120,9 @@ impl Chunk {
         row.service.record(sample.service_time());
         row.response.record(sample.response_time());
         row.phases.add(&sample.phases);
+        for (name, ns) in sample.extras.iter().flat_map(|extras| &extras.timings) {
+            self.timings.entry((key.0, key.1, name.clone())).or_default().record(*ns);
+        }
         if let Some(kind) = sample.failure {
             row.failures += 1;
             *self.failures.entry((key.0, key.1, kind)).or_default() += 1;
@@ -179,6 +186,7 @@ impl Chunk {
         let path = |table: &str| folder.join(format!("{table}-{number:06}.parquet"));
         write_http(self.http, &path("series/http"), labels)?;
         write_failures(self.failures, &path("series/failures"), labels)?;
+        write_timings(self.timings, &path("series/server_timing"), labels)?;
         write_iterations(self.iterations, &self.vus, &path("series/iterations"), labels)?;
         write_checks(self.checks, &path("series/checks"), labels)?;
         self.measured.write(&path("series/custom"), start_ns, labels.measures, labels)?;
@@ -224,6 +232,21 @@ fn write_failures(rows: Map<(i32, u32, FailureKind), u64>, path: &Path, labels: 
         .text("kind", rows.iter().map(|(key, _)| key.2.name()))
         .count("count", rows.iter().map(|(_, count)| *count))
         .write(path)
+}
+
+fn write_timings(rows: Map<(i32, u32, Box<str>), Histogram>, path: &Path, labels: &Labels<'_>) -> io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    let table = Table::default().int32("second", rows.iter().map(|(key, _)| key.0));
+    let table = labels
+        .named(table, labels.series, rows.iter().map(|(key, _)| key.1))
+        .text("metric", rows.iter().map(|(key, _)| &*key.2))
+        .count("count", rows.iter().map(|(_, times)| times.total()));
+    let mut times: Vec<_> = rows.iter_mut().map(|(_, times)| times).collect();
+    table.histogram(["sum_ns", "max_ns", "buckets", "counts"], &mut times).write(path)
 }
 
 /// The gauge of busy VUs stands on rows of its own, without a scenario.
@@ -276,35 +299,9 @@ fn write_checks(rows: Map<(i32, u32), (u64, u64)>, path: &Path, labels: &Labels<
         .write(path)
 }
 
-fn write_samples(rows: &[Kept], path: &Path, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let samples = || rows.iter().map(|row| &row.sample);
-    let table = Table::default().count("id", samples().map(|sample| sample.origin.id));
-    let table = labels
-        .named(table, labels.series, samples().map(|sample| sample.origin.series))
-        .int32("vu", samples().map(|sample| i32::try_from(sample.origin.vu).unwrap_or(i32::MAX)))
-        .count("iteration", samples().map(|sample| sample.origin.iteration))
-        .int32("tenant", samples().map(|sample| sample.origin.tenant))
-        .int64("intended_start_ns", samples().map(|sample| sample.origin.intended_start - start_ns))
-        .int64("start_ns", samples().map(|sample| sample.origin.start - start_ns))
-        .int64("end_ns", samples().map(|sample| sample.end - start_ns));
-    let table = PHASES.iter().fold(table, |table, (name, phase)| table.int64(name, samples().map(|sample| phase(&sample.phases))));
-    table
-        .int32("status", samples().map(|sample| i32::from(sample.status)))
-        .text("kind", samples().map(|sample| sample.failure.map_or("", FailureKind::name)))
-        .text("detail", samples().map(|sample| sample.detail.as_deref().unwrap_or("")))
-        .count("bytes_sent", samples().map(|sample| sample.sent))
-        .count("bytes_received", samples().map(|sample| sample.received))
-        .text("reason", rows.iter().map(|row| row.reason))
-        .double("weight", rows.iter().map(|row| row.weight))
-        .write(path)
-}
+pub(super) type PhaseColumn = (&'static str, fn(&Phases) -> i64);
 
-type PhaseColumn = (&'static str, fn(&Phases) -> i64);
-
-const PHASES: [PhaseColumn; 7] = [
+pub(super) const PHASES: [PhaseColumn; 7] = [
     ("blocked_ns", |phases| phases.blocked),
     ("dns_ns", |phases| phases.dns),
     ("connect_ns", |phases| phases.connect),

@@ -6,6 +6,7 @@ mod measures;
 mod names;
 mod recorder;
 mod reservoir;
+mod samples;
 mod table;
 mod tenants;
 
@@ -60,6 +61,11 @@ impl Records {
     /// Hands over one record.
     pub fn send(&self, record: Record) {
         self.0.lock().push(record);
+    }
+
+    /// Hands over several records at once.
+    pub fn send_all<const N: usize>(&self, records: [Record; N]) {
+        self.0.lock().extend(records);
     }
 
     /// Exchanges all records so far for `batch`, which is empty; its memory serves for the next ones.

@@ -18,6 +18,7 @@ use super::tenants::Tenants;
 use super::{Record, Records};
 use crate::clock::{Clock, SECOND};
 use crate::histogram::Histogram;
+use crate::http::Traces;
 use crate::plan::Plan;
 use crate::sample::Outcome;
 use crate::scheduler::Scheduler;
@@ -84,6 +85,8 @@ pub struct Recorder {
     pub hand_over: Arc<Mutex<Histogram>>,
     /// Says how many VUs are busy.
     pub scheduler: Arc<Scheduler>,
+    /// Makes the trace ids of requests.
+    pub traces: Option<Traces>,
     /// Connections that are open now.
     pub open_connections: Arc<AtomicI64>,
     /// The thread that runs the scripts.
@@ -311,6 +314,7 @@ impl Recording {
         let streams: Vec<String> = self.engine.plan.streams.iter().map(|stream| stream.name.clone()).collect();
         let measures = self.engine.measures.names();
         let labels = Labels {
+            traces: self.engine.traces,
             scenarios: &self.engine.plan.scenarios,
             scenario_tags: &self.engine.plan.scenario_tags,
             metrics: &self.engine.plan.metrics,

@@ -22,6 +22,7 @@ fn stream(profile: Profile) -> Stream {
 
 fn plan(streams: Vec<Stream>, share: (u32, u32)) -> Plan {
     Plan {
+        drill: None,
         target: String::new(),
         allow: vec![],
         folder: "".into(),

@@ -1,0 +1,185 @@
+"""The engine against servers that others wrote: HTTP/2 and HTTP/1.1, with and without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from loads import Act, Drive
+
+from tenantry import Vu, constant_vus, scenario, workload
+from tenantry.http import Transfer, http_settings
+
+APP = """
+import asyncio, json
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    path = scope["path"]
+    if path == "/slow":
+        await asyncio.sleep(0.05)
+    answer = json.dumps({"version": scope["http_version"], "length": len(body), "query": scope["query_string"].decode()}).encode()
+    if path == "/big":
+        answer = b"x" * 3_000_000
+    status = 404 if path == "/missing" else 200
+    headers = [(b"content-type", b"application/json"), (b"set-cookie", b"seen=1; Path=/")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for start in range(0, len(answer), 500_000):
+        await send({"type": "http.response.body", "body": answer[start:start + 500_000], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        give_up = time.monotonic() + 20
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None and time.monotonic() < give_up, (folder / "server.log").read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """The authority, and a certificate for localhost with its key."""
+    authority = trustme.CA()
+    roots, own = tmp_path / "ca.pem", tmp_path / "own.pem"
+    authority.cert_pem.write_to_path(str(roots))
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(own))
+    return roots, own
+
+
+async def everything(vu: Vu) -> str:
+    """What an app is asked, whatever the version; returns the version that it saw."""
+    page = await vu.get("/item", params={"q": "ä b"})
+    assert page.ok, page.failure
+    assert page.json()["query"] == "q=%C3%A4+b"
+    assert vu.cookies.get("seen") == "1"
+    assert (await vu.post("/echo", data=b"y" * 2_000_000)).json()["length"] == 2_000_000
+    assert len((await vu.get("/big")).body) == 3_000_000
+    assert (await vu.get("/missing", expect=404)).ok
+    assert (await vu.head("/item")).body == b""
+    at_once = await asyncio.gather(*(vu.get(f"/slow?n={n}") for n in range(12)))
+    assert [slow.json()["query"] for slow in at_once] == [f"n={n}" for n in range(12)]
+    async with vu.stream("GET", "/big") as big:
+        assert sum([len(piece) async for piece in big.pieces()]) == 3_000_000
+    assert (await vu.get("/slow", timeout=0.01)).failure == "timeout"
+    assert (await vu.get("/item")).ok
+    version: str = page.json()["version"]
+    assert page.http_version == version
+    return version
+
+
+def hypercorn(folder: Path, port: int, *options: str) -> list[str]:
+    (folder / "app.py").write_text(APP)
+    return [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *options, "app:app"]
+
+
+@pytest.mark.parametrize(("version", "saw"), [("auto", "2"), ("2", "2"), ("1.1", "1.1")])
+def test_hypercorn_over_tls(act: Act, tmp_path: Path, certificate: tuple[Path, Path], version: str, saw: str) -> None:
+    roots, own = certificate
+    port = free_port()
+    with running(hypercorn(tmp_path, port, "--certfile", str(own), "--keyfile", str(own)), port, tmp_path):
+        assert act(everything, f"https://localhost:{port}", http=http_settings(version=version, ca=roots)) == saw
+
+
+@pytest.mark.parametrize(("version", "saw"), [("auto", "1.1"), ("2", "2")])
+def test_hypercorn_without_tls(act: Act, tmp_path: Path, version: str, saw: str) -> None:
+    port = free_port()
+    with running(hypercorn(tmp_path, port), port, tmp_path):
+        assert act(everything, f"http://localhost:{port}", http=http_settings(version=version)) == saw
+
+
+def test_requests_share_one_connection_over_http2(drive: Drive, tmp_path: Path) -> None:
+    @scenario
+    async def visit(vu: Vu) -> None:
+        await asyncio.gather(*(vu.get(f"/slow?n={n}", name="slow") for n in range(10)))
+
+    port = free_port()
+    with running(hypercorn(tmp_path, port), port, tmp_path):
+        done = drive(workload(visit, constant_vus(2, "0.3s"), http=http_settings(version="2")), f"http://localhost:{port}")
+    (row,) = done.rows("series/http", "sum(requests), sum(failures), sum(connections)")
+    assert row[0] >= 20 and row[1] == 0 and row[2] <= 2 * 10
+    (probe,) = done.rows("probes/generator", "max(open_connections)") or [(0,)]
+    assert probe[0] is None or probe[0] <= 2
+
+
+NGINX = """
+daemon off; pid nginx.pid; error_log error.log; worker_processes 1; events {{}}
+http {{
+    access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+    gzip on; gzip_types application/json; gzip_min_length 1;
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        ssl_certificate {own}; ssl_certificate_key {own};
+        location / {{ default_type application/json; return 200 '{{"version": "$server_protocol", "agent": "$http_user_agent"}}'; }}
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize(("version", "saw"), [("auto", "HTTP/2.0"), ("1.1", "HTTP/1.1")])
+def test_nginx_over_tls_with_compression(act: Act, tmp_path: Path, certificate: tuple[Path, Path], version: str, saw: str) -> None:
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed")
+    roots, own = certificate
+    port = free_port()
+    (tmp_path / "nginx.conf").write_text(NGINX.format(port=port, own=own))
+
+    async def script(vu: Vu) -> Any:
+        page = await vu.get("/item")
+        assert page.ok, page.failure
+        assert page.headers["content-encoding"] == "gzip"
+        assert page.json()["agent"].startswith("tenantry/")
+        return page.json()["version"]
+
+    with running([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")], port, tmp_path):
+        assert act(script, f"https://localhost:{port}", http=http_settings(version=version, ca=roots)) == saw
+
+
+def test_the_file_server_of_python(act: Act, tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text("hello")
+    (tmp_path / "sub").mkdir()
+
+    async def script(vu: Vu) -> None:
+        assert (await vu.get("/page.txt")).text == "hello"
+        assert (await vu.get("/sub")).status == 200, "it redirects to /sub/"
+        assert (await vu.get("/absent")).failure == "status"
+        assert (await vu.get("/page.txt", transfer=Transfer(discard=True))).body == b""
+
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    with running(command, port, tmp_path):
+        act(script, f"http://127.0.0.1:{port}")
