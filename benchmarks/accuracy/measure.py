@@ -83,12 +83,12 @@ def bare(url: str, cores: Cores) -> Comparison:
     return Comparison("constant", "bare socket", "service", len(found), truth.errors(truth.quantiles(truth.service_ns(found)), reported))
 
 
-def tenantry(kind: str, url: str, cores: Cores, system_s: float) -> list[Comparison]:
-    """One run; service and response time and start delay beside the truth. Raises ValueError when it did not measure."""
-    settings = [f"rate={RATE}/s", f"duration={SECONDS}s", f"max_vus={VUS}", "breaker_share=off"]
+def tenantry(kind: str, url: str, cores: Cores, system_s: float, *, scripted: bool = True) -> list[Comparison]:
+    """One run, of a scenario or of `quick`; service and response time and start delay beside the truth. Raises ValueError when it did not
+    measure."""
+    tool = "tenantry" if scripted else "tenantry quick"
     with tempfile.TemporaryDirectory() as runs:
-        command = [str(Path(sys.executable).parent / "tenantry"), "run", f"{HERE / 'scenario.py'}:load", "--target", f"{url}/{kind}"]
-        command += [part for setting in settings for part in ("--set", setting)]
+        command = [str(Path(sys.executable).parent / "tenantry"), *(_scripted if scripted else _quick)(f"{url}/{kind}")]
         ended = run_pinned([*command, "--runs", runs, "--json", "--quiet"], cores.generator, environment={}, limit_s=SECONDS + 60)
     told = json.loads(_ended(ended, codes=(0, 12)))
     found = seen(url)
@@ -99,9 +99,18 @@ def tenantry(kind: str, url: str, cores: Cores, system_s: float) -> list[Compari
         "start delay": (truth.start_delay_ns(found, RATE), told["generator"]["start_delay_s"], 0.0),
     }
     return [
-        Comparison(kind, "tenantry", time, len(found), truth.errors(truth.quantiles(values), reported, system_s=system))
+        Comparison(kind, tool, time, len(found), truth.errors(truth.quantiles(values), reported, system_s=system))
         for time, (values, reported, system) in times.items()
     ]
+
+
+def _scripted(target: str) -> list[str]:
+    settings = [f"rate={RATE}/s", f"duration={SECONDS}s", f"max_vus={VUS}", "breaker_share=off"]
+    return ["run", f"{HERE / 'scenario.py'}:load", "--target", target, *(part for setting in settings for part in ("--set", setting))]
+
+
+def _quick(target: str) -> list[str]:
+    return ["quick", f"{target}/", "--rate", f"{RATE}/s", "--duration", f"{SECONDS}s", "--max-vus", str(VUS)]
 
 
 def k6(peer: str, kind: str, url: str, cores: Cores, system_s: float) -> list[Comparison]:
@@ -152,6 +161,7 @@ def play(cores: Cores, kinds: Sequence[str]) -> Iterator[Comparison]:
             try:
                 own = tenantry(kind, url, cores, system_s)
                 yield from own
+                yield from tenantry(kind, url, cores, system_s, scripted=False)
                 if peer is not None:
                     yield from k6(peer, kind, url, cores, system_s)
                     if kind == "stall":

@@ -1,6 +1,7 @@
 //! An HTTP server that delays its answers by known amounts and tells when each request came and went.
 //!
-//! `GET /constant/?k=7` and the other [`Kind`]s answer late, or not at all; `k` is the number that the client gives its request.
+//! `GET /constant/?k=7` and the other [`Kind`]s answer late, or not at all; `k` is the number that the client gives its request, without it
+//! requests are numbered as they come.
 //! `GET /truth` answers one line `k arrival sent` for each request since the last such question, in nanoseconds of the monotonic clock:
 //! when its last byte had been read, and when the first byte of its answer was about to be written. One thread per connection, absolute
 //! sleeps.
@@ -41,7 +42,18 @@ enum Kind {
 #[derive(Default)]
 struct Truth {
     first_ns: Option<i64>,
+    unnumbered: u64,
     seen: Vec<(u64, i64, i64)>,
+}
+
+impl Truth {
+    /// The number of a request, and when the first one came.
+    fn place(&mut self, given: Option<u64>, arrival: i64) -> (u64, i64) {
+        let first = *self.first_ns.get_or_insert(arrival);
+        let number = given.unwrap_or(self.unnumbered);
+        self.unnumbered += u64::from(given.is_none());
+        (number, first)
+    }
 }
 
 fn main() -> io::Result<()> {
@@ -91,8 +103,8 @@ fn serve(mut stream: TcpStream, truth: &Mutex<Truth>) -> io::Result<()> {
             answer_truth(&mut stream, truth)?;
             continue;
         };
-        let number = path.split_once("k=").and_then(|(_, number)| number.parse().ok()).unwrap_or_default();
-        let first = *lock(truth).first_ns.get_or_insert(arrival);
+        let given = path.split_once("k=").and_then(|(_, number)| number.parse().ok());
+        let (number, first) = lock(truth).place(given, arrival);
         sleep_until(due_ns(kind, number, arrival, first));
         let sent = now_ns();
         if matches!(kind, Kind::Reset) && number % 20 == 7 {
