@@ -63,7 +63,10 @@ browser:
 bench: build ## Benchmarks side by side with the peers that are installed
 	bash benchmarks/run.sh $(BENCH)
 
+soak: build ## Memory over ten million requests, and of ten thousand virtual users
+	$(BIN)/python -m benchmarks.soak
+
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser bench peers
+.PHONY: help native web build demo check fix test browser bench soak peers

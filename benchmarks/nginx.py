@@ -26,8 +26,8 @@ daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log error;
 worker_processes 1;
-worker_rlimit_nofile 16384;
-events {{ worker_connections 8192; multi_accept on; }}
+worker_rlimit_nofile 32768;
+events {{ worker_connections 16384; multi_accept on; }}
 http {{
     access_log off;
     keepalive_timeout 300s;

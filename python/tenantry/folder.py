@@ -38,19 +38,15 @@ class RunFolder:
     @classmethod
     def create(cls, runs: Path, plan: Plan, *, population: Population | None, command: Sequence[str]) -> RunFolder:
         """A new folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write."""
-        started = datetime.now(UTC)
+        path = new_folder(runs, plan.name)
         try:
-            runs.mkdir(parents=True, exist_ok=True)
-            _check_room(runs)
-            path = _fresh(runs, f"{started:%Y%m%dT%H%M%SZ}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', plan.name)}")
-            try:
-                folder = cls(path, _manifest(path, plan, population, command))
-                folder._write()
-            except BaseException:
-                shutil.rmtree(path, ignore_errors=True)
-                raise
-        except OSError as error:
-            raise _unwritable(runs, error) from error
+            folder = cls(path, _manifest(path, plan, population, command))
+            folder._write()
+        except BaseException as error:
+            shutil.rmtree(path, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise _unwritable(runs, error) from error
+            raise
         return folder
 
     def load_started(self) -> None:
@@ -90,6 +86,16 @@ class RunFolder:
             with path.open("r+b") as file:
                 file.write(content)
                 file.truncate()
+
+
+def new_folder(runs: Path, name: str) -> Path:
+    """Make the folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        _check_room(runs)
+        return _fresh(runs, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}")
+    except OSError as error:
+        raise _unwritable(runs, error) from error
 
 
 def _unwritable(runs: Path, error: OSError) -> EnvironmentFault:

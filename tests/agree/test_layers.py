@@ -45,6 +45,7 @@ LAYERS: dict[str, float] = {
     "report": 4,
     "distributed": 4,
     "run": 5,
+    "capacity": 5.1,
     "cli": 6,
     "__main__": 6,
 }

@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ("tenantry.cli.plan:command", "Show what a workload would send, and when, without sending it"),
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),
     "quick": ("tenantry.cli.quick:command", "Put load on a URL, without a script"),
+    "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
     "runs": ("tenantry.cli.runs:command", "List and show stored runs"),
 }
