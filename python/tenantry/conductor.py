@@ -198,6 +198,8 @@ class Conductor:
         next_show = next_check = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
+            if engine.is_broken():
+                raise RuntimeError("a thread of the engine broke off")
             progress = engine.progress()
             now = time.monotonic()
             if now >= next_show:

@@ -176,6 +176,12 @@ impl Engine {
         self.recorder.fault()
     }
 
+    /// Whether a thread of the engine has broken off, so that nothing will be answered any more.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.client.has_ended()
+    }
+
     /// Ends all threads and writes what is left. Calling it again does nothing.
     pub fn finish(&self) {
         self.scheduler.close();

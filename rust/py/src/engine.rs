@@ -125,6 +125,11 @@ impl Engine {
         self.hub.engine.record(Record::Event(self.hub.engine.clock.now_ns(), kind, text));
     }
 
+    /// Whether a thread of the engine has broken off, so that nothing will be answered any more.
+    fn is_broken(&self) -> bool {
+        self.hub.engine.is_broken()
+    }
+
     /// Why the run folder could not be written, if so.
     fn fault(&self) -> Option<String> {
         self.hub.engine.fault()

@@ -197,6 +197,12 @@ impl Client {
         self.mailbox.hold(false);
     }
 
+    /// Whether the thread has ended although nobody closed it: nothing will be answered any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.lock().as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Connections that are open now.
     #[must_use]
     pub fn open_connections(&self) -> Arc<AtomicI64> {
@@ -270,5 +276,65 @@ async fn came(drill: Option<&Drill>) {
     match drill {
         Some(drill) => drill.came().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    use crate::http::job::Body;
+    use crate::sample::Origin;
+
+    /// A clock that breaks whoever reads it, as a fault of ours would.
+    struct Bomb;
+
+    impl Clock for Bomb {
+        fn now_ns(&self) -> i64 {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_broke_off_is_noticed() {
+        let completions = Arc::new(CompletionQueue::new().unwrap());
+        let target = Target::parse("http://127.0.0.1:9", &[]).unwrap();
+        let (endpoint, path) = target.resolve("/").unwrap();
+        let parts = Parts {
+            clock: Arc::new(Bomb),
+            settings: Settings::default(),
+            target,
+            completions,
+            records: Records::default(),
+            names: Arc::default(),
+            next_request: Arc::default(),
+            traces: None,
+            drill: None,
+        };
+        let client = Client::spawn(parts).unwrap();
+        assert!(!client.has_ended());
+        let origin = Origin { id: 0, series: 0, vu: 1, iteration: 0, tenant: -1, intended_start: 0, start: 0 };
+        client.send(Job {
+            token: 0,
+            endpoint,
+            method: http::Method::GET,
+            path,
+            headers: Arc::default(),
+            own_headers: Vec::new(),
+            body: Body::Bytes(bytes::Bytes::new()),
+            origin,
+            timeout: Duration::from_secs(1),
+            expect: Box::default(),
+            recorded: true,
+            jar: None,
+            rules: None,
+            redirects: 0,
+        });
+        let begun = Instant::now();
+        while !client.has_ended() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nobody noticed");
+            std::thread::yield_now();
+        }
     }
 }

@@ -81,19 +81,25 @@ mod tests {
         let (endpoint, _) = Target::parse("http://127.0.0.1:8000", &[]).unwrap().resolve("/").unwrap();
         let (other, _) = Target::parse("http://localhost:8000", &[]).unwrap().resolve("/").unwrap();
         assert_eq!(jar.header(&endpoint, "/"), None);
-        jar.keep(
-            &answer("set-cookie: a=1; Path=/\r\nSet-Cookie: b=2; path=/deep; HttpOnly\r\nset-cookie: c=3; secure\r\n"),
-            &endpoint,
-            "/",
-        );
+        jar.keep(&answer("set-cookie: a=1; Path=/\r\nSet-Cookie: b=2; path=/deep; HttpOnly\r\n"), &endpoint, "/");
         assert_eq!(jar.header(&endpoint, "/"), Some("a=1".to_owned()));
         let deep = jar.header(&endpoint, "/deep/er?x=1").unwrap();
-        assert!(deep.contains("a=1") && deep.contains("b=2") && !deep.contains("c=3"), "{deep}");
+        assert!(deep.contains("a=1") && deep.contains("b=2"), "{deep}");
         assert_eq!(jar.header(&other, "/"), None);
         jar.keep(&answer("set-cookie: a=1; Path=/; Max-Age=0\r\n"), &endpoint, "/");
         assert_eq!(jar.header(&endpoint, "/"), None);
         jar.clear();
         assert_eq!(jar.header(&endpoint, "/deep/er"), None);
+    }
+
+    #[test]
+    fn a_secure_cookie_needs_tls_except_on_this_machine() {
+        for (url, sent) in [("http://app.test", None), ("https://app.test", Some("c=3")), ("http://127.0.0.1:8000", Some("c=3"))] {
+            let jar = Jar::default();
+            let (endpoint, _) = Target::parse(url, &[]).unwrap().resolve("/").unwrap();
+            jar.keep(&answer("set-cookie: c=3; Secure\r\n"), &endpoint, "/");
+            assert_eq!(jar.header(&endpoint, "/").as_deref(), sent, "{url}");
+        }
     }
 
     proptest::proptest! {

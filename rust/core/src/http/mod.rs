@@ -16,6 +16,7 @@ mod http2;
 mod inflow;
 mod job;
 mod message;
+mod outcome;
 mod pool;
 mod reader;
 mod running;
