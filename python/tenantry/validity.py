@@ -65,7 +65,7 @@ def _busy(run: Run) -> Iterator[Bottleneck]:
     if busy is not None and busy > MOST_BUSY:
         who = _BUSY.get(part or "", "the generator")
         what = f"{who} was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}"
-        whole = "spread it over more cores with `--processes`" if part == "engine" and not _is_drill(run) else _lighter(run)
+        whole = "ask for less, or send part of the load from another machine" if part == "engine" and not _is_drill(run) else _lighter(run)
         yield Bottleneck(what, whole)
 
 
@@ -114,7 +114,7 @@ def _lighter(run: Run) -> str:
         return "ask for less with `--rate`: a closed loop sends as fast as it can, and one thread sends it all"
     costs = run.script_costs
     whole = sum(cost.cpu_s for cost in costs)
-    advice = "spread it over more cores with `--processes`, lower the rate, or make the scripts cheaper (no blocking calls, less work)"
+    advice = "lower the rate, make the scripts cheaper (no blocking calls, less work), or send part of the load from another machine"
     if not whole:
         return advice
     most = costs[0]
