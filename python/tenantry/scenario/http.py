@@ -264,10 +264,7 @@ class Http:
         **fields: Any,
     ) -> Coroutine[Any, Any, Response]:
         """Send any method; the options are those of the class."""
-        if fields or "{" in url:
-            template = compile_template(url)
-            url = template.fill(fields)
-            name = name or f"{method} {template.path}"
+        url, name = _filled(method, url, name, fields)
         options = _body(json, data, files, headers) if json is not None or data is not None or files is not None else {}
         options |= _options(name, headers, expect, timeout, tags, transfer)
         return self._request(method, with_params(url, params) if params else url, **options)
@@ -290,10 +287,7 @@ class Http:
         **fields: Any,
     ) -> Download:
         """A request whose response is read while it comes in; it follows no redirects. The options are those of the class."""
-        if fields or "{" in url:
-            template = compile_template(url)
-            url = template.fill(fields)
-            name = name or f"{method} {template.path}"
+        url, name = _filled(method, url, name, fields)
         options = _body(json, data, None, headers) if json is not None or data is not None else {}
         options |= _options(name, headers, expect, timeout, tags, transfer)
         return Download(self._session.stream(method, with_params(url, params) if params else url, **options))
@@ -306,6 +300,14 @@ class Http:
     def cookies(self) -> Cookies:
         """Those of this virtual user."""
         return Cookies(self._session)
+
+
+def _filled(method: str, url: str, name: str | None, fields: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The URL with its fields filled in, and the name of the series, by default that of the template."""
+    if not fields and "{" not in url:
+        return url, name
+    template = compile_template(url)
+    return template.fill(fields), name or f"{method} {template.path}"
 
 
 def _options(

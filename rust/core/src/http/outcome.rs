@@ -37,8 +37,6 @@ impl Desk {
         if let Some(jar) = &request.job.jar {
             jar.keep(&message, &request.job.endpoint, &request.job.path);
         }
-        let hop = Trace::clone(&request.trace);
-        let origin = request.job.origin;
         match follow(&mut request.job, status, &message, &self.office.target) {
             None => {
                 let failure = (!request.job.expects(status)).then(|| (FailureKind::Status, Some(excerpt(status, &message))));
@@ -48,7 +46,7 @@ impl Desk {
                 self.end(request, end, status, failure, message);
             }
             Some(Ok(())) => {
-                let mut sample = hop.sample_of(origin, end, status, None);
+                let mut sample = request.trace.clone().sample_of(request.job.origin, end, status, None);
                 sample.extras = extras(message.timings(), None);
                 self.record(&request.job, sample);
                 self.go_on(request, "(redirected)");

@@ -1,5 +1,7 @@
 //! W3C trace context: what lets the app's traces be found from a request of the load.
 
+use crate::population::random::draw;
+
 /// Makes trace ids that depend on nothing but the run and the number of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Traces(u64);
@@ -15,7 +17,7 @@ impl Traces {
     #[must_use]
     pub fn id_of(&self, id: u64) -> [u8; 32] {
         let mut text = [0; 32];
-        write_hex(&mut text, &[self.0.to_be_bytes(), mix64(self.0 ^ id).to_be_bytes()].concat());
+        write_hex(&mut text, &[self.0.to_be_bytes(), draw(self.0 ^ id, 0).to_be_bytes()].concat());
         text
     }
 
@@ -39,14 +41,6 @@ fn write_hex(text: &mut [u8], bytes: &[u8]) {
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
         pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-}
-
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): different numbers stay different.
-fn mix64(value: u64) -> u64 {
-    let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
