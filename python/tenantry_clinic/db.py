@@ -21,6 +21,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver met the server's farewell between two messages
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.AdminShutdownError,
@@ -57,7 +58,7 @@ class Database:
             max_size=settings.pool,
             max_inactive_connection_lifetime=0,
             command_timeout=30,
-            reset=_leave_as_is,
+            reset=_end_transaction,
             server_settings={"application_name": "tenantry_clinic"},
         )
         async with pool:
@@ -71,13 +72,8 @@ class Database:
         """
         async with self._pool.acquire(timeout=30) as connection:
             mode = "READ WRITE" if write else "READ ONLY"
-            try:
-                await connection.execute(f"BEGIN {mode}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true)")
-                yield connection
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
-                raise
+            await connection.execute(f"BEGIN {mode}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true)")
+            yield connection
             await connection.execute("COMMIT")
 
     async def account(self, email: str) -> Account | None:
@@ -99,8 +95,13 @@ class Database:
             return False
 
 
-async def _leave_as_is(connection: object) -> None:
-    """Every setting of ours ends with its transaction: the round trip of RESET ALL would change nothing."""
+async def _end_transaction(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Roll back what an exception left open; a connection on which that fails is replaced by the pool.
+
+    Every setting of ours ends with its transaction: the round trip of RESET ALL would change nothing.
+    """
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
 
 
 def ddl(name: str) -> str:
