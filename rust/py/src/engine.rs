@@ -12,7 +12,7 @@ use tenantry_core::engine::{Engine as CoreEngine, EngineError};
 use tenantry_core::http::ClientError;
 use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
-use tenantry_core::scheduler::Order;
+use tenantry_core::scheduler::{Control, Order};
 
 use crate::hub::Hub;
 use crate::labels::Labels;
@@ -89,6 +89,13 @@ impl Engine {
         self.hub.engine.scheduler.stop();
     }
 
+    /// Changes the load while it goes on, by an order (JSON); returns the names of the streams that it concerns.
+    fn control(&self, order: &[u8]) -> PyResult<Vec<String>> {
+        let order: Control =
+            serde_json::from_slice(order).map_err(|error| UsageError::new_err(format!("the engine does not take this order: {error}")))?;
+        self.hub.engine.scheduler.control(&order).map_err(|refused| UsageError::new_err(refused.to_string()))
+    }
+
     /// What is to be done next while the load runs: a word, the index of the stream, and that of the VU in it.
     fn order(&self, py: Python<'_>) -> PyResult<Py<Pending>> {
         let token = self.hub.slots.reserve();
@@ -120,9 +127,12 @@ impl Engine {
         self.hub.engine.load_ns()
     }
 
-    /// Puts a mark on the time line.
-    fn event(&self, kind: String, text: String) {
-        self.hub.engine.record(Record::Event(self.hub.engine.clock.now_ns(), kind, text));
+    /// Puts a mark on the time line, now or `at_ns` after the start of the load.
+    #[pyo3(signature = (kind, text, at_ns=None))]
+    fn event(&self, kind: String, text: String, at_ns: Option<i64>) {
+        let engine = &self.hub.engine;
+        let at = at_ns.map_or(0, |at| at - engine.load_ns()) + engine.clock.now_ns();
+        engine.record(Record::Event(at, kind, text));
     }
 
     /// Whether a thread of the engine has broken off, so that nothing will be answered any more.

@@ -57,8 +57,12 @@ impl Session {
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let inner = &self.0;
         let token = inner.hub.slots.reserve();
-        match inner.hub.engine.scheduler.next(inner.stream, inner.index, token) {
-            Next::Wait => {
+        let next = inner.hub.engine.scheduler.next(inner.stream, inner.index, token);
+        if next == Next::Rest {
+            inner.hub.engine.client.forget(inner.vu);
+        }
+        match next {
+            Next::Wait | Next::Rest => {
                 let pending = Pending::waiting(py, &inner.hub, Waiting::Iteration(Arc::clone(inner)), token)?;
                 Ok(pending.into_bound(py).into_any())
             }

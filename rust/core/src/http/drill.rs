@@ -173,7 +173,7 @@ impl Drill {
     fn ask(&self, desk: &Rc<Desk>, token: Token) {
         match self.parts.scheduler.next(STREAM, token as u32, token) {
             Next::Start(iteration) => self.fire(desk, token, iteration),
-            Next::Wait => {}
+            Next::Wait | Next::Rest => {}
             Next::End => self.retire(desk),
         }
     }

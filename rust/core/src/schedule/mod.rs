@@ -1,15 +1,18 @@
 //! When iterations start. All times are nanoseconds since the start of the stream, from closed formulas on whole numbers.
 
+mod arrivals;
+mod holds;
 mod poisson;
 mod ramp;
 mod share;
 mod vus;
 mod wide;
 
+pub use arrivals::{Arrivals, Starts};
+pub use holds::Holds;
 pub use share::Share;
 pub use vus::VuSteps;
 
-use crate::clock::SECOND;
 use crate::plan::Profile;
 use poisson::Poisson;
 use ramp::Ramp;
@@ -18,77 +21,6 @@ use ramp::Ramp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a rate of the load profile is too high or too fine, or the profile is too long, to be kept exactly")]
 pub struct Unrepresentable;
-
-/// The intended starts of an open profile.
-#[derive(Debug, Clone)]
-pub struct Arrivals(Formula);
-
-#[derive(Debug, Clone)]
-enum Formula {
-    Constant { rate: (u64, u64), duration_ns: i64 },
-    Ramp(Ramp),
-    Poisson(Poisson),
-}
-
-impl Arrivals {
-    /// The intended start of event `k` (from 0); None from the end of the profile on. Fastest when asked in order.
-    #[must_use]
-    pub fn start_of(&mut self, k: u64) -> Option<i64> {
-        match &mut self.0 {
-            Formula::Constant { rate: (numerator, denominator), duration_ns } => {
-                let elapsed = u128::from(k) * u128::from(SECOND.unsigned_abs());
-                let ns = elapsed.checked_mul((*denominator).into())?.checked_div((*numerator).into())?;
-                i64::try_from(ns).ok().filter(|ns| ns < duration_ns)
-            }
-            Formula::Ramp(ramp) => ramp.start_of(k),
-            Formula::Poisson(poisson) => poisson.start_of(k),
-        }
-    }
-
-    fn end_ns(&self) -> i64 {
-        match &self.0 {
-            Formula::Constant { duration_ns, .. } => *duration_ns,
-            Formula::Ramp(ramp) => ramp.end_ns(),
-            Formula::Poisson(poisson) => poisson.duration_ns(),
-        }
-    }
-}
-
-/// The events of an open profile that belong to one share, in order.
-#[derive(Debug, Clone)]
-pub struct Starts {
-    arrivals: Arrivals,
-    share: Share,
-    taken: u64,
-    head: Option<i64>,
-}
-
-impl Starts {
-    /// The events of `arrivals` that are in `share`.
-    #[must_use]
-    pub fn new(mut arrivals: Arrivals, share: Share) -> Self {
-        let head = arrivals.start_of(share.number(0));
-        Self { arrivals, share, taken: 0, head }
-    }
-
-    /// The next event's intended start; None after the last one.
-    #[must_use]
-    pub fn head(&self) -> Option<i64> {
-        self.head
-    }
-}
-
-impl Iterator for Starts {
-    /// The event's number in the whole profile (from 0), and its intended start.
-    type Item = (u64, i64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let event = (self.share.number(self.taken), self.head?);
-        self.taken += 1;
-        self.head = self.arrivals.start_of(self.share.number(self.taken));
-        Some(event)
-    }
-}
 
 /// How many iterations a closed profile has; without a limit it goes on until its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +31,14 @@ pub enum Budget {
     Shared(u64),
     /// So many for each VU.
     PerVu(u64),
+}
+
+/// Tells whether events at `rate` can be kept exactly, random ones included.
+///
+/// # Errors
+/// When they cannot.
+pub fn check_rate(rate: (u64, u64)) -> Result<(), Unrepresentable> {
+    Poisson::new(rate, 0, 0).map(drop)
 }
 
 /// How a profile paces its iterations.
@@ -125,13 +65,9 @@ impl Pace {
             Profile::PerVuIterations { iterations, vus, max_duration_ns } => {
                 Self::Closed(VuSteps::constant(*vus, *max_duration_ns), Budget::PerVu(*iterations))
             }
-            Profile::ConstantRate { rate, duration_ns, .. } => {
-                Self::Open(Arrivals(Formula::Constant { rate: *rate, duration_ns: *duration_ns }))
-            }
-            Profile::RampingRate { start, stages, .. } => Self::Open(Arrivals(Formula::Ramp(Ramp::new(*start, stages)?))),
-            Profile::PoissonRate { rate, duration_ns, .. } => {
-                Self::Open(Arrivals(Formula::Poisson(Poisson::new(*rate, *duration_ns, key)?)))
-            }
+            Profile::ConstantRate { rate, duration_ns, .. } => Self::Open(Arrivals::constant(*rate, *duration_ns)),
+            Profile::RampingRate { start, stages, .. } => Self::Open(Arrivals::ramp(Ramp::new(*start, stages)?)),
+            Profile::PoissonRate { rate, duration_ns, .. } => Self::Open(Arrivals::poisson(Poisson::new(*rate, *duration_ns, key)?)),
         })
     }
 

@@ -12,46 +12,81 @@ const LN_2: u128 = 0xB172_17F7_D1CF_79AB;
 const MOST_GAP_NS: u128 = 1 << 60;
 
 /// A Poisson process. Events are found one after the other; looking further back starts again from the first.
+///
+/// Event `k` is when the integral of the rate reaches the sum of the first `k + 1` draws: a process of rate 1 on another time scale
+/// (Çinlar, Introduction to Stochastic Processes, 1975, p. 94). So a change of the rate needs no other draws.
 #[derive(Debug, Clone)]
 pub(super) struct Poisson {
     key: u64,
-    mean_gap: u128,
+    pieces: Vec<Piece>,
     duration_ns: i64,
     next: u64,
+    /// The sum of the first `next` draws.
     sum: u128,
+}
+
+/// From `from_ns` on, where the integral is `area`, one more of it takes `mean_gap`.
+#[derive(Debug, Clone)]
+struct Piece {
+    from_ns: i64,
+    area: u128,
+    mean_gap: u128,
 }
 
 impl Poisson {
     /// On average `rate` (a fraction per second) events, drawn from `key`, for `duration_ns`.
-    pub(super) fn new((numerator, denominator): (u64, u64), duration_ns: i64, key: u64) -> Result<Self, Unrepresentable> {
-        let second = u128::from(SECOND.unsigned_abs()) << GAP_BITS;
-        let mean_gap =
-            second.checked_mul(denominator.into()).and_then(|gap| (gap + u128::from(numerator / 2)).checked_div(numerator.into()));
-        let mean_gap = mean_gap.filter(|&gap| gap > 0 && gap < MOST_GAP_NS << GAP_BITS).ok_or(Unrepresentable)?;
-        Ok(Self { key, mean_gap, duration_ns, next: 0, sum: 0 })
+    pub(super) fn new(rate: (u64, u64), duration_ns: i64, key: u64) -> Result<Self, Unrepresentable> {
+        let pieces = vec![Piece { from_ns: 0, area: 0, mean_gap: mean_gap(rate)? }];
+        Ok(Self { key, pieces, duration_ns, next: 0, sum: 0 })
     }
 
-    /// The start of event `k` (from 0): the sum of the first `k + 1` gaps, rounded down; None from the end of the profile on.
+    /// From `at_ns` on, `rate` events on average. Changes come in the order of their times.
+    pub(super) fn set_rate(&mut self, at_ns: i64, rate: (u64, u64)) -> Result<(), Unrepresentable> {
+        let mean_gap = mean_gap(rate)?;
+        let area = self.pieces.last().map_or(0, |piece| piece.area_at(at_ns));
+        self.pieces.push(Piece { from_ns: at_ns, area, mean_gap });
+        Ok(())
+    }
+
+    /// The start of event `k` (from 0), rounded down; None from the end of the profile on.
     pub(super) fn start_of(&mut self, k: u64) -> Option<i64> {
         if k + 1 < self.next {
             (self.next, self.sum) = (0, 0);
         }
         while self.next <= k {
             self.now()?;
-            self.sum += minus_log(draw(self.key, self.next)) * self.mean_gap;
+            self.sum += minus_log(draw(self.key, self.next));
             self.next += 1;
         }
         self.now()
     }
 
     fn now(&self) -> Option<i64> {
-        let ns = i64::try_from(self.sum >> (LOG_BITS + GAP_BITS)).ok()?;
-        (ns < self.duration_ns).then_some(ns)
+        let piece = self.pieces.iter().rev().find(|piece| piece.area <= self.sum)?;
+        piece.time_of(self.sum).filter(|&ns| ns < self.duration_ns)
     }
 
     pub(super) fn duration_ns(&self) -> i64 {
         self.duration_ns
     }
+}
+
+impl Piece {
+    fn time_of(&self, area: u128) -> Option<i64> {
+        let ns = (area - self.area).checked_mul(self.mean_gap)? >> (LOG_BITS + GAP_BITS);
+        self.from_ns.checked_add(i64::try_from(ns).ok()?)
+    }
+
+    /// The smallest area whose time is not before `ns`.
+    fn area_at(&self, ns: i64) -> u128 {
+        self.area + (u128::from(ns.abs_diff(self.from_ns)) << (LOG_BITS + GAP_BITS)).div_ceil(self.mean_gap)
+    }
+}
+
+fn mean_gap((numerator, denominator): (u64, u64)) -> Result<u128, Unrepresentable> {
+    let second = u128::from(SECOND.unsigned_abs()) << GAP_BITS;
+    let gap = second.checked_mul(denominator.into()).and_then(|gap| (gap + u128::from(numerator / 2)).checked_div(numerator.into()));
+    gap.filter(|&gap| gap > 0 && gap < MOST_GAP_NS << GAP_BITS).ok_or(Unrepresentable)
 }
 
 /// `-ln((number + 1) / 2^64)` with 40 bits after the point: a draw of the exponential distribution of mean 1.

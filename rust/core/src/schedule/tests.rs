@@ -1,6 +1,7 @@
 //! Open profiles as the scheduler asks them, whole and in shares.
 
 use super::*;
+use crate::clock::SECOND;
 use crate::plan::{RateStage, Stage};
 use proptest::prelude::*;
 

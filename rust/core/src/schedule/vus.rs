@@ -16,6 +16,8 @@ struct Piece {
     length_ns: i64,
     from: i64,
     to: i64,
+    /// Where something else goes on, at the latest at the end of its length.
+    end_ns: i64,
 }
 
 impl VuSteps {
@@ -27,7 +29,7 @@ impl VuSteps {
         for stage in stages {
             let to = i64::from(stage.target);
             if stage.duration_ns > 0 {
-                pieces.push(Piece { start_ns: at, length_ns: stage.duration_ns, from, to });
+                pieces.push(Piece { start_ns: at, length_ns: stage.duration_ns, from, to, end_ns: at + stage.duration_ns });
             }
             at += stage.duration_ns;
             from = to;
@@ -39,6 +41,18 @@ impl VuSteps {
     #[must_use]
     pub fn constant(vus: u32, duration_ns: i64) -> Self {
         Self::ramp(vus, &[Stage { duration_ns, target: vus }])
+    }
+
+    /// From `at` on, `vus` VUs until the end. Changes come in the order of their times.
+    pub fn set_vus(&mut self, at: i64, vus: u32) {
+        self.pieces.retain(|piece| piece.start_ns < at);
+        if let Some(last) = self.pieces.last_mut() {
+            last.end_ns = last.end_ns.min(at);
+        }
+        if at < self.end_ns {
+            let (length_ns, count) = (self.end_ns - at, i64::from(vus));
+            self.pieces.push(Piece { start_ns: at, length_ns, from: count, to: count, end_ns: self.end_ns });
+        }
     }
 
     /// When the profile ends.
@@ -64,7 +78,7 @@ impl VuSteps {
     }
 
     fn pieces_from(&self, at: i64) -> impl Iterator<Item = &Piece> {
-        self.pieces.iter().filter(move |piece| piece.start_ns + piece.length_ns > at)
+        self.pieces.iter().filter(move |piece| piece.end_ns > at)
     }
 
     /// When the number of VUs in `share` changes, and to what: from the start to the end, where it is zero.
@@ -89,7 +103,7 @@ impl Piece {
         let climb = i128::from(wanted - self.from) * i128::from(self.length_ns);
         let rise = i128::from(self.to - self.from);
         let offset = i64::try_from((climb + rise - 1) / rise).ok()?;
-        (offset < self.length_ns).then_some(self.start_ns + offset)
+        Some(self.start_ns + offset).filter(|&ns| ns < self.end_ns)
     }
 
     /// The first moment from `at` on, inside this piece, with fewer than `wanted` VUs.
@@ -103,7 +117,7 @@ impl Piece {
         }
         let fall = i128::from(self.from - wanted) * i128::from(self.length_ns);
         let offset = i64::try_from(fall / i128::from(self.from - self.to)).ok()? + 1;
-        (offset < self.length_ns).then_some(self.start_ns + offset)
+        Some(self.start_ns + offset).filter(|&ns| ns < self.end_ns)
     }
 
     /// The count at the start of the piece, and each later one with the moment from which it holds.

@@ -1,6 +1,7 @@
 //! Decides when each VU starts an iteration, and wakes it on an absolute clock.
 
 mod choice;
+mod control;
 mod listing;
 mod state;
 mod stream;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+pub use control::{Change, Control, Refused};
 pub use listing::Listing;
 
 use crate::clock::Clock;
@@ -42,6 +44,8 @@ pub enum Next {
     Start(Iteration),
     /// A completion will come.
     Wait,
+    /// A completion will come, but as things are planned it is that of the end.
+    Rest,
     /// Nothing more.
     End,
 }
@@ -129,7 +133,7 @@ impl Scheduler {
         self.with_state(|state, now| state.start(at, now, &self.out));
     }
 
-    /// What VU `vu` (index in the whole stream) of `stream` is to do; with [`Next::Wait`], `token` gets a completion later.
+    /// What VU `vu` (index in the whole stream) of `stream` is to do; with [`Next::Wait`] and [`Next::Rest`], `token` gets a completion later.
     pub fn next(&self, stream: u32, vu: u32, token: Token) -> Next {
         self.with_state(|state, now| state.next(stream, vu, token, now, &self.out))
     }
@@ -154,6 +158,14 @@ impl Scheduler {
     /// Starts no more iterations; VUs that wait for one are told that the run has ended. Running ones have their graceful stop from now.
     pub fn stop(&self) {
         self.with_state(|state, now| state.stop(now, &self.out));
+    }
+
+    /// Changes the load while it goes on; tells the names of the streams that are concerned.
+    ///
+    /// # Errors
+    /// When no stream takes the order; nothing is changed then.
+    pub fn control(&self, order: &Control) -> Result<Vec<String>, Refused> {
+        self.with_state(|state, _| state.control(order))
     }
 
     /// Nanoseconds from the start of the load to the end of its last stream; None before the start.
@@ -216,8 +228,9 @@ impl Scheduler {
                 state.hurried = false;
                 return next;
             }
-            state.fire_alarms(now, &self.out);
+            // What came due before the end of a stream starts, however late the thread wakes.
             state.fire_arrivals(now, &self.out);
+            state.fire_alarms(now, &self.out);
         }
     }
 

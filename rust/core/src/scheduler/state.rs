@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::stream::{Kind, StreamState};
+use super::stream::{Kind, StreamState, Turn, Waiting};
 use super::{Iteration, Next, Order, Out};
 use crate::plan::{Plan, StartAfter};
 use crate::queue::{Completion, Token};
@@ -15,7 +15,9 @@ pub(super) struct State {
     /// Whether something comes earlier than the scheduler's thread knew when it went to sleep.
     pub(super) hurried: bool,
     pub(super) streams: Vec<StreamState>,
-    start_ns: Option<i64>,
+    pub(super) start_ns: Option<i64>,
+    /// When the latest order takes effect, since the start.
+    pub(super) latest_ns: i64,
     stopping: bool,
     alarms: BinaryHeap<Reverse<Alarm>>,
     sequence: u64,
@@ -36,12 +38,12 @@ enum Call {
     /// A pause is over.
     Resume(Token),
     /// A VU of a closed stream has its turn.
-    Start { stream: u32, vu: u32, token: Token },
-    /// A stream of a fixed number of iterations has no more time.
+    Start { stream: u32, vu: u32 },
+    /// A stream has no more time.
     Conclude(u32),
     /// The graceful stop of a stream is over.
     CutOff(u32),
-    /// A VU that the ramp took away at `gone` had its time to finish.
+    /// A VU that the ramp took away at `gone`, counted from the begin, had its time to finish.
     RampedDown { stream: u32, vu: u32, gone: i64 },
 }
 
@@ -53,6 +55,7 @@ impl State {
             hurried: false,
             streams: streams.collect::<Result<_, _>>()?,
             start_ns: None,
+            latest_ns: 0,
             stopping: false,
             alarms: BinaryHeap::new(),
             sequence: 0,
@@ -73,18 +76,20 @@ impl State {
                 return;
             };
             stream.begin_ns = Some(begin);
-            let (end, grace, limited) = (begin.saturating_add(stream.length_ns), stream.graceful_stop_ns, stream.has_budget());
+            let (end, grace) = (begin.saturating_add(stream.length_ns), stream.graceful_stop_ns);
             let parked = std::mem::take(&mut stream.parked);
-            if limited {
-                self.set_alarm(end, Call::Conclude(index));
+            if let Some(start) = self.start_ns {
+                // An order was checked when it came.
+                let _ = stream.make_changes(begin - start);
             }
+            self.set_alarm(end, Call::Conclude(index));
             self.set_alarm(end.saturating_add(grace), Call::CutOff(index));
             self.hurried = true;
             for (vu, token) in parked {
                 match self.next(index, vu, token, now, out) {
                     Next::Start(iteration) => out.completions.push(Completion::Start(token, iteration)),
                     Next::End => out.completions.push(Completion::End(token)),
-                    Next::Wait => {}
+                    Next::Wait | Next::Rest => {}
                 }
             }
         }
@@ -106,7 +111,7 @@ impl State {
             stream.parked.push((vu, token));
             return Next::Wait;
         };
-        let turn = match &mut stream.kind {
+        match &mut stream.kind {
             Kind::Open(open) => {
                 let next = open.next(token);
                 if let Next::Start(iteration) = &next {
@@ -114,21 +119,52 @@ impl State {
                 }
                 return next;
             }
-            Kind::Closed(closed) => closed.turn(vu, (now - begin).max(0)),
-        };
-        match turn.map(|at| begin.saturating_add(at)) {
-            Some(at) if at <= now => self.begin_iteration(index, vu, now, false).map_or(Next::End, Next::Start),
-            Some(at) => {
-                self.set_alarm(at, Call::Start { stream: index, vu, token });
-                Next::Wait
-            }
-            None => {
+            Kind::Closed(closed) => closed.free(vu),
+        }
+        let since = (now - begin).max(0);
+        match stream.turn(vu, since) {
+            Turn::At(at) if begin.saturating_add(at) <= now => self.begin_iteration(index, vu, now, false).map_or(Next::End, Next::Start),
+            Turn::Never => {
                 // The thread may not have come to it yet, and nobody may be left by then.
                 if stream.has_budget() && stream.planned_end_ns().is_some_and(|end| end <= now) {
                     self.conclude(index, now, out);
                 }
                 Next::End
             }
+            turn => {
+                self.wait(index, vu, Waiting { token, since, alarm: None }, turn);
+                if turn == Turn::Unplanned { Next::Rest } else { Next::Wait }
+            }
+        }
+    }
+
+    /// Lets a VU of a closed stream wait for its turn.
+    fn wait(&mut self, index: u32, vu: u32, mut waiting: Waiting, turn: Turn) {
+        let begin = self.streams.get(index as usize).and_then(|stream| stream.begin_ns);
+        if let (Some(begin), Turn::At(at)) = (begin, turn) {
+            waiting.alarm = Some(self.set_alarm(begin.saturating_add(at), Call::Start { stream: index, vu }));
+        }
+        if let Some(Kind::Closed(closed)) = self.streams.get_mut(index as usize).map(|stream| &mut stream.kind) {
+            closed.waiting.insert(vu, waiting);
+        }
+    }
+
+    /// Plans anew when the VUs of a closed stream that wait have their turn, and when the ramp takes those away that do not.
+    pub(super) fn replan(&mut self, index: u32) {
+        let Some(stream) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let (Some(begin), Kind::Closed(closed)) = (stream.begin_ns, &mut stream.kind) else {
+            return;
+        };
+        let (waiting, busy) = (std::mem::take(&mut closed.waiting), closed.busy());
+        let taken: Vec<_> = busy.into_iter().filter_map(|(vu, since)| Some((vu, closed.watch(vu, since)?))).collect();
+        let turns: Vec<_> = waiting.into_iter().map(|(vu, waiting)| (vu, stream.turn(vu, waiting.since), waiting)).collect();
+        for (vu, (gone, deadline)) in taken {
+            self.set_alarm(begin.saturating_add(deadline), Call::RampedDown { stream: index, vu, gone });
+        }
+        for (vu, turn, waiting) in turns {
+            self.wait(index, vu, Waiting { alarm: None, ..waiting }, turn);
         }
     }
 
@@ -139,7 +175,7 @@ impl State {
             return None;
         };
         if let Some((gone, deadline)) = closed.watch(vu, (at - begin).max(0)) {
-            self.set_alarm(begin.saturating_add(deadline), Call::RampedDown { stream: index, vu, gone: begin + gone });
+            self.set_alarm(begin.saturating_add(deadline), Call::RampedDown { stream: index, vu, gone });
         }
         Some(iteration)
     }
@@ -155,11 +191,17 @@ impl State {
         }
     }
 
-    /// Ends the load of a stream that has a fixed number of iterations; those that have not begun are dropped.
+    /// Ends the load of a stream, and tells those who wait; of a fixed number of iterations, those that have not begun are dropped.
     fn conclude(&mut self, index: u32, now: i64, out: &Out) {
-        let Some(stream) = self.streams.get_mut(index as usize).filter(|stream| stream.load_end_ns().is_none()) else {
+        let Some(stream) = self.streams.get_mut(index as usize) else {
             return;
         };
+        for token in stream.take_waiting() {
+            out.completions.push(Completion::End(token));
+        }
+        if stream.load_end_ns().is_some() {
+            return;
+        }
         let end = stream.planned_end_ns().map_or(now, |planned| planned.min(now));
         for (scenario, count) in stream.conclude(end) {
             out.records.send(Record::Due(Due { stream: index, scenario, at: end - 1, count, due: false, dropped: true }));
@@ -173,10 +215,15 @@ impl State {
         self.set_alarm(at, Call::Resume(token));
     }
 
-    fn set_alarm(&mut self, at: i64, call: Call) {
+    fn set_alarm(&mut self, at: i64, call: Call) -> u64 {
         self.hurried |= self.alarms.peek().is_none_or(|Reverse(first)| at < first.at);
         self.sequence += 1;
         self.alarms.push(Reverse(Alarm { at, sequence: self.sequence, call }));
+        self.sequence
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     pub(super) fn next_event(&self) -> Option<i64> {
@@ -196,9 +243,11 @@ impl State {
     fn answer(&mut self, alarm: Alarm, now: i64, out: &Out) {
         match alarm.call {
             Call::Resume(token) => out.completions.push(Completion::Resume(token)),
-            Call::Start { stream, vu, token } => {
-                let iteration = self.begin_iteration(stream, vu, alarm.at, true);
-                out.completions.push(iteration.map_or(Completion::End(token), |iteration| Completion::Start(token, iteration)));
+            Call::Start { stream, vu } => {
+                if let Some(token) = self.wake(stream, vu, alarm.sequence) {
+                    let iteration = self.begin_iteration(stream, vu, alarm.at, true);
+                    out.completions.push(iteration.map_or(Completion::End(token), |iteration| Completion::Start(token, iteration)));
+                }
             }
             Call::Conclude(stream) => self.conclude(stream, now, out),
             Call::CutOff(stream) => self.order(Order::CutOff { stream }, out),
@@ -218,8 +267,8 @@ impl State {
         }
         let mut orders = Vec::new();
         for (stream, index) in self.streams.iter_mut().zip(0_u32..) {
-            while stream.next_arrival().is_some_and(|at| at <= now) {
-                let (Some(iteration), Kind::Open(open)) = (stream.take_arrival(), &mut stream.kind) else {
+            while let Some(iteration) = stream.take_arrival(now) {
+                let Kind::Open(open) = &mut stream.kind else {
                     break;
                 };
                 if let Some(token) = open.idle.pop_front() {
@@ -232,13 +281,17 @@ impl State {
                     out.due(&iteration, true);
                 }
             }
-            if let Kind::Open(open) = &mut stream.kind
-                && open.is_over()
-            {
-                open.idle.drain(..).for_each(|token| out.completions.push(Completion::End(token)));
-            }
         }
         orders.into_iter().for_each(|order| self.order(order, out));
+    }
+
+    /// The token of a VU of a closed stream whose turn comes by this alarm; None when it waits for another one by now.
+    fn wake(&mut self, index: u32, vu: u32, alarm: u64) -> Option<Token> {
+        let Kind::Closed(closed) = &mut self.streams.get_mut(index as usize)?.kind else {
+            return None;
+        };
+        closed.waiting.get(&vu).filter(|waiting| waiting.alarm == Some(alarm))?;
+        closed.waiting.remove(&vu).map(|waiting| waiting.token)
     }
 
     /// Gives the scripts' side an order, now or when it asks next.
@@ -266,8 +319,7 @@ impl State {
         waiting.into_iter().for_each(|token| out.completions.push(Completion::End(token)));
         for Reverse(alarm) in std::mem::take(&mut self.alarms) {
             match alarm.call {
-                Call::Start { token, .. } => out.completions.push(Completion::End(token)),
-                Call::Conclude(_) => {}
+                Call::Start { .. } | Call::Conclude(_) => {}
                 _ => self.alarms.push(Reverse(alarm)),
             }
         }

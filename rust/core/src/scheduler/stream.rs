@@ -1,16 +1,18 @@
 //! Where one stream stands: which iterations it still has, and for whom.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::choice::{Choice, stream_seed};
+use super::control::Change;
 use super::{Iteration, Next};
 use crate::plan::{Plan, Profile, StartAfter, Stream};
 use crate::population::random::subkey;
 use crate::queue::Token;
-use crate::schedule::{Budget, Pace, Share, Starts, Unrepresentable, VuSteps};
+use crate::schedule::{Budget, Holds, Pace, Share, Starts, Unrepresentable, VuSteps};
 
 /// One stream. Times with `_ns` are clock nanoseconds, lengths apart.
 pub(super) struct StreamState {
+    pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) start_after: StartAfter,
     pub(super) begin_ns: Option<i64>,
@@ -18,6 +20,10 @@ pub(super) struct StreamState {
     pub(super) graceful_stop_ns: i64,
     /// VUs that ask before the stream has begun.
     pub(super) parked: Vec<(u32, Token)>,
+    /// Stretches in which nothing begins, since the begin.
+    pub(super) holds: Holds,
+    /// Changes that are ordered, since the start of the load, until it is known when the stream begins.
+    pub(super) changes: VecDeque<(i64, Change)>,
     index: u32,
     choice: Choice,
 }
@@ -36,15 +42,18 @@ pub(super) struct Open {
     share: Option<Share>,
     made: u64,
     most: u64,
+    is_over: bool,
 }
 
 /// A stream whose VUs loop.
 pub(super) struct Closed {
-    steps: VuSteps,
-    budget: Budget,
+    pub(super) steps: VuSteps,
+    pub(super) budget: Budget,
     share: Option<Share>,
     ramp_down_ns: Option<i64>,
-    plan_vus: u64,
+    pub(super) plan_vus: u64,
+    /// VUs that wait for their turn.
+    pub(super) waiting: BTreeMap<u32, Waiting>,
     vus: Vec<ClosedVu>,
     begun: u64,
     ended: u64,
@@ -52,9 +61,30 @@ pub(super) struct Closed {
     end_ns: Option<i64>,
 }
 
+/// A VU of a closed stream that waits.
+pub(super) struct Waiting {
+    pub(super) token: Token,
+    /// Since when, counted from the begin.
+    pub(super) since: i64,
+    /// The alarm that ends it; None when it is not known whether the VU has another turn.
+    pub(super) alarm: Option<u64>,
+}
+
+/// When a VU of a closed stream has its turn, counted from the begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    At(i64),
+    /// When its stream is released.
+    Held,
+    /// Not as things are planned, but an order may change that.
+    Unplanned,
+    Never,
+}
+
 #[derive(Clone, Default)]
 struct ClosedVu {
     iterations: u64,
+    /// Counted from the begin.
     busy_since: Option<i64>,
     /// The end of the time in which it is active, when that is watched already.
     watched: Option<i64>,
@@ -75,6 +105,7 @@ impl StreamState {
                 share,
                 made: local(stream.pre_allocated_vus.unwrap_or(vus)).max(1),
                 most: local(vus),
+                is_over: false,
             }),
             Pace::Closed(steps, budget) => Kind::Closed(Closed {
                 steps,
@@ -85,6 +116,7 @@ impl StreamState {
                     _ => None,
                 },
                 plan_vus: vus.into(),
+                waiting: BTreeMap::new(),
                 vus: vec![ClosedVu::default(); usize::try_from(local(vus)).unwrap_or(0)],
                 begun: 0,
                 ended: 0,
@@ -93,7 +125,19 @@ impl StreamState {
         };
         let choice = Choice::new(seed, &stream.mix);
         let (start_after, graceful_stop_ns) = (stream.start_after, stream.graceful_stop_ns);
-        Ok(Self { kind, start_after, begin_ns: None, length_ns, graceful_stop_ns, parked: Vec::new(), index, choice })
+        Ok(Self {
+            name: stream.name.clone(),
+            kind,
+            start_after,
+            begin_ns: None,
+            length_ns,
+            graceful_stop_ns,
+            parked: Vec::new(),
+            holds: Holds::default(),
+            changes: VecDeque::new(),
+            index,
+            choice,
+        })
     }
 
     /// When the profile ends at the latest; None before it is known when it begins.
@@ -131,13 +175,38 @@ impl StreamState {
         }
     }
 
-    /// Takes the next event of an open stream.
-    pub(super) fn take_arrival(&mut self) -> Option<Iteration> {
-        let (begin, Kind::Open(open)) = (self.begin_ns?, &mut self.kind) else {
-            return None;
+    /// Takes the next event of an open stream that is due by `now`, in clock nanoseconds; those that are held are not.
+    pub(super) fn take_arrival(&mut self, now: i64) -> Option<Iteration> {
+        let begin = self.begin_ns?;
+        while self.next_arrival().is_some_and(|at| at <= now) {
+            let Kind::Open(open) = &mut self.kind else {
+                return None;
+            };
+            let (number, at) = open.starts.as_mut()?.next()?;
+            if !self.holds.contains(at) {
+                return Some(self.iteration(number, begin + at, true));
+            }
+        }
+        None
+    }
+
+    /// When VU `vu` of a closed stream, free since `since` (from the begin), has its turn.
+    pub(super) fn turn(&mut self, vu: u32, since: i64) -> Turn {
+        let Kind::Closed(closed) = &mut self.kind else {
+            return Turn::Never;
         };
-        let (number, at) = open.starts.as_mut()?.next()?;
-        Some(self.iteration(number, begin + at, true))
+        if closed.is_done(vu) || since >= closed.steps.end_ns() {
+            return Turn::Never;
+        }
+        let mut at = since;
+        while let Some(active) = closed.steps.active_from(vu, at) {
+            match self.holds.free_from(active) {
+                Some(free) if free == active => return Turn::At(active),
+                Some(free) => at = free,
+                None => return Turn::Held,
+            }
+        }
+        Turn::Unplanned
     }
 
     /// The next iteration of VU `vu` of a closed stream, which has its turn.
@@ -145,7 +214,7 @@ impl StreamState {
         let Kind::Closed(closed) = &mut self.kind else {
             return None;
         };
-        let number = closed.take(vu, intended_start)?;
+        let number = closed.take(vu, intended_start - self.begin_ns?)?;
         Some(self.iteration(number, intended_start, scheduled))
     }
 
@@ -168,23 +237,24 @@ impl StreamState {
         unstarted
     }
 
-    /// Everybody who waits for an iteration.
+    /// Everybody who waits for an iteration, now that none will come any more.
     pub(super) fn take_waiting(&mut self) -> Vec<Token> {
         let parked = std::mem::take(&mut self.parked).into_iter().map(|(_, token)| token);
         match &mut self.kind {
             Kind::Open(open) => {
-                open.awaited.clear();
+                open.is_over = true;
                 parked.chain(std::mem::take(&mut open.idle)).collect()
             }
-            Kind::Closed(_) => parked.collect(),
+            Kind::Closed(closed) => parked.chain(std::mem::take(&mut closed.waiting).into_values().map(|waiting| waiting.token)).collect(),
         }
     }
 
     /// Takes a VU that gave up waiting out of those that wait.
     pub(super) fn forget(&mut self, token: Token) {
         self.parked.retain(|&(_, waiting)| waiting != token);
-        if let Kind::Open(open) = &mut self.kind {
-            open.idle.retain(|&waiting| waiting != token);
+        match &mut self.kind {
+            Kind::Open(open) => open.idle.retain(|&waiting| waiting != token),
+            Kind::Closed(closed) => closed.waiting.retain(|_, waiting| waiting.token != token),
         }
     }
 }
@@ -195,16 +265,12 @@ impl Open {
         if let Some(iteration) = self.awaited.pop_front() {
             return Next::Start(iteration);
         }
-        if self.is_over() {
+        // Until its end the rate may be changed, also when no event is left as things are.
+        if self.is_over || self.starts.is_none() {
             return Next::End;
         }
         self.idle.push_back(token);
         Next::Wait
-    }
-
-    /// Whether there are no more events.
-    pub(super) fn is_over(&self) -> bool {
-        self.starts.as_ref().is_none_or(|starts| starts.head().is_none())
     }
 
     /// The index of one more VU; None when there are all.
@@ -224,20 +290,28 @@ impl Closed {
         self.vus.get_mut(usize::try_from(place).ok()?)
     }
 
-    /// VU `vu` is free at `at` (since the begin): when is its turn? None when it has no more.
-    pub(super) fn turn(&mut self, vu: u32, at: i64) -> Option<i64> {
-        let state = self.vu(vu)?;
-        state.busy_since = None;
+    /// Notes that VU `vu` has no iteration any more.
+    pub(super) fn free(&mut self, vu: u32) {
+        if let Some(state) = self.vu(vu) {
+            state.busy_since = None;
+        }
+    }
+
+    /// Whether VU `vu` has no more iterations.
+    fn is_done(&mut self, vu: u32) -> bool {
+        let Some(state) = self.vu(vu) else {
+            return true;
+        };
         let done = state.iterations;
         let used_up = match self.budget {
             Budget::Unlimited => false,
             Budget::Shared(_) => self.left() == 0,
             Budget::PerVu(iterations) => done >= iterations,
         };
-        if used_up || self.end_ns.is_some() { None } else { self.steps.active_from(vu, at) }
+        used_up || self.end_ns.is_some()
     }
 
-    /// The number of the iteration that VU `vu` begins at `at`; None when none is left.
+    /// The number of the iteration that VU `vu` begins at `at` (since the begin); None when none is left.
     ///
     /// VUs with iterations of their own number them in rows: so a VU runs the same scenarios in every run, whatever the others do.
     fn take(&mut self, vu: u32, at: i64) -> Option<u64> {
@@ -292,13 +366,20 @@ impl Closed {
 
     /// When the ramp takes VU `vu`, busy from `at` on, away for good, with its time to finish; None when that is known already.
     pub(super) fn watch(&mut self, vu: u32, at: i64) -> Option<(i64, i64)> {
-        let (grace, gone) = (self.ramp_down_ns?, self.steps.inactive_from(vu, at)?);
-        (self.vu(vu)?.watched.replace(gone) != Some(gone)).then_some((gone, gone.saturating_add(grace)))
+        let (grace, gone) = (self.ramp_down_ns?, self.steps.inactive_from(vu, at));
+        let before = std::mem::replace(&mut self.vu(vu)?.watched, gone);
+        gone.filter(|_| before != gone).map(|gone| (gone, gone.saturating_add(grace)))
     }
 
-    /// Whether VU `vu` still runs an iteration from before `gone` (clock), and is not back at `at` (since the begin).
+    /// The VUs of this share that are in an iteration, and since when.
+    pub(super) fn busy(&self) -> Vec<(u32, i64)> {
+        let number = |place: u64| self.share.and_then(|share| u32::try_from(share.number(place)).ok());
+        (0..).zip(&self.vus).filter_map(|(place, vu)| Some((number(place)?, vu.busy_since?))).collect()
+    }
+
+    /// Whether VU `vu` still runs an iteration from before `gone`, when it was taken away, and is not back at `at`.
     pub(super) fn outstays(&mut self, vu: u32, gone: i64, at: i64) -> bool {
         let away = self.steps.active_from(vu, at) != Some(at);
-        away && self.vu(vu).is_some_and(|state| state.busy_since.is_some_and(|since| since < gone))
+        away && self.vu(vu).is_some_and(|state| state.watched == Some(gone) && state.busy_since.is_some_and(|since| since < gone))
     }
 }

@@ -93,7 +93,7 @@ impl Rig {
                 self.scheduler.count_busy(stream, 1);
                 Some(iteration)
             }
-            Next::Wait | Next::End => None,
+            Next::Wait | Next::Rest | Next::End => None,
         }
     }
 
@@ -413,3 +413,5 @@ fn a_listing_tells_the_starts_and_the_steps_that_the_scheduler_follows() {
     assert_eq!(listing.vus(1), Some(vec![(0, 3), (SECOND, 0)]));
     assert_eq!(listing.starts(1, 0).count(), 0);
 }
+
+mod control;
