@@ -3,6 +3,8 @@
 use super::*;
 use crate::clock::SECOND;
 use crate::plan::{RateStage, Stage};
+use num_bigint::BigInt;
+use num_rational::BigRational;
 use proptest::prelude::*;
 
 fn arrivals(profile: &Profile) -> Arrivals {
@@ -89,5 +91,104 @@ proptest! {
         prop_assert!(shares.iter().all(|share| (0..9).all(|local| share.local(share.number(local)) == local)));
         units.sort_unstable();
         prop_assert!(units.into_iter().eq(0..total));
+    }
+}
+
+/// Changes of the rate at moments of the first second.
+fn changes() -> impl Strategy<Value = Vec<(i64, (u64, u64))>> {
+    prop::collection::vec((0..SECOND, (1_u64..400, prop::sample::select(vec![1_u64, 3, 7, 60]))), 1..6).prop_map(|mut changes| {
+        changes.sort_by_key(|(at, _)| *at);
+        changes
+    })
+}
+
+fn changed(profile: &Profile, changes: &[(i64, (u64, u64))]) -> Arrivals {
+    let mut found = arrivals(profile);
+    changes.iter().for_each(|&(at, rate)| found.set_rate(at, rate).unwrap());
+    found
+}
+
+fn all(mut arrivals: Arrivals) -> Vec<i64> {
+    (0..).map_while(|k| arrivals.start_of(k)).collect()
+}
+
+fn ratio(numerator: impl Into<BigInt>, denominator: impl Into<BigInt>) -> BigRational {
+    BigRational::new(numerator.into(), denominator.into())
+}
+
+/// What a profile of constant or ramping rate starts under changes: its own events before the first of them, then from each on
+/// whole periods, until the next or the end.
+fn by_hand(profile: &Profile, changes: &[(i64, (u64, u64))]) -> Vec<i64> {
+    let plain = arrivals(profile);
+    let end = plain.end_ns();
+    let until = |index: usize| changes.get(index).map_or(end, |(at, _)| *at).min(end);
+    let mut found: Vec<i64> = all(plain).into_iter().filter(|&ns| ns < until(0)).collect();
+    for (index, &(at, (numerator, denominator))) in changes.iter().enumerate() {
+        let period = ratio(SECOND, 1) * ratio(denominator, numerator);
+        let events = (0..).map(|k| (ratio(at, 1) + ratio(k, 1) * &period).floor().to_integer());
+        found.extend(events.map(|ns| i64::try_from(ns).unwrap()).take_while(|&ns| ns < until(index + 1)));
+    }
+    found
+}
+
+/// The integral of the rate of a random profile up to `ns`.
+fn integral(rate: (u64, u64), changes: &[(i64, (u64, u64))], ns: i64) -> BigRational {
+    let ends = changes.iter().map(|(at, _)| *at).chain([i64::MAX]);
+    let pieces = std::iter::once((0, rate)).chain(changes.iter().copied()).zip(ends);
+    let area = |((from, (numerator, denominator)), to): ((i64, (u64, u64)), i64)| {
+        ratio((ns.min(to) - from).max(0), SECOND) * ratio(numerator, denominator)
+    };
+    pieces.map(area).sum()
+}
+
+proptest! {
+    #[test]
+    fn a_changed_rate_is_that_of_exact_fractions(profile in open_profiles(), changes in changes()) {
+        prop_assume!(!matches!(profile, Profile::PoissonRate { .. }));
+        prop_assert_eq!(all(changed(&profile, &changes)), by_hand(&profile, &changes));
+    }
+
+    #[test]
+    fn random_arrivals_under_changes_are_where_the_integral_reaches_the_same_draws(rate in (1_u64..400, 1_u64..60), changes in changes()) {
+        let profile = Profile::PoissonRate { rate, duration_ns: SECOND, max_vus: 9 };
+        // At one event per second the integral up to an event is its time.
+        let mut draws = arrivals(&Profile::PoissonRate { rate: (1, 1), duration_ns: i64::MAX, max_vus: 9 });
+        let found = all(changed(&profile, &changes));
+        // Draws are told to a nanosecond here, and a mean gap is rounded to a millionth of one.
+        let close = ratio(1, 100_000_000);
+        for (k, &ns) in (0..).zip(&found) {
+            let drawn = ratio(draws.start_of(k).unwrap(), SECOND);
+            prop_assert!(integral(rate, &changes, ns) <= &drawn + &close);
+            prop_assert!(integral(rate, &changes, ns + 1) >= &drawn - &close);
+        }
+        let after = ratio(draws.start_of(found.len() as u64).unwrap(), SECOND);
+        prop_assert!(integral(rate, &changes, SECOND) <= after + close, "every event before the end is there");
+    }
+
+    #[test]
+    fn changes_while_events_are_taken_are_the_same_as_before_the_first(profile in open_profiles(), changes in changes(), index in 0_u32..4) {
+        let share = Share::of((index, 4), profile.max_vus()).unwrap();
+        let expected: Vec<_> = Starts::new(changed(&profile, &changes), share).collect();
+        let mut starts = Starts::new(arrivals(&profile), share);
+        let mut found = Vec::new();
+        for &(at, rate) in &changes {
+            found.extend(std::iter::from_fn(|| starts.head().filter(|&ns| ns < at).and_then(|_| starts.next())));
+            starts.set_rate(at, rate).unwrap();
+        }
+        found.extend(starts);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_hold_contains_a_moment_exactly_when_its_next_free_moment_is_later(mut bounds in prop::collection::vec(0_i64..50, 0..8), ns in 0_i64..60) {
+        bounds.sort_unstable();
+        let mut holds = Holds::default();
+        for (index, &bound) in bounds.iter().enumerate() {
+            if index % 2 == 0 { holds.begin(bound) } else { holds.end(bound) }
+        }
+        let is_held = |ns: i64| bounds.iter().filter(|&&bound| bound <= ns).count() % 2 == 1;
+        prop_assert_eq!(holds.contains(ns), is_held(ns));
+        prop_assert_eq!(holds.free_from(ns), (ns..70).find(|&ns| !is_held(ns)));
+        prop_assert_eq!(holds.is_open(), bounds.len() % 2 == 1);
     }
 }
