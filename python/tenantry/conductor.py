@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from tenantry.control import Desk, listening
 from tenantry.datasets.population import Population
 from tenantry.drill import Drillers
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import Engine, close_engine, open_engine
-from tenantry.errors import Interrupted, TenantryError
+from tenantry.errors import Interrupted, TenantryError, UsageError
 from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
 from tenantry.plan.breaker import Breaker
@@ -133,6 +134,13 @@ class Conductor:
         self._load_ended(engine)
         engine.stop()
 
+    def _stop_by_hand(self, engine: Engine) -> None:
+        """As Ctrl-C does, but what ran until then is judged as a whole run."""
+        if self.end != "finished":
+            raise UsageError("the run is ending already")
+        self.end = "stopped"
+        self._stop(engine)
+
     def _load_ended(self, engine: Engine) -> None:
         self.folder.load_ended(min(engine.now_ns(), self.plan.duration_ns))
 
@@ -170,6 +178,17 @@ class Conductor:
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
+        desk = Desk(engine, engine.control, partial(self._stop_by_hand, engine), self._say)
+        async with listening(self.folder.path, desk):
+            await self._work(engine, workers)
+        if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
+            self.notes.append("the load ended early: a feeder has no more rows")
+            self._stop(engine)
+        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
+        if workers.made_late:
+            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
+
+    async def _work(self, engine: Engine, workers: Workers | Drillers) -> None:
         with _rare_collection():
             engine.start(0.1 + len(workers) * 50e-6)
             self._phase = "load"
@@ -181,12 +200,6 @@ class Conductor:
                 watcher.cancel()
         if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
             raise error
-        if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
-            self.notes.append("the load ended early: a feeder has no more rows")
-            self._stop(engine)
-        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
-        if workers.made_late:
-            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
         """Nobody ends a load that nobody watches."""

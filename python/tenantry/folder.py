@@ -64,7 +64,7 @@ class RunFolder:
             self.load_end_ns = max(at_ns, 1)
 
     def finish(self, end: str, *, elapsed_ns: int, verdict: Verdict | None = None) -> None:
-        """Complete the manifest: `end` is finished, interrupted or aborted."""
+        """Complete the manifest: `end` is finished, stopped, interrupted or aborted."""
         self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": self.manifest["ended_at"] or _rfc3339(datetime.now(UTC))}
         if verdict is not None:
             self.manifest["verdict"] = {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}

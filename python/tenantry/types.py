@@ -83,6 +83,10 @@ Order = tuple[Literal["hire", "interrupt", "cut_off"], int, int]
 ramp took away, interrupt all of a stream; the index of the stream, and of the virtual user in it."""
 
 
+OrderWord = Literal["rate", "vus", "pause", "resume", "stop"]
+"""What a user may want of a run that goes on; also the kinds of the events that note it."""
+
+
 class RequestOptions(TypedDict, total=False):
     """What the engine takes beyond method and URL of a request: series, body, headers, and how it is to be sent.
 

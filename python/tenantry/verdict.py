@@ -151,6 +151,8 @@ def _with_end(run: Run, reason: str) -> str:
             return reason
         case "interrupted":
             return f"interrupted {after}; until then {reason}"
+        case "stopped":
+            return f"stopped by hand {after}; until then {reason}"
         case "aborted":
             return f"stopped early {after}; until then {reason}"
         case _:
@@ -160,7 +162,7 @@ def _with_end(run: Run, reason: str) -> str:
 def _exit(run: Run, word: Word) -> Exit:
     if run.manifest.end == "aborted" and word != "no_data":
         return Exit.ABORTED
-    return _EXITS[word] if run.manifest.end in ("finished", "aborted") else Exit.INTERRUPTED
+    return _EXITS[word] if run.manifest.end in ("finished", "aborted", "stopped") else Exit.INTERRUPTED
 
 
 def _parsed(text: str, custom: Mapping[str, Metric]) -> tuple[str, Threshold | None]:

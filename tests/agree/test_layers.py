@@ -41,6 +41,7 @@ LAYERS: dict[str, float] = {
     "folder": 3.3,
     "workers": 3.35,
     "drill": 3.35,
+    "control": 3.38,
     "conductor": 3.4,
     "report": 4,
     "distributed": 4,

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),
     "quick": ("tenantry.cli.quick:command", "Put load on a URL, without a script"),
     "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
+    "ctl": ("tenantry.cli.ctl:command", "Change the load of a run while it goes on"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
     "runs": ("tenantry.cli.runs:command", "List and show stored runs"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import ceil, floor
 from typing import Any, NamedTuple
@@ -77,9 +77,13 @@ def stage_span(found: Iterable[Course], number: int, runs: Callable[[str], bool]
     return start, end
 
 
-def steady_load(found: Iterable[Course], until_s: float) -> tuple[int, int]:
-    """The longest stretch of whole seconds, up to `until_s`, in which no stream changes the load it asks for."""
-    edges, moving = {0.0, until_s}, []
+def steady_load(found: Iterable[Course], until_s: float, changed: Sequence[Stage] = ()) -> tuple[int, int]:
+    """The longest stretch of whole seconds, up to `until_s`, in which no stream changes the load it asks for.
+
+    `changed`: stretches from one order of the user to the next; a pause is not flat.
+    """
+    edges, moving = {0.0, until_s}, [stage for stage in changed if not stage.flat]
+    edges |= {stage.start_s for stage in changed}
     for course in found:
         ramps = [stage for stage in course.stages if not stage.flat]
         moving += ramps

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tenantry.errors import UsageError
 from tenantry.metrics.selector import Selectors
-from tenantry.plan.stages import courses, stage_span, steady_load
+from tenantry.plan.stages import Stage, courses, stage_span, steady_load
 from tenantry.results import custom, requests, side, timeline
 from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
@@ -37,11 +37,14 @@ from tenantry.results.schedule import Kept, exhausted, schedule_kept
 from tenantry.results.source import Spans
 from tenantry.results.steady import steady_state
 from tenantry.results.tables import Tables
+from tenantry.types import OrderWord
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _MEMORY = "1GB"
+# Orders of the user that change what the load asks for.
+_CHANGES: frozenset[OrderWord] = frozenset({"rate", "vus", "pause", "resume"})
 
 
 class Run:
@@ -218,7 +221,15 @@ class Run:
     @cached_property
     def steady(self) -> Steady:
         """The part of the load in which nothing changes any more, or why there is none."""
-        return steady_state(self.timeline, steady_load(courses(self.manifest.streams), self.duration_s))
+        quiet = steady_load(courses(self.manifest.streams), self.duration_s, self._changed)
+        return steady_state(self.timeline, quiet)
+
+    @property
+    def _changed(self) -> list[Stage]:
+        """From each order that changed the load to the next, or to the end."""
+        orders = [event for event in self.events if event.kind in _CHANGES]
+        ends = [*(event.second for event in orders[1:]), self.duration_s]
+        return [Stage(event.second, end, event.kind != "pause") for event, end in zip(orders, ends, strict=False)]
 
     def steady_span(self) -> tuple[int, int] | str:
         """The whole seconds of the steady state, or why there is none."""

@@ -11,7 +11,7 @@ use crate::schedule::{Budget, Unrepresentable, check_rate};
 pub struct Control {
     /// Nanoseconds since the start of the load. One that is not after that of an earlier order counts as the same.
     pub at_ns: i64,
-    /// The name of a stream; None for every one that it fits.
+    /// The name of a stream, or of the only scenario that it runs; None for every one that it fits.
     #[serde(default)]
     pub stream: Option<String>,
     /// What is to change.
@@ -77,8 +77,9 @@ impl State {
 
     /// The indexes of the streams that an order is for.
     fn chosen(&self, order: &Control) -> Result<Vec<u32>, Refused> {
-        let named = |stream: &StreamState| order.stream.as_ref().is_none_or(|name| *name == stream.name);
-        let asked: Vec<(u32, &StreamState)> = (0..).zip(&self.streams).filter(|(_, stream)| named(stream)).collect();
+        let is_asked = |stream: &StreamState, name: &String| *name == stream.name || stream.scenario.as_ref() == Some(name);
+        let asked = (0..).zip(&self.streams).filter(|(_, stream)| order.stream.as_ref().is_none_or(|name| is_asked(stream, name)));
+        let asked: Vec<(u32, &StreamState)> = asked.collect();
         if let (true, Some(name)) = (asked.is_empty(), &order.stream) {
             let known: Vec<&str> = self.streams.iter().map(|stream| stream.name.as_str()).collect();
             return Err(Refused::Unknown(name.clone(), known.join(", ")));
@@ -104,9 +105,9 @@ impl StreamState {
         let fixed = "has a fixed number of iterations: only pause, resume and stop can change it";
         match (change, &self.kind) {
             (Change::Rate(..) | Change::Vus(_), Kind::Closed(closed)) if closed.budget != Budget::Unlimited => Some(fixed.into()),
-            (Change::Rate(..), Kind::Closed(_)) => Some("has virtual users that loop and no rate: use vus".into()),
+            (Change::Rate(..), Kind::Closed(_)) => Some("has virtual users that loop, and no rate: use vus".into()),
             (Change::Rate(0, _), _) => Some("cannot have a rate of zero: use pause".into()),
-            (Change::Vus(_), Kind::Open(_)) => Some("has a rate, for as many virtual users as it needs: use rate".into()),
+            (Change::Vus(_), Kind::Open(_)) => Some("has a rate, and as many virtual users as that needs: use rate".into()),
             (Change::Vus(0), _) => Some("cannot have no virtual users: use pause".into()),
             (Change::Vus(vus), Kind::Closed(closed)) if vus > closed.plan_vus => {
                 Some(format!("has at most {} virtual users: give its load profile more in the workload", closed.plan_vus))

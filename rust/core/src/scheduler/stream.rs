@@ -13,6 +13,8 @@ use crate::schedule::{Budget, Holds, Pace, Share, Starts, Unrepresentable, VuSte
 /// One stream. Times with `_ns` are clock nanoseconds, lengths apart.
 pub(super) struct StreamState {
     pub(super) name: String,
+    /// The scenario that it runs, if there is but one.
+    pub(super) scenario: Option<String>,
     pub(super) kind: Kind,
     pub(super) start_after: StartAfter,
     pub(super) begin_ns: Option<i64>,
@@ -124,9 +126,11 @@ impl StreamState {
             }),
         };
         let choice = Choice::new(seed, &stream.mix);
+        let scenario = choice.only().and_then(|only| plan.scenarios.get(only as usize)).cloned();
         let (start_after, graceful_stop_ns) = (stream.start_after, stream.graceful_stop_ns);
         Ok(Self {
             name: stream.name.clone(),
+            scenario,
             kind,
             start_after,
             begin_ns: None,

@@ -170,8 +170,8 @@ fn every_order_that_a_stream_cannot_follow_is_refused_with_a_reason() {
         rig.scheduler.control(&order).map_err(|refused| refused.to_string())
     };
     for (stream, change, reason) in [
-        ("browse", Change::Vus(3), "browse has a rate, for as many virtual users as it needs: use rate"),
-        ("loop", Change::Rate(3, 1), "loop has virtual users that loop and no rate: use vus"),
+        ("browse", Change::Vus(3), "browse has a rate, and as many virtual users as that needs: use rate"),
+        ("loop", Change::Rate(3, 1), "loop has virtual users that loop, and no rate: use vus"),
         ("loop", Change::Vus(6), "loop has at most 5 virtual users: give its load profile more in the workload"),
         ("loop", Change::Vus(0), "loop cannot have no virtual users: use pause"),
         ("browse", Change::Rate(0, 1), "browse cannot have a rate of zero: use pause"),
@@ -183,6 +183,7 @@ fn every_order_that_a_stream_cannot_follow_is_refused_with_a_reason() {
         assert_eq!(refused(Some(stream), change), Err(reason.to_owned()));
     }
     assert!(refused(Some("browse"), Change::Rate(u64::MAX, 1)).unwrap_err().contains("too high or too fine"));
+    assert_eq!(refused(Some("one"), Change::Rate(7, 2)), Ok(vec!["browse".to_owned()]), "by the scenario's name as well");
     assert_eq!(refused(None, Change::Rate(7, 2)), Ok(vec!["browse".to_owned()]), "those that it fits");
     assert_eq!(refused(None, Change::Vus(9)).unwrap_err().matches(';').count(), 2, "a reason for each stream");
     assert_eq!(refused(Some("loop"), Change::Hold), Ok(vec!["loop".to_owned()]));
