@@ -94,6 +94,32 @@ def test_the_load_is_steady_where_no_stream_changes_it(streams: list[dict[str, A
     assert steady_load(courses(streams), until_s) == span
 
 
+@pytest.mark.parametrize(
+    ("orders", "quiet"),
+    [
+        ([], (0, 100)),
+        ([(30, "rate")], (30, 100)),
+        ([(70, "vus"), (72, "vus")], (0, 70)),
+        ([(20, "pause"), (80, "resume")], (0, 20)),
+        ([(20, "pause"), (40, "rate"), (90, "resume")], (0, 20)),
+        ([(10, "pause"), (40, "resume")], (40, 100)),
+        ([(30, "vus_made"), (60, "stop")], (0, 100)),
+    ],
+)
+def test_the_load_is_steady_between_orders_and_never_in_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orders: list[tuple[int, str]], quiet: tuple[int, int]
+) -> None:
+    run = RunFolder(elapsed_s=100.0)
+    run.open_stream(20)
+    run.requests.append(Request(0, 0, SECOND))
+    run.events += [(second * SECOND, kind, "") for second, kind in orders]
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("tenantry.results.run.steady_state", lambda timeline, span: asked.append(span))
+    with open_run(run.write(tmp_path)) as opened:
+        _ = opened.steady
+    assert asked == [quiet]
+
+
 def test_stages_begin_where_the_one_before_ended() -> None:
     (course,) = courses([ramp((10, 5), (0, 9), (30, 9))])
     flat = (False, False, True)

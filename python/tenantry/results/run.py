@@ -228,8 +228,12 @@ class Run:
     def _changed(self) -> list[Stage]:
         """From each order that changed the load to the next, or to the end."""
         orders = [event for event in self.events if event.kind in _CHANGES]
-        ends = [*(event.second for event in orders[1:]), self.duration_s]
-        return [Stage(event.second, end, event.kind != "pause") for event, end in zip(orders, ends, strict=False)]
+        found, paused = [], False
+        for place, order in enumerate(orders):
+            paused = order.kind == "pause" or (paused and order.kind != "resume")
+            end = orders[place + 1].second if place + 1 < len(orders) else self.duration_s
+            found.append(Stage(order.second, end, not paused))
+        return found
 
     def steady_span(self) -> tuple[int, int] | str:
         """The whole seconds of the steady state, or why there is none."""
