@@ -30,7 +30,7 @@ from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
 from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES, Order
+from tenantry.types import FAILURE_KINDS, PHASES, Order, OrderWord
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE, HTTP = doc("datasets.md"), doc("cli.md"), doc("architecture.md"), doc("http.md")
@@ -221,6 +221,12 @@ def test_every_command_has_its_section() -> None:
 def test_the_options_of_a_command_are_documented(title: str) -> None:
     told = {flag.split()[0] for row in rows(DOCUMENTED[title], "option") for flag in names(row["option"])}
     assert told == {flag for option in commands()[title].params if isinstance(option, click.Option) for flag in option.opts}
+
+
+def test_the_orders_to_a_running_test_are_documented() -> None:
+    for table in (rows(DOCUMENTED["ctl"], "order"), MEASUREMENT.table("Orders to a running test", "order")):
+        assert [name(row["order"]).split()[0] for row in table] == list(get_args(OrderWord))
+    assert all(f"  {word} " in help_of("ctl") for word in get_args(OrderWord))
 
 
 def test_the_options_before_the_command_are_documented() -> None:
