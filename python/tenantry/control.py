@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +19,7 @@ from tenantry.driver import write_whole
 from tenantry.engine import Engine
 from tenantry.errors import EnvironmentFault, TenantryError, UsageError
 from tenantry.plan.faults import at_least_one, some_rate
+from tenantry.processes import Guard
 from tenantry.results.manifest import read_manifest
 from tenantry.types import OrderWord, did_you_mean
 from tenantry.units import NS
@@ -120,10 +120,12 @@ class Desk:
 @asynccontextmanager
 async def listening(folder: Path, desk: Desk) -> AsyncIterator[None]:
     """Take orders for the run in `folder` within the block; without a place for a socket the run goes on, and the user is told."""
-    place: Path | None = None
+    guard: Guard | None = None
     server: asyncio.Server | None = None
     try:
         place = _private_folder()
+        # A run that is killed leaves nothing beside its folder.
+        guard = Guard(folder=place)
         server = await asyncio.start_unix_server(partial(_serve, desk), place / "socket")
         write_whole(folder / CONTROL, msgspec.json.encode({"pid": os.getpid(), "socket": str(place / "socket")}))
     except OSError as error:
@@ -134,8 +136,8 @@ async def listening(folder: Path, desk: Desk) -> AsyncIterator[None]:
         if server is not None:
             server.close()
         (folder / CONTROL).unlink(missing_ok=True)
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)
+        if guard is not None:
+            guard.release()
 
 
 def _private_folder() -> Path:

@@ -243,6 +243,7 @@ def test_a_run_that_has_ended_or_was_killed_takes_no_orders(shell: Shell, start:
         test.running.process.send_signal(signal.SIGKILL)
         test.running.done()
         assert "the run has ended" in one_message(test.ctl("pause", code=2).err)
+    shell.wait_until_nothing_is_left()
 
 
 def test_before_the_load_begins_no_orders_are_taken(shell: Shell, truth: TruthServer) -> None:
