@@ -111,6 +111,7 @@ def totals(time: Doc, seconds: float) -> Doc:
         "interrupted_iterations": 0,
         "errors": 0,
         "bytes_received": requests * 5120,
+        "resent": 0,
         "service_time_s": stats(0.024, requests),
         "response_time_s": stats(0.0245, requests),
     }

@@ -39,6 +39,7 @@ class Request:
     detail: str = ""
     tenant: int = -1
     received: int = 500
+    resent: int = 0
     late: bool = False
 
     @property
@@ -175,7 +176,7 @@ _HTTP = {
     **dict.fromkeys(("requests", "failures", "bytes_sent", "bytes_received"), "BIGINT"),
     **_histogram_columns("service"),
     **_histogram_columns("response"),
-    **dict.fromkeys((*_PHASES, "connections"), "BIGINT"),
+    **dict.fromkeys((*_PHASES, "connections", "resent"), "BIGINT"),
 }
 _ITERATIONS = {
     "second": "INTEGER",
@@ -295,7 +296,7 @@ def _http_row(rows: Sequence[Request]) -> tuple[Any, ...]:
     counted = (len(rows), sum(bool(row.kind) for row in rows), 100 * len(rows), sum(row.received for row in rows))
     phases = (sum(column) for column in zip(*map(phases_ns, rows), strict=True))
     service, response = _histogram([row.service_ns for row in rows]), _histogram([row.response_ns for row in rows])
-    return (*counted, *service, *response, *phases, 0)
+    return (*counted, *service, *response, *phases, 0, sum(row.resent for row in rows))
 
 
 def _sample_row(number: int, request: Request) -> tuple[Any, ...]:

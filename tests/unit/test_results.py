@@ -68,6 +68,16 @@ def test_totals_are_those_of_all_samples(raw: RunFolder, run: Run) -> None:
     assert_summary(totals.service_time_s, [request.service_ns for request in raw.requests])
 
 
+def test_requests_that_were_sent_again_count_in_their_series_and_in_thresholds(tmp_path: Path) -> None:
+    run = RunFolder(elapsed_s=3.0)
+    run.requests += [Request(0, 0, 1000, name="GET /a", resent=at % 2) for at in range(4)]
+    run.requests.append(Request(0, 0, 1000, name="GET /b"))
+    with open_run(run.write(tmp_path)) as stored:
+        assert stored.totals.resent == 2
+        assert [(one.name, one.resent) for one in stored.series] == [("GET /a", 2), ("GET /b", 0)]
+        assert (stored.count("resent", (), 0, 1), stored.count("resent", (), 1, None)) == (2, 0)
+
+
 def test_each_series_is_that_of_its_own_samples(raw: RunFolder, run: Run) -> None:
     by_key: dict[tuple[str, str, str], list[Request]] = defaultdict(list)
     for request in raw.requests:

@@ -10,6 +10,7 @@ from rich.console import Console
 from runfolder import Iteration, Request, RunFolder, clinic_run
 
 from tenantry.report.document import document
+from tenantry.report.header import tiles
 from tenantry.report.lines import Cells, columns
 from tenantry.report.text import lines, print_summary
 from tenantry.results import open_run
@@ -169,6 +170,16 @@ def test_dropped_iterations_stand_with_their_scenario(tmp_path: Path) -> None:
     run.requests.append(Request(0, 0, 1000))
     run.iterations += [Iteration(0, 0, 1000), Iteration(0, 0, 0, outcome="dropped")]
     assert any(line.startswith("visit: offered 1.00/s, started 0.500/s iterations, 1 dropped") for line in text(told(run, tmp_path)))
+
+
+@pytest.mark.parametrize("resent", [0, 3])
+def test_requests_that_were_sent_again_are_told_when_there_are_some(tmp_path: Path, resent: int) -> None:
+    run = RunFolder(elapsed_s=2.0)
+    run.requests += [Request(0, 0, 1000, resent=int(at < resent)) for at in range(5)]
+    document = told(run, tmp_path)
+    lines = [line for line in text(document) if line.startswith("resent")]
+    assert lines == (["resent     3 requests were sent again: the server had just closed the connection"] if resent else [])
+    assert ("3 sent again" in tiles(document)[0].note) == bool(resent)
 
 
 def test_what_could_not_be_read_is_said(clinic: dict[str, Any]) -> None:

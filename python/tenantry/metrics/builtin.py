@@ -41,6 +41,7 @@ METRICS: dict[str, Metric] = {
         Metric("checks", "rate", "share", REQUEST_TAGS, "rate", "checks that held; `name` is the name of the check"),
         Metric("throughput", "counter", "per_s", REQUEST_TAGS, "rate", "requests completed without failure"),
         Metric("requests", "counter", "count", REQUEST_TAGS, "count", "requests completed or failed"),
+        Metric("resent", "counter", "count", REQUEST_TAGS, "count", "requests sent again after the server closed a kept connection"),
         Metric("iterations", "counter", "count", ITERATION_TAGS, "count", "iterations that ended without failure or error"),
         Metric("started_rate", "counter", "per_s", ITERATION_TAGS, "rate", "iterations begun"),
         Metric("dropped_iterations", "counter", "count", ITERATION_TAGS, "count", "iterations due but not started for want of a VU"),

@@ -57,7 +57,7 @@ def tiles(document: Document) -> list[Tile]:
     pace = "closed load: the app sets the pace" if finite(totals.get("started_rate")) is not None else ""
     asked = f"of {per_second(offered)} offered" if finite(offered) is not None else pace
     return [
-        Tile("Requests", plain(totals.get("requests")), f"in {duration(part(document, 'about').get('duration_s'))}"),
+        Tile("Requests", plain(totals.get("requests")), _beside_requests(document)),
         Tile("Failed", share(ratio(failures, totals.get("requests"))), f"{plain(failures)} requests", bool(finite(failures))),
         Tile("Throughput", per_second(totals.get("throughput")), "requests without failure"),
         Tile(
@@ -68,6 +68,11 @@ def tiles(document: Document) -> list[Tile]:
         Tile("Script errors", plain(errors), "exceptions in scenarios" if finite(errors) else "", bool(finite(errors))),
         Tile("Start delay p99", duration(delay.get("p99")), "lateness of the generator"),
     ]
+
+
+def _beside_requests(document: Document) -> str:
+    resent = finite(part(document, "totals").get("resent"))
+    return f"in {duration(part(document, 'about').get('duration_s'))}" + (f", {plain(resent)} sent again" if resent else "")
 
 
 def thresholds(document: Document) -> list[ThresholdRow]:

@@ -205,6 +205,7 @@ def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line
         ("steady", header.steady(document)),
         ("generator", _generator(document)),
         ("tenants", _tenants(document)),
+        ("resent", _resent(document)),
         ("run", clean(document.get("run"))),
     ]
     facts += [("warning", clean(warning)) for warning in document.get("warnings") or []]
@@ -223,6 +224,11 @@ def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line
 def _checked(document: Document) -> str:
     passes, fails = (sum(int(finite(row.get(key)) or 0) for row in items(document, "checks")) for key in ("passes", "fails"))
     return f"{passes:,} of {passes + fails:,} held ({share(ratio(passes, passes + fails))})" if passes + fails else ""
+
+
+def _resent(document: Document) -> str:
+    resent = finite(part(document, "totals").get("resent"))
+    return f"{plain(resent)} requests were sent again: the server had just closed the connection" if resent else ""
 
 
 def _generator(document: Document) -> str:

@@ -27,8 +27,9 @@ class Summary(msgspec.Struct, frozen=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts and rates of a run or of one series.
 
-    `iterations` are those completed without failure or error; `offered_rate` is None for closed load profiles. In a series the rates and
-    counts of iterations are those of its scenario.
+    `iterations` are those completed without failure or error; `offered_rate` is None for closed load profiles. `resent` counts
+    requests that were sent again because the server had closed the connection. In a series the rates and counts of
+    iterations are those of its scenario.
     """
 
     requests: int
@@ -41,6 +42,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     interrupted_iterations: int
     errors: int
     bytes_received: int
+    resent: int
     service_time_s: Summary | None
     response_time_s: Summary | None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,7 +36,8 @@ def totals_and_series(
 ) -> tuple[Totals, list[Series]]:
     """The whole run and each of its series; rates are counts divided by `duration_s`."""
     counts = tables.rows(
-        """SELECT series, scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT
+        """SELECT series, scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT,
+                  sum(resent)::BIGINT
            FROM requests GROUP BY ALL ORDER BY series""",
         of=("http",),
     )
@@ -45,25 +46,25 @@ def totals_and_series(
         for histogram in ("service", "response")
     )
 
-    def fields(key: int | None, sent: tuple[int, int, int], ran: Iterations, is_open: bool) -> dict[str, Any]:
+    def fields(key: int | None, sent: Sequence[int], ran: Iterations, is_open: bool) -> dict[str, Any]:
         return {**_rates(sent, ran, duration_s, is_open=is_open), "service_time_s": service.get(key), "response_time_s": response.get(key)}
 
-    sums = (sum(row[4] for row in counts), sum(row[5] for row in counts), sum(row[6] for row in counts))
+    sums = [sum(row[place] for row in counts) for place in range(4, 8)]
     totals = Totals(**fields(None, sums, added(scenarios.values()), bool(open_scenarios)))
     series = [
         Series(
             name=name,
             scenario=scenario,
             group=group,
-            **fields(key, (n, bad, size), scenarios.get(scenario, _NONE), scenario in open_scenarios),
+            **fields(key, sent, scenarios.get(scenario, _NONE), scenario in open_scenarios),
         )
-        for key, scenario, group, name, n, bad, size in counts
+        for key, scenario, group, name, *sent in counts
     ]
     return totals, series
 
 
-def _rates(sent: tuple[int, int, int], ran: Iterations, duration_s: float, *, is_open: bool) -> dict[str, Any]:
-    requests, failures, received = sent
+def _rates(sent: Sequence[int], ran: Iterations, duration_s: float, *, is_open: bool) -> dict[str, Any]:
+    requests, failures, received, resent = sent
 
     def rate(count: int) -> float | None:
         return count / duration_s if duration_s > 0 else None
@@ -79,4 +80,5 @@ def _rates(sent: tuple[int, int, int], ran: Iterations, duration_s: float, *, is
         "interrupted_iterations": ran.interrupted,
         "errors": ran.errors,
         "bytes_received": received,
+        "resent": resent,
     }

@@ -23,6 +23,7 @@ _SHARES = {"failures": ("http", "failures", "requests"), "checks": ("checks", "p
 _COUNTS = {
     "throughput": ("http", "requests - failures"),
     "requests": ("http", "requests"),
+    "resent": ("http", "resent"),
     "iterations": ("iterations", "completed"),
     "started_rate": ("iterations", "started"),
     "dropped_iterations": ("iterations", "dropped"),

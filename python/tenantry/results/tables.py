@@ -46,7 +46,9 @@ TABLES: dict[str, TableSpec] = {
             **dict.fromkeys(("requests", "failures", "bytes_sent", "bytes_received"), "BIGINT"),
             **_histogram("service"),
             **_histogram("response"),
-            **dict.fromkeys(("blocked_ns", "dns_ns", "connect_ns", "tls_ns", "send_ns", "wait_ns", "receive_ns", "connections"), "BIGINT"),
+            **dict.fromkeys(
+                ("blocked_ns", "dns_ns", "connect_ns", "tls_ns", "send_ns", "wait_ns", "receive_ns", "connections", "resent"), "BIGINT"
+            ),
         },
     ),
     "failures": TableSpec("series/failures-*.parquet", {**_REQUEST_KEY, "kind": "VARCHAR", "count": "BIGINT"}),

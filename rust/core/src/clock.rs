@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+/// Nanoseconds in a millisecond.
+pub const MILLISECOND: i64 = 1_000_000;
 /// Nanoseconds in a second.
 pub const SECOND: i64 = 1_000_000_000;
 

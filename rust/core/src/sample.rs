@@ -60,6 +60,8 @@ pub struct Sample {
     pub sent: u64,
     /// Bytes read, above TLS.
     pub received: u64,
+    /// How often it was sent again because the server had closed the connection that it went over.
+    pub resent: u32,
     /// Whether a connection was made for it.
     pub connected: bool,
     /// What most requests do not have.

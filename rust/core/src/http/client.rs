@@ -136,7 +136,11 @@ impl Client {
                 waiting.signal();
             }
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_sleep).build()?;
+        let woke = Arc::new(AtomicI64::new(0));
+        let (clock, waking) = (Arc::clone(&parts.clock), Arc::clone(&woke));
+        let after_sleep = move || waking.store(clock.now_ns(), Ordering::Relaxed);
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().on_thread_park(before_sleep).on_thread_unpark(after_sleep).build()?;
         let tls = tls_config(&parts.settings)?;
         let proxy = parts.settings.proxy.as_deref().map(Endpoint::parse).transpose()?;
         let connector = Connector::new(parts.settings, tls, proxy);
@@ -147,6 +151,7 @@ impl Client {
             id.store(this_thread().unwrap_or(0), Ordering::Release);
             let desk = Rc::new(Desk::new(Office {
                 clock: parts.clock,
+                woke,
                 connector,
                 target: parts.target,
                 open_connections: open,

@@ -14,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::settings::{Settings, Version};
 use super::trace::{Fault, Phase};
 use super::wire::Stream;
+use crate::clock::Clock;
 use crate::failure::FailureKind;
 
 /// Most bytes of a proxy's answer.
@@ -30,6 +31,8 @@ pub(super) struct Connector {
 /// A connection that was made.
 pub(super) struct Made {
     pub(super) stream: Stream,
+    /// How long it takes to the server and back, in nanoseconds: measured on the handshake or, through a proxy's tunnel, on both.
+    pub(super) round_trip: i64,
     /// Whether HTTP/2 is spoken.
     pub(super) http2: bool,
 }
@@ -44,33 +47,37 @@ impl Connector {
         self.proxy.is_some() && !endpoint.tls
     }
 
-    /// A connection to `endpoint` for VU `vu`, begun at `now`; `enter` is told as each step begins.
-    pub(super) async fn connect(&self, endpoint: &Endpoint, vu: u32, now: i64, enter: impl Fn(Phase)) -> Result<Made, Fault> {
+    /// A connection to `endpoint` for VU `vu`; `enter` is told as each step begins.
+    pub(super) async fn connect(&self, endpoint: &Endpoint, vu: u32, clock: &dyn Clock, enter: impl Fn(Phase)) -> Result<Made, Fault> {
         enter(Phase::Dns);
         let hop = self.proxy.as_ref().unwrap_or(endpoint);
-        let addresses = self.names.resolve(&hop.host, hop.port, &self.settings, now).await?;
+        let addresses = self.names.resolve(&hop.host, hop.port, &self.settings, clock.now_ns()).await?;
         enter(Phase::Connect);
-        let mut stream = self.connect_any(&addresses, vu).await?;
+        let (mut stream, begun) = self.connect_any(&addresses, vu, clock).await?;
         stream.set_nodelay(true).map_err(|error| Fault::new(FailureKind::Connect, error.to_string()))?;
         if !endpoint.tls {
-            return Ok(Made { stream: Stream::Plain(stream), http2: self.settings.version == Version::Http2 });
+            let round_trip = clock.now_ns() - begun;
+            return Ok(Made { stream: Stream::Plain(stream), round_trip, http2: self.settings.version == Version::Http2 });
         }
         if self.proxy.is_some() {
             tunnel(&mut stream, endpoint).await?;
         }
+        let round_trip = clock.now_ns() - begun;
         enter(Phase::Tls);
         let fault = |error: String| Fault::new(FailureKind::Tls, error);
         let name = endpoint.server_name.clone().ok_or_else(|| fault(format!("{} cannot be in a certificate", endpoint.host)))?;
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(|error| fault(error.to_string()))?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2") || self.settings.version == Version::Http2;
-        Ok(Made { stream: Stream::Tls(Box::new(stream)), http2 })
+        Ok(Made { stream: Stream::Tls(Box::new(stream)), round_trip, http2 })
     }
 
-    async fn connect_any(&self, addresses: &[SocketAddr], vu: u32) -> Result<TcpStream, Fault> {
+    /// A connection to the first address that has one, and when it was begun, in clock nanoseconds.
+    async fn connect_any(&self, addresses: &[SocketAddr], vu: u32, clock: &dyn Clock) -> Result<(TcpStream, i64), Fault> {
         let mut last = Fault::new(FailureKind::Dns, "the host has no address");
         for address in addresses {
+            let begun = clock.now_ns();
             match self.connect_one(*address, vu).await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => return Ok((stream, begun)),
                 Err(error) => last = Fault::new(kind_of(&error), format!("{address}: {error}")),
             }
         }

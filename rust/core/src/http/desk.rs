@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use super::http2;
 use super::job::{Attempt, Job};
 use super::message::Message;
 use super::pool::{Host, Pool, Turn};
+use super::resend::{Break, Course};
 use super::running::{Place, Request, Running};
 use super::trace::{Fault, Marks, Phase, Trace};
 use super::traceparent::Traces;
@@ -35,6 +36,8 @@ const INPUT: usize = 64 * 1024;
 /// What the desk needs from the rest of the engine.
 pub(super) struct Office {
     pub(super) clock: Arc<dyn Clock>,
+    /// When the thread last woke from waiting for sockets, in clock nanoseconds.
+    pub(super) woke: Arc<AtomicI64>,
     pub(super) connector: Connector,
     pub(super) target: Target,
     pub(super) open_connections: Arc<AtomicI64>,
@@ -88,7 +91,7 @@ impl Desk {
     pub(super) fn dispatch(self: &Rc<Self>, job: Box<Job>, deadline: i64, attempts: u8) {
         let token = job.token;
         let host = self.host_of(&job);
-        let turn = host.turn(token);
+        let turn = host.turn(token, job.origin.start);
         let trace = Trace::new(job.origin.start);
         self.running.borrow_mut().insert(Request { job, trace, host, place: Place::Waiting, deadline, attempts });
         match turn {
@@ -204,13 +207,15 @@ impl Desk {
         wire.host.leave();
         if let Some(mut request) = wire.take_current().and_then(|token| self.running.borrow_mut().take(token)) {
             let (marks, now) = (wire.marks(), self.now());
-            // The server had closed a kept connection while the request was on its way: as browsers do, it goes over a new one.
-            let stale = fault.kind == FailureKind::Reset && wire.carried() > 1;
-            if stale && (marks.sent == 0 || request.job.is_idempotent()) {
-                request.trace.add(&marks, now);
-                self.connect_anew(request);
-            } else {
-                self.conclude(request, &marks, now, Err(fault));
+            let woke = self.office.woke.load(Ordering::Relaxed);
+            let broken = Break { kind: fault.kind, reused: wire.carried() > 1, marks, woke, round_trip: wire.round_trip };
+            match broken.course(request.job.is_idempotent()) {
+                Course::Fails => self.conclude(request, &marks, now, Err(fault)),
+                course => {
+                    request.trace.add(&marks, now);
+                    request.trace.resent += u32::from(course == Course::Repeats);
+                    self.connect_anew(request);
+                }
             }
         }
         self.serve_waiting(&wire.host);
@@ -301,7 +306,7 @@ impl Desk {
 async fn make_connection(desk: Rc<Desk>, host: Rc<Host>, vu: u32, token: Token) {
     let connector = &desk.office.connector;
     let limit = Duration::from_nanos(connector.settings.connect_timeout_ns);
-    let connecting = connector.connect(&host.endpoint, vu, desk.now(), |phase| desk.enter(token, phase));
+    let connecting = connector.connect(&host.endpoint, vu, &*desk.office.clock, |phase| desk.enter(token, phase));
     let made = tokio::time::timeout(limit, async { http2::shake_hands(connecting.await?).await }).await;
     let made = made.unwrap_or_else(|_| Err(Fault::new(FailureKind::ConnectTimeout, format!("no connection within {limit:?}"))));
     let task = desk.running.borrow_mut().get_mut(token).and_then(|request| match &request.place {
@@ -312,9 +317,9 @@ async fn make_connection(desk: Rc<Desk>, host: Rc<Host>, vu: u32, token: Token) 
     let Some(task) = task else { return };
     let open = OpenConnection::new(&desk.office.open_connections);
     match made {
-        Ok(http2::Ready::One(stream)) => {
+        Ok(http2::Ready::One(stream, round_trip)) => {
             host.learn(None);
-            let wire = Rc::new(Wire::new(host, stream, task, open));
+            let wire = Rc::new(Wire::new(host, stream, round_trip, task, open));
             desk.begin(&wire, token);
             Drive { wire, desk }.await;
         }

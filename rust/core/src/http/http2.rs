@@ -27,14 +27,15 @@ const WINDOW: u32 = 4 * 1024 * 1024;
 
 /// A connection after its handshakes: for one request at a time, or for many.
 pub(super) enum Ready {
-    One(Stream),
+    /// With the time to the server and back, in nanoseconds.
+    One(Stream, i64),
     Many(SendRequest<Bytes>, Pin<Box<Connection<Stream, Bytes>>>),
 }
 
 /// Begins HTTP/2 where it was agreed on.
 pub(super) async fn shake_hands(made: Made) -> Result<Ready, Fault> {
     if !made.http2 {
-        return Ok(Ready::One(made.stream));
+        return Ok(Ready::One(made.stream, made.round_trip));
     }
     let mut builder = h2::client::Builder::new();
     builder.enable_push(false).initial_window_size(WINDOW).initial_connection_window_size(WINDOW);

@@ -19,6 +19,7 @@ mod message;
 mod outcome;
 mod pool;
 mod reader;
+mod resend;
 mod running;
 mod server_timing;
 mod settings;

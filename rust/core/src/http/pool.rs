@@ -85,15 +85,15 @@ impl Drop for Pool {
 }
 
 impl Host {
-    /// What a request of `token` may do now.
-    pub(super) fn turn(&self, token: Token) -> Turn {
+    /// What a request of `token` may do at `now`, in clock nanoseconds.
+    pub(super) fn turn(&self, token: Token, now: i64) -> Turn {
         let learning = match &*self.sharing.borrow() {
             Sharing::Over(sender, _) => return Turn::Share(sender.clone()),
             Sharing::Unknown => self.open.get() > 0,
             Sharing::No => false,
         };
         while let Some(wire) = self.pop_idle() {
-            if wire.is_usable() {
+            if wire.is_usable(now) {
                 return Turn::Over(wire);
             }
             wire.close();

@@ -45,12 +45,13 @@ pub(super) struct Trace {
     connected: bool,
     sent: u64,
     received: u64,
+    pub(super) resent: u32,
 }
 
 impl Trace {
     /// The trace of a request that waits since `start`.
     pub(super) fn new(start: i64) -> Self {
-        Self { phase: Phase::Blocked, since: start, phases: Phases::default(), connected: false, sent: 0, received: 0 }
+        Self { phase: Phase::Blocked, since: start, phases: Phases::default(), connected: false, sent: 0, received: 0, resent: 0 }
     }
 
     /// Ends the current phase at `now` and begins another.
@@ -101,6 +102,7 @@ impl Trace {
             detail,
             sent: self.sent,
             received: self.received,
+            resent: self.resent,
             connected,
             extras: None,
         }

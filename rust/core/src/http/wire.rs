@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use http::Method;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -23,7 +25,7 @@ use super::reader::{Progress, Reader};
 use super::sink::Sink;
 use super::trace::{Fault, Marks};
 use super::upload::Upload;
-use crate::clock::Clock;
+use crate::clock::{Clock, MILLISECOND};
 use crate::failure::FailureKind;
 use crate::queue::Token;
 
@@ -43,13 +45,14 @@ impl Stream {
     }
 
     /// Whether the other side is silent, as it must be between two requests: it has neither closed the connection nor sent anything.
-    fn is_silent(&self) -> bool {
+    /// Unless `ask` is set, that is what the system has told so far.
+    fn is_silent(&self, ask: bool) -> bool {
         let tcp = match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
         };
-        // Asks the system only when it has told that there is something to read.
-        tcp.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        let found = if ask { SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) } else { tcp.try_read(&mut [0]) };
+        found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -104,6 +107,8 @@ impl Drop for OpenConnection {
 /// One connection of one VU.
 pub(super) struct Wire {
     pub(super) host: Rc<Host>,
+    /// How long it takes to the server and back, in nanoseconds.
+    pub(super) round_trip: i64,
     task: AbortHandle,
     marks: Cell<Marks>,
     carried: Cell<u64>,
@@ -131,7 +136,7 @@ enum Event {
 
 impl Wire {
     /// A connection to `host` over `stream`, driven by `task`.
-    pub(super) fn new(host: Rc<Host>, stream: Stream, task: AbortHandle, open: OpenConnection) -> Self {
+    pub(super) fn new(host: Rc<Host>, stream: Stream, round_trip: i64, task: AbortHandle, open: OpenConnection) -> Self {
         let state = RefCell::new(State {
             stream,
             current: None,
@@ -142,12 +147,14 @@ impl Wire {
             announced: true,
             waker: None,
         });
-        Self { host, task, marks: Cell::default(), carried: Cell::new(0), state, _open: open }
+        Self { host, round_trip, task, marks: Cell::default(), carried: Cell::new(0), state, _open: open }
     }
 
-    /// Whether it may carry another request, as far as is known without asking the other side.
-    pub(super) fn is_usable(&self) -> bool {
-        self.state.borrow().stream.is_silent()
+    /// Whether it may carry another request at `now`, as far as is known on this side. Only a connection that rested is worth a question
+    /// to the system.
+    pub(super) fn is_usable(&self, now: i64) -> bool {
+        let rested = now - self.marks.get().first_read > MILLISECOND;
+        self.state.borrow().stream.is_silent(rested)
     }
 
     /// Sends a request; the response, or the fault that comes instead, goes to the desk.

@@ -41,6 +41,7 @@ struct HttpRow {
     sent: u64,
     received: u64,
     connections: u64,
+    resent: u64,
     service: Histogram,
     response: Histogram,
     phases: Phases,
@@ -117,6 +118,7 @@ impl Chunk {
         row.sent += sample.sent;
         row.received += sample.received;
         row.connections += u64::from(sample.connected);
+        row.resent += u64::from(sample.resent);
         row.service.record(sample.service_time());
         row.response.record(sample.response_time());
         row.phases.add(&sample.phases);
@@ -212,7 +214,8 @@ fn write_http(rows: Map<(i32, u32), HttpRow>, path: &Path, labels: &Labels<'_>) 
         .count("failures", rows.iter().map(|row| row.failures))
         .count("bytes_sent", rows.iter().map(|row| row.sent))
         .count("bytes_received", rows.iter().map(|row| row.received))
-        .count("connections", rows.iter().map(|row| row.connections));
+        .count("connections", rows.iter().map(|row| row.connections))
+        .count("resent", rows.iter().map(|row| row.resent));
     let table = PHASES.iter().fold(table, |table, (name, phase)| table.int64(name, rows.iter().map(|row| phase(&row.phases))));
     let (mut service, mut response): (Vec<_>, Vec<_>) = rows.iter_mut().map(|row| (&mut row.service, &mut row.response)).unzip();
     table
