@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tenantry.errors import UsageError
 from tenantry.plan.drill import Drill
 from tenantry.plan.faults import at_least_one, raise_all, some_duration, some_rate, zero_or_more
-from tenantry.plan.http import http_settings
+from tenantry.plan.http import HttpSettings, http_settings, redirect_count
 from tenantry.plan.profiles import Profile, constant_rate, constant_vus, shared_iterations
 from tenantry.prepare import Prepared
 from tenantry.safety import check_target
@@ -51,6 +51,8 @@ class Wish:
     timeout: str = "60s"
     rng_seed: str = "1"
     name: str = "quick"
+    redirects: str = "none"
+    http1: bool = False
     http2: bool = False
     insecure: bool = False
     keep_alive: bool = True
@@ -67,21 +69,15 @@ def prepare_quick(
     origins = [note.take("URL", url, "", lambda url, _: _origin(url, allow, confirm, environment)) for url in wish.urls]
     if not wish.urls:
         note.add("URL", "there is no URL", "give one, such as http://127.0.0.1:8000/")
+    if not wish.name.strip():
+        note.add("--name", "the name is empty", "give one, or leave the option out")
     workload = Workload(
         parts=(Part(None, _profile(wish, note), ((Scenario("quick", _by_the_engine), 1.0),)),),
         name=wish.name,
         thresholds=tuple(wish.thresholds),
         rng_seed=note.take("--rng-seed", wish.rng_seed, 1, zero_or_more),
         request_timeout_ns=note.take("--timeout", wish.timeout, NS, some_duration),
-        http=http_settings(
-            version="2" if wish.http2 else "auto",
-            verify=not wish.insecure,
-            keep_alive=wish.keep_alive,
-            cookies=False,
-            redirects=0,
-            compressed=False,
-            traceparent=False,
-        ),
+        http=_settings(wish, note),
     )
     plan, faults = workload.draft(target=next(iter(origins), ""))
     drill = _drill(wish, note)
@@ -122,13 +118,11 @@ def _origin(url: str, allow: Collection[str], confirm: str | None, environment: 
 
 
 def _profile(wish: Wish, note: _Note) -> Profile:
-    """Open with a rate, closed without; both end after a time or a number of requests."""
+    """Open with a rate, closed without; both end after a time or a number of requests, or whichever comes first."""
     if wish.rate is not None and wish.vus is not None:
         note.add(
             "--rate", "--rate and --vus together", "give --rate for starts whatever the answers, or --vus for a loop of each virtual user"
         )
-    if wish.duration is not None and wish.requests is not None:
-        note.add("--requests", "--duration and --requests together", "give one of them")
     if wish.max_vus is not None and wish.rate is None:
         note.add("--max-vus", "--max-vus without --rate", "give --vus: in a closed loop that is how many there are")
     duration = note.take("--duration", wish.duration or DURATION, NS, some_duration)
@@ -136,15 +130,37 @@ def _profile(wish: Wish, note: _Note) -> Profile:
     if wish.rate is not None:
         rate = note.take("--rate", wish.rate, Fraction(1), some_rate)
         length = duration if requests is None else int(requests * NS / rate)
+        length = min(length, duration) if wish.duration is not None else length
         most = note.take("--max-vus", wish.max_vus or MAX_VUS, 1, at_least_one)
         return replace(constant_rate(1, 1, max_vus=most), rate=rate, duration_ns=max(length, 1))
     vus = note.take("--vus", wish.vus or VUS, 1, at_least_one)
     if requests is None:
         return replace(constant_vus(vus, 1), duration_ns=duration)
-    shared = shared_iterations(requests, vus=vus if wish.vus is not None else min(vus, requests))
-    if not note.found:
-        note.found += [UsageError(fault.what, where="--requests", hint="give no more --vus than --requests") for fault in shared.faults]
-    return shared
+    if wish.vus is not None and vus > requests and not note.found:
+        note.add("--requests", f"{requests} requests for {vus} virtual users", "give no more --vus than --requests")
+    shared = shared_iterations(requests, vus=min(vus, requests))
+    return replace(shared, max_duration_ns=duration) if wish.duration is not None else shared
+
+
+def _settings(wish: Wish, note: _Note) -> HttpSettings:
+    if wish.http1 and wish.http2:
+        note.add("--http2", "--http1.1 and --http2 together", "give one of them, or none to let a TLS server choose")
+    return http_settings(
+        version="2" if wish.http2 else "1.1" if wish.http1 else "auto",
+        verify=not wish.insecure,
+        keep_alive=wish.keep_alive,
+        cookies=False,
+        redirects=note.take("--redirects", wish.redirects, 0, _redirects),
+        compressed=False,
+        traceparent=False,
+    )
+
+
+def _redirects(text: str, what: str) -> int:
+    try:
+        return 0 if text == "none" else redirect_count(text, what)
+    except UsageError as fault:
+        raise UsageError(fault.what, hint="give a number such as 5, or none") from None
 
 
 def _drill(wish: Wish, note: _Note) -> Drill:

@@ -81,7 +81,7 @@ def check_reachable(target: str) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise TargetError(
-            f"the target cannot be reached: {reason}", where=target, hint="start the app, or correct --target; no load was sent"
+            f"the target cannot be reached: {reason}", where=target, hint="start the app, or correct the URL; no load was sent"
         ) from error
 
 
@@ -117,5 +117,6 @@ def _attempt(write: Callable[[], None]) -> str | None:
 
 
 def _unwritten(verdict: Verdict, folder: Path, fault: str) -> Verdict:
-    reason = f"the run folder could not be written ({fault}), so part of what was measured is missing; make room in {folder} and run again"
+    remedy = "raise their limit (`ulimit -n 65536`), or use fewer virtual users" if "open files" in fault else f"make room in {folder}"
+    reason = f"the run folder could not be written ({fault}), so part of what was measured is missing; {remedy}, and run again"
     return verdict.changed(verdict="invalid", reason=reason, exit=Exit.INVALID)

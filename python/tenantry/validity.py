@@ -111,6 +111,8 @@ def delay_limit_s(thresholds: Sequence[Threshold]) -> tuple[float, str]:
 def _lighter(run: Run) -> str:
     """What to do about scripts that take too long, the costliest by name."""
     if _is_drill(run):
+        if run.manifest.open_streams:
+            return "lower `--rate`, or send part of the load from another machine"
         return "ask for less with `--rate`: a closed loop sends as fast as it can, and one thread sends it all"
     costs = run.script_costs
     whole = sum(cost.cpu_s for cost in costs)

@@ -174,7 +174,10 @@ WRONG: dict[str, Wrong] = {
     "a second URL on a foreign host": Wrong(("quick", "TARGET/", "http://example.com/"), ("example.com", "[safety] allow")),
     "a production host": Wrong(("quick", "http://api.prod.example/"), ("looks like production", "--yes-production")),
     "a rate and virtual users": Wrong(("quick", "TARGET/", "--rate", "5/s", "--vus", "2"), ("--rate and --vus", "give")),
-    "a duration and a number of requests": Wrong(("quick", "TARGET/", "-n", "5", "-z", "2s"), ("--duration and --requests", "one of them")),
+    "two versions of HTTP": Wrong(("quick", "TARGET/", "--http1.1", "--http2"), ("--http2: --http1.1 and --http2 together", "one of them")),
+    "redirects that are no number": Wrong(("quick", "TARGET/", "--redirects", "all"), ("--redirects: redirects 'all'", "or none")),
+    "too many redirects": Wrong(("quick", "TARGET/", "--redirects", "256"), ("--redirects: redirects is 256", "255 or less")),
+    "a name that is empty": Wrong(("quick", "TARGET/", "--name", ""), ("--name: the name is empty",)),
     "max_vus in a closed loop": Wrong(("quick", "TARGET/", "--max-vus", "5"), ("--max-vus without --rate", "--vus")),
     "zero duration": Wrong(("quick", "TARGET/", "--duration", "0s"), ("--duration: duration is zero", "30s")),
     "a negative duration of a flag": Wrong(("quick", "TARGET/", "--duration", "-1s"), ("--duration", "negative")),
@@ -182,7 +185,7 @@ WRONG: dict[str, Wrong] = {
     "zero virtual users of a flag": Wrong(("quick", "TARGET/", "--vus", "0"), ("--vus: vus is 0", "1 or more")),
     "half a virtual user": Wrong(("quick", "TARGET/", "--vus", "1.5"), ("--vus", "'1.5'", "whole number")),
     "more virtual users than requests": Wrong(
-        ("quick", "TARGET/", "--vus", "9", "--requests", "5"), ("--requests", "5 iterations for 9 virtual users", "--vus")
+        ("quick", "TARGET/", "--vus", "9", "--requests", "5"), ("--requests", "5 requests for 9 virtual users", "--vus")
     ),
     "zero requests": Wrong(("quick", "TARGET/", "--requests", "0"), ("--requests: requests is 0",)),
     "a rate flag of zero": Wrong(("quick", "TARGET/", "--rate", "0/s"), ("--rate: rate is zero",)),

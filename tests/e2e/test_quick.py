@@ -38,6 +38,30 @@ def test_failures_fail_a_threshold_and_without_one_nothing_can_fail(shell: Shell
     assert "no threshold was set" in without.document["reason"]
 
 
+def test_a_generator_that_was_held_up_makes_the_run_invalid_and_says_what_to_do(shell: Shell, truth: TruthServer) -> None:
+    with shell.start("quick", f"{truth.url}/a", "--rate", "200/s", "--duration", "2s", "--threshold", "failures < 1%") as running:
+        truth.wait_until(lambda: len(truth.arrivals) >= 20)
+        running.signal(signal.SIGSTOP)
+        time.sleep(0.7)
+        running.signal(signal.SIGCONT)
+        done = running.done(timeout_s=30)
+    assert done.code == 12
+    shown = " ".join(done.out.split())
+    assert "INVALID exit 12 (the measurement is invalid)" in shown
+    assert "start delay p99 was" in shown
+    assert "the generator was the bottleneck, so nothing can be said about the app" in shown
+    assert "lower `--rate`, or send part of the load from another machine" in shown
+
+
+def test_a_generator_without_file_descriptors_says_so(shell: Shell, truth: TruthServer) -> None:
+    few = ("bash", "-c", 'ulimit -n 64; exec "$@"', "bash")
+    done = shell.run("quick", f"{truth.url}/delay?ms=20", "--vus", "90", "--requests", "2000", "--json", prefix=few)
+    assert (done.code, done.document["verdict"]) == (12, "invalid")
+    reason = done.document["reason"]
+    assert "ran out of file descriptors" in reason or "Too many open files" in reason
+    assert "raise their limit (`ulimit -n 65536`), or use fewer virtual users" in reason
+
+
 def test_secrets_of_flags_are_not_in_the_run_folder(shell: Shell, truth: TruthServer) -> None:
     secret = "hunter2"
     url = f"{truth.url}/a?key={secret}"

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loads import Act, Drive, Recorded, Script, act_once, load
+from webserver import WebServer
 
 from tenantry import Workload
 from tenantry.driver import ScriptErrors
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A server that does what the web does."""
+    with WebServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from loads import Recorded
 from truth import TruthServer
+from webserver import WebServer
 
 from tenantry.drill import Drillers
 from tenantry.driver import ScriptErrors
@@ -47,6 +48,21 @@ def test_as_many_requests_are_sent_as_were_asked_for_and_the_urls_take_turns(tru
     assert dict(run.rows("series/http", "name, sum(requests)", "true group by name")) == {"GET /a": 100, "GET /b": 100, "GET /c": 100}
     assert run.total("series/iterations", "completed") == run.total("series/iterations", "started") == 300
     assert 0 < run.load_ns < 60 * NS, "the load ends with the last answer"
+
+
+def test_a_duration_bounds_a_number_of_requests_in_a_closed_loop(truth: TruthServer, tmp_path: Path) -> None:
+    run = drill(tmp_path, f"{truth.url}/delay?ms=100", requests="500", vus="2", duration="1s")
+    arrived = len(truth.arrivals)
+    assert 2 <= arrived <= 20, "two at a time, each for at least 0.1 s"
+    assert (run.total("series/iterations", "started"), run.total("series/iterations", "dropped")) == (arrived, 500 - arrived)
+
+
+@pytest.mark.parametrize(("requests", "duration", "arrive"), [("10", "10s", 10), ("1000", "500ms", 20)])
+def test_a_rate_ends_with_its_duration_or_its_number_whichever_comes_first(
+    truth: TruthServer, tmp_path: Path, requests: str, duration: str, arrive: int
+) -> None:
+    run = drill(tmp_path, f"{truth.url}/a", rate="40/s", requests=requests, duration=duration)
+    assert (len(truth.arrivals), run.total("series/iterations", "dropped")) == (arrive, 0)
 
 
 def test_a_rate_starts_each_request_at_its_exact_time(truth: TruthServer, tmp_path: Path) -> None:
@@ -125,6 +141,32 @@ def test_expected_statuses_are_no_failures_and_others_are(truth: TruthServer, tm
     urls = [f"{truth.url}/status?code={code}" for code in (200, 404, 302)]
     run = drill(tmp_path, *urls, requests="30", expect="200,404")
     assert (run.total("series/http", "requests"), run.total("series/http", "failures")) == (30, 10)
+
+
+@pytest.mark.parametrize(("code", "then"), [("303", ("GET", b"")), ("307", ("POST", b"x"))])
+def test_redirects_are_followed_as_often_as_asked_and_every_hop_is_a_sample(
+    web: WebServer, tmp_path: Path, code: str, then: tuple[str, bytes]
+) -> None:
+    url = f"{web.url}/to?code={code}&where=/to?where=/end%26code={code}"
+    run = drill(tmp_path, url, requests="12", vus="3", body="x", headers=("content-type: text/plain",), redirects="5")
+    first, *_ = [(seen.method, seen.body) for seen in web.arrivals if seen.path.startswith("/to?code")]
+    hops = Counter((seen.path.partition("?")[0], seen.method, seen.body) for seen in web.arrivals)
+    assert first == ("POST", b"x")
+    assert hops[("/end", *then)] == 12
+    assert sum(hops.values()) == 36
+    assert {"content-type" in seen.headers for seen in web.arrivals if seen.path == "/end"} == {then[0] == "POST"}
+    told = dict(run.rows("series/http", "name, sum(requests)", "true group by name"))
+    assert told == {"POST /to": 12, "POST /to (redirected)": 24}
+    assert (run.total("series/iterations", "completed"), run.total("series/http", "failures")) == (12, 0)
+
+
+@pytest.mark.parametrize(("redirects", "arrive", "fail"), [("none", 1, 0), ("0", 1, 0), ("1", 2, 1), ("2", 3, 0)])
+def test_a_redirect_is_an_answer_until_more_were_to_be_followed_than_allowed(
+    web: WebServer, tmp_path: Path, redirects: str, arrive: int, fail: int
+) -> None:
+    run = drill(tmp_path, f"{web.url}/to?where=/to?where=/end", requests="4", vus="2", redirects=redirects)
+    assert len(web.arrivals) == 4 * arrive
+    assert (run.total("series/http", "requests"), run.total("series/http", "failures")) == (4 * arrive, 4 * fail)
 
 
 def test_a_request_without_an_answer_ends_with_its_time_out(truth: TruthServer, tmp_path: Path) -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from loads import Act, Drive
+from servers import certificates, hypercorn, running
 
 from tenantry import Vu, constant_vus, scenario, workload
 from tenantry.http import Transfer, http_settings
+from tenantry.processes import free_port
 
 APP = """
 import asyncio, json
@@ -46,38 +42,10 @@ async def app(scope, receive, send):
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-    try:
-        give_up = time.monotonic() + 20
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None and time.monotonic() < give_up, (folder / "server.log").read_text()
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """The authority, and a certificate for localhost with its key."""
-    authority = trustme.CA()
-    roots, own = tmp_path / "ca.pem", tmp_path / "own.pem"
-    authority.cert_pem.write_to_path(str(roots))
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(own))
-    return roots, own
+    return certificates(tmp_path)
 
 
 async def everything(vu: Vu) -> str:
@@ -101,23 +69,18 @@ async def everything(vu: Vu) -> str:
     return version
 
 
-def hypercorn(folder: Path, port: int, *options: str) -> list[str]:
-    (folder / "app.py").write_text(APP)
-    return [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *options, "app:app"]
-
-
 @pytest.mark.parametrize(("version", "saw"), [("auto", "2"), ("2", "2"), ("1.1", "1.1")])
 def test_hypercorn_over_tls(act: Act, tmp_path: Path, certificate: tuple[Path, Path], version: str, saw: str) -> None:
     roots, own = certificate
     port = free_port()
-    with running(hypercorn(tmp_path, port, "--certfile", str(own), "--keyfile", str(own)), port, tmp_path):
+    with running(hypercorn(tmp_path, port, APP, "--certfile", str(own), "--keyfile", str(own)), port, tmp_path):
         assert act(everything, f"https://localhost:{port}", http=http_settings(version=version, ca=roots)) == saw
 
 
 @pytest.mark.parametrize(("version", "saw"), [("auto", "1.1"), ("2", "2")])
 def test_hypercorn_without_tls(act: Act, tmp_path: Path, version: str, saw: str) -> None:
     port = free_port()
-    with running(hypercorn(tmp_path, port), port, tmp_path):
+    with running(hypercorn(tmp_path, port, APP), port, tmp_path):
         assert act(everything, f"http://localhost:{port}", http=http_settings(version=version)) == saw
 
 
@@ -127,7 +90,7 @@ def test_requests_share_one_connection_over_http2(drive: Drive, tmp_path: Path) 
         await asyncio.gather(*(vu.get(f"/slow?n={n}", name="slow") for n in range(10)))
 
     port = free_port()
-    with running(hypercorn(tmp_path, port), port, tmp_path):
+    with running(hypercorn(tmp_path, port, APP), port, tmp_path):
         done = drive(workload(visit, constant_vus(2, "0.3s"), http=http_settings(version="2")), f"http://localhost:{port}")
     (row,) = done.rows("series/http", "sum(requests), sum(failures), sum(connections)")
     assert row[0] >= 20 and row[1] == 0 and row[2] <= 2 * 10

@@ -16,6 +16,7 @@ from truth import TruthServer
 
 from tenantry import Vu
 from tenantry.errors import CheckFailed, RequestFailed, TargetError
+from tenantry.http import http_settings
 
 
 def test_a_response_has_status_headers_body_and_json(truth: TruthServer, act: Act) -> None:
@@ -96,6 +97,13 @@ def test_a_refused_connection_an_unknown_host_and_plain_text_instead_of_tls_are_
         assert (await vu.get(f"https://127.0.0.1:{truth.port}/")).failure == "tls"
 
     act(script, truth.url, allow=("no-such-host.invalid",))
+
+
+def test_an_answer_that_is_no_http2_is_malformed_where_http2_was_asked_for(truth: TruthServer, act: Act) -> None:
+    async def script(vu: Vu) -> None:
+        assert (await vu.get("/")).failure == "malformed"
+
+    act(script, truth.url, http=http_settings(version="2"))
 
 
 def test_a_request_ends_at_its_time_out_and_frees_its_connection(truth: TruthServer, act: Act) -> None:

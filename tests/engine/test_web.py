@@ -8,7 +8,6 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from webserver import TEXT, WebServer
 from tenantry import Vu, constant_vus, scenario, workload
 from tenantry.errors import RequestFailed, UsageError
 from tenantry.http import Basic, Bearer, Digest, Event, Transfer, http_settings
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 def paths(server: TruthServer) -> list[tuple[str, str]]:

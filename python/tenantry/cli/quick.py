@@ -17,7 +17,7 @@ import click
     "--vus", "-c", metavar="N", help="Virtual users, each sending its next request after the last answer (closed).  [default: 50]"
 )
 @click.option("--duration", "-z", metavar="TIME", help="How long.  [default: 10s]")
-@click.option("--requests", "-n", metavar="N", help="How many requests in all, instead of a duration.")
+@click.option("--requests", "-n", metavar="N", help="How many requests in all; at most as long as --duration.")
 @click.option("--max-vus", metavar="N", help="With --rate: how many requests may wait for an answer at once.  [default: 1000]")
 @click.option("--method", "-m", metavar="NAME", help="Method.  [default: GET, with a body POST]")
 @click.option("--body", "-d", metavar="TEXT|@FILE", help="What is sent with each request.")
@@ -25,6 +25,8 @@ import click
 @click.option("--expect", metavar="STATUS,...", help="Statuses that are no failure.  [default: 200 to 399]")
 @click.option("--threshold", "thresholds", multiple=True, metavar="TEXT", help="Such as 'response_time p95 < 200ms'.")
 @click.option("--timeout", "-t", metavar="TIME", default="60s", show_default=True, help="Longest time for one request.")
+@click.option("--redirects", metavar="N|none", default="none", show_default=True, help="How many redirects are followed.")
+@click.option("--http1.1", "http1", is_flag=True, help="Speak HTTP/1.1, even where a TLS server offers HTTP/2.")
 @click.option("--http2", is_flag=True, help="Speak HTTP/2, without TLS as well.")
 @click.option("--insecure", "-k", is_flag=True, help="Trust every certificate.")
 @click.option("--no-keep-alive", is_flag=True, help="Make a connection for each request.")

@@ -110,7 +110,7 @@ def http_settings(
         verify=_truth(note, verify, "verify"),
         source_addresses=tuple(_address(note, address, "a source address") for address in source_addresses),
         cookies=_truth(note, cookies, "cookies"),
-        redirects=note.take(_redirects, redirects, "redirects", 10),
+        redirects=note.take(redirect_count, redirects, "redirects", 10),
         compressed=_truth(note, compressed, "compressed"),
         traceparent=_truth(note, traceparent, "traceparent"),
     )
@@ -148,7 +148,8 @@ def _truth(note: Faults, value: object, what: str) -> bool:
     return bool(value)
 
 
-def _redirects(value: object, what: str) -> int:
+def redirect_count(value: object, what: str) -> int:
+    """How many redirects are followed, at most 255; raises UsageError."""
     found = whole(value, what, least=0)
     if found > 255:
         raise UsageError(f"{what} is {found}; it must be 255 or less", hint="give a number such as 10, or 0 to follow none")

@@ -114,7 +114,7 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
     if len(series) > len(shown):
         cells.append(Cells((f"{_INDENT}and {len(series) - len(shown):,} more, in the report",), "dim", spans=True))
     cells.append(Cells((f"all: {_rates(totals)}",), "bold", spans=True))
-    cells.append(_request_row(f"{_INDENT}{plain(totals.get('requests'))} requests", totals, wide=wide))
+    cells.append(_request_row(f"{_INDENT}{_counted(totals.get('requests'))}", totals, wide=wide))
     yield from columns(_titles(wide=wide), cells, width=width, least=(0, *[6] * (len(_titles(wide=wide)) - 1)))
     service = part(totals, "service_time_s")
     if not wide and service:
@@ -126,6 +126,10 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
         yield Line((f"{_INDENT}all, with 95 % confidence: {sure} ms", "dim"))
     beside = "; svc: service time, from the start of the request itself; ±: 95 % confidence" if wide else ""
     yield Line((f"{_INDENT}ms from the intended start{beside}", "dim"))
+
+
+def _counted(requests: object) -> str:
+    return f"{plain(requests)} request{'s' * (requests != 1)}"
 
 
 def _titles(*, wide: bool) -> tuple[str, ...]:
@@ -228,7 +232,8 @@ def _checked(document: Document) -> str:
 
 def _resent(document: Document) -> str:
     resent = finite(part(document, "totals").get("resent"))
-    return f"{plain(resent)} requests were sent again: the server had just closed the connection" if resent else ""
+    were = "was" if resent == 1 else "were"
+    return f"{_counted(resent)} {were} sent again: the server had just closed the connection" if resent else ""
 
 
 def _generator(document: Document) -> str:

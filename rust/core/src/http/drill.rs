@@ -65,6 +65,7 @@ pub struct Drill {
     body: Bytes,
     expect: Box<[u16]>,
     timeout: Duration,
+    redirects: u8,
     crew: RefCell<Crew>,
 }
 
@@ -120,6 +121,7 @@ impl Drill {
             body: Bytes::from(drill.body.clone()),
             expect: drill.expect.clone().into(),
             timeout: Duration::from_nanos(plan.request_timeout_ns),
+            redirects: plan.http.redirects,
             crew: RefCell::new(Crew {
                 vus: (0..vus).map(|_| Vu::default()).collect(),
                 resting: (0..vus).rev().collect(),
@@ -221,7 +223,7 @@ impl Drill {
             recorded: true,
             jar: None,
             rules: Some(Box::new(Rules { discard: true, ..Rules::default() })),
-            redirects: 0,
+            redirects: self.redirects,
         }
     }
 
@@ -229,7 +231,9 @@ impl Drill {
     pub(super) fn ended(&self, desk: &Rc<Desk>, job: Box<Job>, sample: Sample) {
         let place = job.token as usize;
         let outcome = if sample.failure.is_some() { Outcome::Failed } else { Outcome::Completed };
-        let Some(current) = self.rest(place, Some(job)) else {
+        // A redirect may have made it another one.
+        let kept = (self.redirects == 0).then_some(job);
+        let Some(current) = self.rest(place, kept) else {
             return;
         };
         let token = current.token;

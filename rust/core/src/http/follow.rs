@@ -43,7 +43,6 @@ fn redirect(job: &mut Job, status: u16, message: &Message, target: &Target) -> O
     }
     if endpoint != job.endpoint {
         drop_fields(job, &[AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST]);
-        job.headers = job.headers.without(&[AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST]);
     }
     (job.endpoint, job.path) = (endpoint, path);
     job.redirects -= 1;
@@ -56,6 +55,7 @@ fn redirect(job: &mut Job, status: u16, message: &Message, target: &Target) -> O
 
 fn drop_fields(job: &mut Job, names: &[HeaderName]) {
     job.own_headers.retain(|(name, _)| !names.contains(name));
+    job.headers = job.headers.without(names);
 }
 
 /// RFC 7616.

@@ -170,7 +170,7 @@ async fn receive(mut body: RecvStream, sink: &mut Sink, note: impl Fn(usize)) ->
 }
 
 fn fault(error: &h2::Error, answering: bool) -> Fault {
-    let closed = error.is_io() || error.is_go_away() || error.is_reset();
+    let closed = error.is_io() || error.is_remote();
     let kind = match (closed, answering) {
         (true, true) => FailureKind::Truncated,
         (true, false) => FailureKind::Reset,
