@@ -12,7 +12,7 @@ import pytest
 from loads import Act, Drive
 from servers import certificates, hypercorn, running
 
-from tenantry import Vu, constant_vus, scenario, workload
+from tenantry import Vu, constant_vus, scenario, shared_iterations, workload
 from tenantry.http import Transfer, http_settings
 from tenantry.processes import free_port
 
@@ -98,10 +98,20 @@ def test_requests_share_one_connection_over_http2(drive: Drive, tmp_path: Path) 
     assert probe[0] is None or probe[0] <= 2
 
 
+def nginx(folder: Path, config: str) -> list[str]:
+    """The command that serves such a configuration."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        pytest.skip("nginx is not installed")
+    (folder / "nginx.conf").write_text(config)
+    return [found, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+
 NGINX = """
 daemon off; pid nginx.pid; error_log error.log; worker_processes 1; events {{}}
 http {{
-    access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+    access_log access.log combined buffer=64k flush=1s; keepalive_requests {most};
+    client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
     gzip on; gzip_types application/json; gzip_min_length 1;
     server {{
         listen 127.0.0.1:{port} ssl http2;
@@ -114,12 +124,9 @@ http {{
 
 @pytest.mark.parametrize(("version", "saw"), [("auto", "HTTP/2.0"), ("1.1", "HTTP/1.1")])
 def test_nginx_over_tls_with_compression(act: Act, tmp_path: Path, certificate: tuple[Path, Path], version: str, saw: str) -> None:
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
     roots, own = certificate
     port = free_port()
-    (tmp_path / "nginx.conf").write_text(NGINX.format(port=port, own=own))
+    command = nginx(tmp_path, NGINX.format(port=port, own=own, most=1000))
 
     async def script(vu: Vu) -> Any:
         page = await vu.get("/item")
@@ -128,8 +135,26 @@ def test_nginx_over_tls_with_compression(act: Act, tmp_path: Path, certificate: 
         assert page.json()["agent"].startswith("tenantry/")
         return page.json()["version"]
 
-    with running([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")], port, tmp_path):
+    with running(command, port, tmp_path):
         assert act(script, f"https://localhost:{port}", http=http_settings(version=version, ca=roots)) == saw
+
+
+def test_requests_that_a_server_turned_away_when_it_ended_a_connection_go_over_the_next_one(
+    drive: Drive, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    @scenario
+    async def visit(vu: Vu) -> None:
+        await asyncio.gather(*(vu.post("/item", data=b"x") for _ in range(7)))
+
+    roots, own = certificate
+    port = free_port()
+    with running(nginx(tmp_path, NGINX.format(port=port, own=own, most=10)), port, tmp_path):
+        once = workload(visit, shared_iterations(60, vus=2), http=http_settings(ca=roots))
+        run = drive(once, f"https://localhost:{port}")
+    assert len((tmp_path / "access.log").read_text().splitlines()) == run.total("series/http", "requests") == 60 * 7
+    assert run.rows("series/failures") == []
+    assert run.total("series/http", "resent") > 0
+    assert run.total("series/http", "connections") >= 42
 
 
 def test_the_file_server_of_python(act: Act, tmp_path: Path) -> None:

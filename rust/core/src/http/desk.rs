@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use foldhash::fast::FixedState;
-use h2::client::SendRequest;
 
 use super::connect::Connector;
 use super::drill::Drill;
@@ -17,7 +15,7 @@ use super::endpoint::Target;
 use super::http2;
 use super::job::{Attempt, Job};
 use super::message::Message;
-use super::pool::{Host, Pool, Turn};
+use super::pool::{Host, Link, Pool, Turn};
 use super::resend::{Break, Course};
 use super::running::{Place, Request, Running};
 use super::trace::{Fault, Marks, Phase, Trace};
@@ -89,14 +87,19 @@ impl Desk {
     }
 
     pub(super) fn dispatch(self: &Rc<Self>, job: Box<Job>, deadline: i64, attempts: u8) {
-        let token = job.token;
         let host = self.host_of(&job);
-        let turn = host.turn(token, job.origin.start);
-        let trace = Trace::new(job.origin.start);
-        self.running.borrow_mut().insert(Request { job, trace, host, place: Place::Waiting, deadline, attempts });
+        let (trace, now) = (Trace::new(job.origin.start), job.origin.start);
+        self.send(Request { job, trace, host, place: Place::Waiting, deadline, attempts }, now);
+    }
+
+    /// Sends a request over whatever connection it gets.
+    fn send(self: &Rc<Self>, request: Request, now: i64) {
+        let token = request.job.token;
+        let turn = request.host.turn(token, now);
+        self.running.borrow_mut().insert(Request { place: Place::Waiting, ..request });
         match turn {
             Turn::Over(wire) => self.begin(&wire, token),
-            Turn::Share(sender) => self.share(sender, token),
+            Turn::Share(link) => self.share(link, token, true),
             Turn::Connect => self.connect(token),
             Turn::Wait => true,
         };
@@ -128,15 +131,15 @@ impl Desk {
         true
     }
 
-    /// Sends a request over a connection that several share; false when it has ended meanwhile.
-    fn share(self: &Rc<Self>, sender: SendRequest<Bytes>, token: Token) -> bool {
+    /// Sends a request over a connection that several share, the first of them or a later one; false when it has ended meanwhile.
+    fn share(self: &Rc<Self>, link: Link, token: Token, later: bool) -> bool {
         let mut running = self.running.borrow_mut();
         let Some(request) = running.get_mut(token) else {
             return false;
         };
         let marks = Rc::new(Cell::new(Marks::default()));
         let sending = http2::Sending::new(&request.job, &self.attempt(&request.job), Rc::clone(&marks));
-        let task = tokio::task::spawn_local(exchange(Rc::clone(self), sender, sending, token));
+        let task = tokio::task::spawn_local(exchange(Rc::clone(self), link, sending, (token, later)));
         request.place = Place::Shared(task.abort_handle(), marks);
         true
     }
@@ -324,16 +327,18 @@ async fn make_connection(desk: Rc<Desk>, host: Rc<Host>, vu: u32, token: Token) 
             Drive { wire, desk }.await;
         }
         Ok(http2::Ready::Many(sender, connection)) => {
-            host.learn(Some((sender.clone(), task)));
-            desk.share(sender.clone(), token);
+            let link = Link { sender, task };
+            let id = link.task.id();
+            host.learn(Some(link.clone()));
+            desk.share(link.clone(), token, false);
             while let Some(next) = host.next_waiting() {
-                desk.share(sender.clone(), next);
+                desk.share(link.clone(), next, true);
             }
-            drop(sender);
+            drop(link);
             let _ = connection.await;
-            host.unlearn();
-            host.leave();
-            desk.serve_waiting(&host);
+            if host.retire(id) {
+                desk.serve_waiting(&host);
+            }
         }
         Err(fault) => {
             drop(open);
@@ -349,13 +354,21 @@ async fn make_connection(desk: Rc<Desk>, host: Rc<Host>, vu: u32, token: Token) 
 }
 
 /// One request over a connection that several share.
-async fn exchange(desk: Rc<Desk>, sender: SendRequest<Bytes>, sending: http2::Sending, token: Token) {
+async fn exchange(desk: Rc<Desk>, link: Link, sending: http2::Sending, (token, later): (Token, bool)) {
     let marks = Rc::clone(&sending.marks);
     let announce = |status, head| desk.begun(Some(token), status, head);
-    let outcome = sending.exchange(sender, &*desk.office.clock, announce).await;
+    let outcome = sending.exchange(link.sender, &*desk.office.clock, announce).await;
     let request = desk.running.borrow_mut().take(token);
-    if let Some(request) = request {
-        let now = desk.now();
-        desk.conclude(request, &marks.get(), now, outcome);
+    let Some(mut request) = request else { return };
+    let (marks, now) = (marks.get(), desk.now());
+    match outcome {
+        // A server that looks at no request at all must not be asked for ever: the first one of a connection fails.
+        Err(fault) if fault.unseen && later => {
+            request.host.retire(link.task.id());
+            request.trace.add(&marks, now);
+            request.trace.resent += u32::from(marks.begun > 0);
+            desk.send(request, now);
+        }
+        outcome => desk.conclude(request, &marks, now, outcome),
     }
 }

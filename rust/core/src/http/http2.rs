@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderValue, Method, Request, Uri, Version};
 
 use super::connect::Made;
@@ -61,7 +61,7 @@ impl Sending {
     /// Sends it and takes the response in; `announce` is told of its head if somebody reads it while it comes in.
     pub(super) async fn exchange(self, sender: SendRequest<Bytes>, clock: &dyn Clock, announce: impl FnOnce(u16, Message)) -> Outcome {
         let Self { request, body, mut sink, announces, marks } = self;
-        let mut sender = sender.ready().await.map_err(|error| fault(&error, false))?;
+        let mut sender = sender.ready().await.map_err(|error| Fault { unseen: true, ..fault(&error, false) })?;
         let request = request?;
         let length = body.length();
         let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -176,5 +176,7 @@ fn fault(error: &h2::Error, answering: bool) -> Fault {
         (true, false) => FailureKind::Reset,
         (false, _) => FailureKind::Malformed,
     };
-    Fault::new(kind, error.to_string())
+    // RFC 9113, section 6.8: streams above the last one that the server names were not looked at.
+    let unseen = !answering && error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR);
+    Fault { unseen, ..Fault::new(kind, error.to_string()) }
 }

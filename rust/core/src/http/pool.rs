@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, Id};
 
 use super::endpoint::Endpoint;
 use super::settings::{Settings, Version};
@@ -29,12 +29,20 @@ pub(super) struct Host {
     sharing: RefCell<Sharing>,
 }
 
+/// A connection that requests share.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) sender: SendRequest<Bytes>,
+    /// The task that drives it.
+    pub(super) task: AbortHandle,
+}
+
 /// Whether requests share one connection (HTTP/2).
 enum Sharing {
     /// The first connection will tell.
     Unknown,
     No,
-    Over(SendRequest<Bytes>, AbortHandle),
+    Over(Link),
 }
 
 /// The right to send a request.
@@ -42,7 +50,7 @@ pub(super) enum Turn {
     /// Over this connection.
     Over(Rc<Wire>),
     /// Over this connection, together with others.
-    Share(SendRequest<Bytes>),
+    Share(Link),
     /// Over a new connection, which counts as open from now on.
     Connect,
     /// When a connection is free.
@@ -77,8 +85,8 @@ impl Drop for Pool {
         for host in &self.0 {
             host.closed.set(true);
             host.idle.borrow_mut().drain(..).for_each(|wire| wire.close());
-            if let Sharing::Over(_, task) = &*host.sharing.borrow() {
-                task.abort();
+            if let Sharing::Over(link) = &*host.sharing.borrow() {
+                link.task.abort();
             }
         }
     }
@@ -88,7 +96,7 @@ impl Host {
     /// What a request of `token` may do at `now`, in clock nanoseconds.
     pub(super) fn turn(&self, token: Token, now: i64) -> Turn {
         let learning = match &*self.sharing.borrow() {
-            Sharing::Over(sender, _) => return Turn::Share(sender.clone()),
+            Sharing::Over(link) => return Turn::Share(link.clone()),
             Sharing::Unknown => self.open.get() > 0,
             Sharing::No => false,
         };
@@ -130,14 +138,19 @@ impl Host {
         self.idle.borrow_mut().retain(|other| !Rc::ptr_eq(other, wire));
     }
 
-    /// Notes what the first connection has told: whether requests share it, and the task that drives it then.
-    pub(super) fn learn(&self, shared: Option<(SendRequest<Bytes>, AbortHandle)>) {
-        *self.sharing.borrow_mut() = shared.map_or(Sharing::No, |(sender, task)| Sharing::Over(sender, task));
+    /// Notes what the first connection has told: whether requests share it.
+    pub(super) fn learn(&self, shared: Option<Link>) {
+        *self.sharing.borrow_mut() = shared.map_or(Sharing::No, Sharing::Over);
     }
 
-    /// The shared connection has ended.
-    pub(super) fn unlearn(&self) {
-        *self.sharing.borrow_mut() = Sharing::Unknown;
+    /// The shared connection that `task` drives takes no further requests; false when that was known.
+    pub(super) fn retire(&self, task: Id) -> bool {
+        let current = matches!(&*self.sharing.borrow(), Sharing::Over(link) if link.task.id() == task);
+        if current {
+            *self.sharing.borrow_mut() = Sharing::Unknown;
+            self.leave();
+        }
+        current
     }
 
     /// Counts a connection that is about to be made.

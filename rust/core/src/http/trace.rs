@@ -9,11 +9,13 @@ use crate::sample::{Origin, Phases, Sample};
 pub(super) struct Fault {
     pub(super) kind: FailureKind,
     pub(super) detail: String,
+    /// Whether it is certain that the server has not looked at the request.
+    pub(super) unseen: bool,
 }
 
 impl Fault {
     pub(super) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), unseen: false }
     }
 }
 
