@@ -55,6 +55,13 @@ def test_a_password_of_the_proxy_is_not_written_down() -> None:
     assert "secret" not in str(settings.as_dict())
 
 
+def test_name_and_password_of_the_proxy_become_its_authorization() -> None:
+    told = http_settings(proxy="http://Aladdin:open%20sesame@127.0.0.1:3128").for_engine(1)
+    # The example of RFC 7617.
+    assert (told["proxy"], told["proxy_authorization"]) == ("http://127.0.0.1:3128", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+    assert http_settings(proxy="http://127.0.0.1:3128").for_engine(1)["proxy_authorization"] is None
+
+
 def test_transfers_become_options_of_the_engine() -> None:
     assert Transfer().options(None) == {}
     assert Transfer(redirects=0, retries=2, coding="br", discard=True, most_body="2KB").options(None) == {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import Faults, any_duration, at_least_one, whole
@@ -52,15 +53,25 @@ class HttpSettings:
         """As the engine reads it."""
         return {
             **self.as_dict(),
-            "proxy": self.proxy,
+            "proxy": _without_password(self.proxy, "//"),
+            "proxy_authorization": _authorization(self.proxy),
             "family": FAMILIES[self.family],
             "shared_connections": self.connections == "shared",
             "connect_timeout_ns": connect_timeout_ns,
         }
 
 
-def _without_password(url: str | None) -> str | None:
-    return re.sub(r"//[^/@]*@", "//***@", url) if url is not None else None
+def _without_password(url: str | None, instead: str = "//***@") -> str | None:
+    return re.sub(r"//[^/@]*@", instead, url) if url is not None else None
+
+
+def _authorization(url: str | None) -> str | None:
+    """What the name and password in a proxy's URL are to it; None without them."""
+    parts = urlsplit(url or "")
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def http_settings(

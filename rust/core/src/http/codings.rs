@@ -82,6 +82,21 @@ mod tests {
         assert_eq!(decode(b"", "gzip").unwrap(), Some(vec![]));
     }
 
+    #[test]
+    fn bodies_of_other_encoders_are_read() {
+        // Stored blocks, written by hand from RFC 7932 (br), RFC 8878 (zstd), RFC 1950 and 1951 (deflate), RFC 1952 (gzip).
+        let stored = b"\x01\x05\x00\xfa\xffhello";
+        let table: [(&str, Vec<u8>); 4] = [
+            ("br", b"\x0b\x02\x80hello\x03".to_vec()),
+            ("zstd", b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello".to_vec()),
+            ("deflate", [b"\x78\x01".as_slice(), stored, b"\x06\x2c\x02\x15"].concat()),
+            ("gzip", [b"\x1f\x8b\x08\0\0\0\0\0\0\xff".as_slice(), stored, b"\x86\xa6\x10\x36\x05\0\0\0"].concat()),
+        ];
+        for (coding, body) in table {
+            assert_eq!(decode(&body, coding).unwrap().as_deref(), Some(b"hello".as_slice()), "{coding}");
+        }
+    }
+
     proptest! {
         #[test]
         fn decoding_undoes_encoding(body in prop::collection::vec(any::<u8>(), 1..2000)) {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use http::HeaderValue;
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -25,6 +26,7 @@ pub(super) struct Connector {
     pub(super) settings: Settings,
     tls: Arc<ClientConfig>,
     proxy: Option<Endpoint>,
+    pub(super) proxy_authorization: Option<HeaderValue>,
     names: Names,
 }
 
@@ -39,7 +41,8 @@ pub(super) struct Made {
 
 impl Connector {
     pub(super) fn new(settings: Settings, tls: Arc<ClientConfig>, proxy: Option<Endpoint>) -> Self {
-        Self { settings, tls, proxy, names: Names::default() }
+        let proxy_authorization = settings.proxy_authorization.as_ref().and_then(|value| HeaderValue::try_from(value).ok());
+        Self { settings, tls, proxy, proxy_authorization, names: Names::default() }
     }
 
     /// Whether requests to `endpoint` name the whole URL, as a proxy wants it for plain HTTP.
@@ -60,7 +63,7 @@ impl Connector {
             return Ok(Made { stream: Stream::Plain(stream), round_trip, http2: self.settings.version == Version::Http2 });
         }
         if self.proxy.is_some() {
-            tunnel(&mut stream, endpoint).await?;
+            tunnel(&mut stream, endpoint, self.proxy_authorization.as_ref()).await?;
         }
         let round_trip = clock.now_ns() - begun;
         enter(Phase::Tls);
@@ -97,12 +100,16 @@ impl Connector {
 }
 
 /// Asks a proxy for a tunnel to `endpoint` (RFC 9110, section 9.3.6).
-async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint) -> Result<(), Fault> {
+async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint, authorization: Option<&HeaderValue>) -> Result<(), Fault> {
     let fault = |what: String| Fault::new(FailureKind::Connect, format!("the proxy gave no tunnel: {what}"));
     let shown = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
     let place = format!("{shown}:{}", endpoint.port);
-    let request = format!("CONNECT {place} HTTP/1.1\r\nhost: {place}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.map_err(|error| fault(error.to_string()))?;
+    let mut request = format!("CONNECT {place} HTTP/1.1\r\nhost: {place}\r\n").into_bytes();
+    if let Some(value) = authorization {
+        request = [&request, b"proxy-authorization: ".as_slice(), value.as_bytes(), b"\r\n"].concat();
+    }
+    request.extend_from_slice(b"\r\n");
+    stream.write_all(&request).await.map_err(|error| fault(error.to_string()))?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         // Byte by byte: what follows the answer belongs to the tunnel.

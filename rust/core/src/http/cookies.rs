@@ -93,6 +93,24 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_of_a_domain_goes_to_its_hosts_and_none_is_taken_for_a_foreign_one() {
+        let at = |host: &str| Target::parse(&format!("http://{host}"), &[]).unwrap().resolve("/").unwrap().0;
+        let jar = Jar::default();
+        jar.keep(&answer("set-cookie: a=1; Domain=app.test\r\nset-cookie: b=2; Domain=other.test\r\n"), &at("shop.app.test"), "/");
+        for (host, sent) in [
+            ("shop.app.test", Some("a=1")),
+            ("app.test", Some("a=1")),
+            ("x.y.app.test", Some("a=1")),
+            ("myapp.test", None),
+            ("other.test", None),
+        ] {
+            assert_eq!(jar.header(&at(host), "/").as_deref(), sent, "{host}");
+        }
+        jar.keep(&answer("set-cookie: a=1; Domain=app.test; Expires=Wed, 21 Oct 2015 07:28:00 GMT\r\n"), &at("app.test"), "/");
+        assert_eq!(jar.header(&at("app.test"), "/"), None);
+    }
+
+    #[test]
     fn a_secure_cookie_needs_tls_except_on_this_machine() {
         for (url, sent) in [("http://app.test", None), ("https://app.test", Some("c=3")), ("http://127.0.0.1:8000", Some("c=3"))] {
             let jar = Jar::default();

@@ -113,9 +113,11 @@ impl Desk {
 
     fn attempt(&self, job: &Job) -> Attempt {
         let connector = &self.office.connector;
+        let whole_url = connector.names_whole_url(&job.endpoint);
         Attempt {
             traceparent: self.office.traces.as_ref().map(|traces| traces.parent_of(job.origin.id)),
-            whole_url: connector.names_whole_url(&job.endpoint),
+            whole_url,
+            proxy_authorization: connector.proxy_authorization.clone().filter(|_| whole_url),
             close: !connector.settings.keep_alive,
         }
     }

@@ -54,6 +54,21 @@ fn ordered(mut addresses: Vec<IpAddr>, family: Family) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn an_address_is_remembered_for_its_time_and_then_asked_for_again() {
+        let (names, settings) = (Names::default(), Settings { dns_ttl_ns: 50, family: Family::Only4, ..Settings::default() });
+        let planted: IpAddr = "192.0.2.1".parse().unwrap();
+        let until = |names: &Names| names.0.borrow().get("localhost").map(|(until, _)| *until);
+        names.0.borrow_mut().insert("localhost".to_owned(), (100, vec![planted]));
+        assert_eq!(names.resolve("localhost", 80, &settings, 99).await.unwrap(), [SocketAddr::new(planted, 80)]);
+        let asked = names.resolve("localhost", 80, &settings, 100).await.unwrap();
+        assert!(!asked.is_empty() && asked.iter().all(|address| address.ip().is_loopback()), "{asked:?}");
+        assert_eq!(until(&names), Some(150));
+        let hosts = HashMap::from([("localhost".to_owned(), planted)]);
+        let overridden = Settings { hosts, ..settings };
+        assert_eq!(names.resolve("localhost", 80, &overridden, 100).await.unwrap(), [SocketAddr::new(planted, 80)]);
+    }
+
     #[test]
     fn a_family_chooses_and_orders_addresses() {
         let (four, six): (IpAddr, IpAddr) = ("127.0.0.1".parse().unwrap(), "::1".parse().unwrap());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 
 use super::cookies::Jar;
@@ -89,6 +89,7 @@ pub struct Rules {
 pub(super) struct Attempt {
     pub(super) traceparent: Option<[u8; 55]>,
     pub(super) whole_url: bool,
+    pub(super) proxy_authorization: Option<HeaderValue>,
     pub(super) close: bool,
 }
 
@@ -140,6 +141,9 @@ impl Job {
         }
         if let Some(traceparent) = &attempt.traceparent {
             visit(&TRACEPARENT, traceparent);
+        }
+        if let Some(value) = &attempt.proxy_authorization {
+            visit(&PROXY_AUTHORIZATION, value.as_bytes());
         }
         let length = self.body.length();
         if length > 0 || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {

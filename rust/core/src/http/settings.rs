@@ -60,6 +60,8 @@ pub struct Settings {
     pub hosts: HashMap<String, IpAddr>,
     /// `http://host:port` of a proxy for everything.
     pub proxy: Option<String>,
+    /// What the proxy is told of who asks: the value of `proxy-authorization`.
+    pub proxy_authorization: Option<String>,
     /// PEM file with authorities that are trusted besides the system's.
     pub ca: Option<PathBuf>,
     /// PEM file with the client's certificate chain, and its key unless `client_key` has it.
@@ -92,6 +94,7 @@ impl Default for Settings {
             family: Family::Any,
             hosts: HashMap::new(),
             proxy: None,
+            proxy_authorization: None,
             ca: None,
             client_certificate: None,
             client_key: None,
