@@ -13,19 +13,13 @@ pub trait Clock: Send + Sync + 'static {
     fn now_ns(&self) -> i64;
 }
 
-/// The machine's monotonic clock; its origin is the moment it was made.
-#[derive(Debug, Clone, Copy)]
-pub struct MonotonicClock(i64);
-
-impl Default for MonotonicClock {
-    fn default() -> Self {
-        Self(system_ns())
-    }
-}
+/// The machine's monotonic clock: the same in all of its processes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MonotonicClock;
 
 impl Clock for MonotonicClock {
     fn now_ns(&self) -> i64 {
-        system_ns() - self.0
+        system_ns()
     }
 }
 

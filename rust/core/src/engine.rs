@@ -13,7 +13,7 @@ use crate::histogram::Histogram;
 use crate::http::{Client, ClientError, Drill, DrillError, DrillParts, Parts, Target, TargetError, Traces};
 use crate::plan::Plan;
 use crate::queue::CompletionQueue;
-use crate::record::{Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
+use crate::record::{LastSecond, Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
 use crate::schedule::Unrepresentable;
 use crate::scheduler::Scheduler;
 
@@ -69,7 +69,7 @@ impl Engine {
     pub fn new(plan: Plan, loop_thread: Option<u64>) -> Result<Self, EngineError> {
         let target = Target::parse(&plan.target, &plan.allow)?;
         let traces = plan.http.traceparent.then(|| Traces::new(run_entropy()));
-        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::default());
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock);
         let completions = Arc::new(CompletionQueue::new()?);
         let records = Records::default();
         let names = Arc::new(Names::default());
@@ -79,7 +79,8 @@ impl Engine {
         // Who runs the VUs hears when they start: the scripts' thread, or the one that sends.
         let inbox = if plan.drill.is_some() { Arc::new(CompletionQueue::for_task()?) } else { Arc::clone(&completions) };
         let scheduler = Arc::new(Scheduler::new(&plan, Arc::clone(&clock), Arc::clone(&inbox), records.clone())?);
-        let next_request = Arc::new(AtomicU64::new(0));
+        // Numbers of their own for the requests of each share.
+        let next_request = Arc::new(AtomicU64::new(u64::from(plan.share.0) << 40));
         let drill = DrillParts {
             clock: Arc::clone(&clock),
             scheduler: Arc::clone(&scheduler),
@@ -138,9 +139,14 @@ impl Engine {
     /// Fixes the start of the load `lead` from now and returns it in clock nanoseconds.
     pub fn start(&self, lead: Duration) -> i64 {
         let at = self.clock.now_ns() + i64::try_from(lead.as_nanos()).unwrap_or(0);
+        self.start_at(at);
+        at
+    }
+
+    /// Fixes the start of the load, in clock nanoseconds.
+    pub fn start_at(&self, at: i64) {
         self.start_ns.store(at, Ordering::Release);
         self.scheduler.start(at);
-        at
     }
 
     /// A number for the next request.
@@ -168,6 +174,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.recorder.progress()
+    }
+
+    /// The distributions that the times in [`progress`](Self::progress) were taken from.
+    #[must_use]
+    pub fn last_second(&self) -> LastSecond {
+        self.recorder.last_second()
     }
 
     /// Why the run folder could not be written, if so.

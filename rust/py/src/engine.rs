@@ -79,9 +79,14 @@ impl Engine {
         Session::new(&self.hub, options, &self.user_agent, self.timeout)
     }
 
-    /// Fixes the start of the load, `lead_s` seconds from now.
-    fn start(&self, lead_s: f64) {
-        self.hub.engine.start(Duration::try_from_secs_f64(lead_s).unwrap_or_default());
+    /// Fixes the start of the load, `lead_s` seconds from now; returns it on the machine's clock, for `start_at` of other processes.
+    fn start(&self, lead_s: f64) -> i64 {
+        self.hub.engine.start(Duration::try_from_secs_f64(lead_s).unwrap_or_default())
+    }
+
+    /// Fixes the start of the load as another process did.
+    fn start_at(&self, at_ns: i64) {
+        self.hub.engine.start_at(at_ns);
     }
 
     /// Starts no more iterations.
@@ -178,6 +183,12 @@ impl Engine {
         figures.set_item("loop_busy", now.loop_busy)?;
         figures.set_item("io_busy", now.io_busy)?;
         Ok(figures)
+    }
+
+    /// Response times and start delays of the last full second, each as (bucket, count) pairs.
+    fn last_second(&self) -> (Vec<(u32, u64)>, Vec<(u32, u64)>) {
+        let now = self.hub.engine.last_second();
+        (now.response, now.start_delay)
     }
 
     /// Ends the engine's threads and writes what is left of the run.

@@ -13,7 +13,7 @@ mod tenants;
 pub use generator::this_thread;
 pub use measures::Measures;
 pub use names::{Names, Overflow, SeriesName, Tags};
-pub use recorder::{Progress, Recorder, RecorderHandle};
+pub use recorder::{LastSecond, Progress, Recorder, RecorderHandle};
 
 use std::sync::Arc;
 

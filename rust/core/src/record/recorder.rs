@@ -67,6 +67,15 @@ pub struct Progress {
     pub io_busy: f64,
 }
 
+/// (bucket, count) pairs of the last full second's histograms, so that those of several processes can be merged.
+#[derive(Debug, Default, Clone)]
+pub struct LastSecond {
+    /// Response times.
+    pub response: Vec<(u32, u64)>,
+    /// Start delays.
+    pub start_delay: Vec<(u32, u64)>,
+}
+
 /// What the recorder needs from the rest of the engine.
 pub struct Recorder {
     /// The run's folder.
@@ -105,6 +114,7 @@ pub struct RecorderHandle {
 #[derive(Default)]
 struct Shared {
     progress: Mutex<Progress>,
+    last_second: Mutex<LastSecond>,
     fault: Mutex<Option<io::Error>>,
 }
 
@@ -113,6 +123,12 @@ impl RecorderHandle {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress.lock().clone()
+    }
+
+    /// The distributions that the times in `progress` were taken from.
+    #[must_use]
+    pub fn last_second(&self) -> LastSecond {
+        self.shared.last_second.lock().clone()
     }
 
     /// Why the run folder could not be written, if so; from then on nothing more is.
@@ -290,7 +306,9 @@ impl Recording {
         self.progress.response_ns = [0.5, 0.95, 0.99].map(|q| self.response.quantile_ns(q).unwrap_or(-1));
         self.progress.start_delay_p99_ns = self.start_delay.quantile_ns(0.99).unwrap_or(-1);
         (self.progress.loop_busy, self.progress.io_busy) = (usage.loop_busy, usage.io_busy);
-        (self.response, self.start_delay) = (Histogram::default(), Histogram::default());
+        let (mut response, mut start_delay) = (std::mem::take(&mut self.response), std::mem::take(&mut self.start_delay));
+        *self.shared.last_second.lock() =
+            LastSecond { response: response.buckets().to_vec(), start_delay: start_delay.buckets().to_vec() };
         let hand_over = std::mem::take(&mut *self.engine.hand_over.lock());
         let open = self.engine.open_connections.load(Ordering::Relaxed);
         self.probes.push((second, usage, hand_over, open));
