@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from tenantry.channel import Worked
 from tenantry.control import Desk, listening
 from tenantry.datasets.population import Population
-from tenantry.drill import Drillers
-from tenantry.driver import Crew, ScriptErrors
-from tenantry.engine import Engine, close_engine, open_engine
+from tenantry.driver import Crew
+from tenantry.engine import Engine
 from tenantry.errors import Interrupted, TenantryError, UsageError
 from tenantry.folder import RunFolder
+from tenantry.generators import Generators
 from tenantry.interrupts import Interrupts
+from tenantry.load import Load
 from tenantry.plan.breaker import Breaker
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
-from tenantry.scenario.decorators import Scenario, hook_timeout_s
+from tenantry.scenario.decorators import hook_timeout_s
 from tenantry.thresholds.evaluate import evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
 from tenantry.units import NS
 from tenantry.verdict import BREAKER
-from tenantry.workers import Workers
 
 _WATCH_S = 0.25
 _ABORT_CHECK_S = 2.0
 _BROKEN_AFTER = 100
-# A request allocates a dozen objects and frees them: collecting every 700 would only cost time.
-_GC_THRESHOLDS = (50_000, 20, 20)
 
 OnProgress = Callable[[Plan, Progress], None]
 OnNote = Callable[[str], None]
 
 
 class Conductor:
-    """Carries out the load of one run on the running event loop."""
+    """Carries out the load of one run on the running event loop, its own share and, through the other processes, theirs.
+
+    Afterwards `end` tells how it ended, `notes` what the user should know, `fault` why the run folder could not be written, and `lost` why
+    a load process is gone.
+    """
 
     def __init__(
         self,
@@ -59,13 +61,14 @@ class Conductor:
         self.population = population
         self.on_progress = on_progress
         self.on_note = on_note
-        self.errors = ScriptErrors(folder.path)
         self.end = "finished"
         self.notes: list[str] = []
         self.fault: str | None = None
+        self.lost: str | None = None
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
-        self._workers: Workers | Drillers | None = None
+        self._load: Load | None = None
+        self._others = Generators(prepared, folder.path, self._on_lost)
         self._was_cut_off = False
 
     @property
@@ -75,36 +78,27 @@ class Conductor:
 
     async def conduct(self, interrupts: Interrupts) -> None:
         """Setup, load, teardown; leaves everything that was measured in the run folder. Raises Interrupted when nothing was sent."""
-        engine = open_engine(self.plan, self.folder.path)
-        keep = "on_stop" in self.workload.hooks
-        crew = Crew(engine, self.plan, self._scenarios(), self.population, self.errors, keep_sessions=keep)
+        load = self._load = Load(self.workload, self.plan, self.folder.path, self.population)
         self._main = asyncio.current_task()
-        with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, engine)):
+        with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, load.engine)):
             try:
-                shared = await self._setup(crew)
-                workers = await self._start_users(crew, shared)
-                await self._load(engine, crew, workers)
+                await self._others.open()
+                shared = await self._setup(load.crew)
+                lead_s = await self._begin(load, shared)
+                await self._carry_out(load, lead_s)
                 self._phase = "teardown"
-                await self._stop_users(workers)
-                await self._teardown(crew, shared)
+                await self._end_users(load)
+                await self._teardown(load.crew, shared)
             except asyncio.CancelledError:
                 if not self.loaded:
                     raise Interrupted("interrupted before the load began; no run was stored") from None
                 self.end = "interrupted"
-                self._load_ended(engine)
+                self._load_ended(load.engine)
                 raise
             finally:
-                self._close(engine)
-
-    def _scenarios(self) -> list[Scenario]:
-        return [self.workload.scenarios[name] for name in self.plan.scenarios]
-
-    def _close(self, engine: Engine) -> None:
-        self.fault = engine.fault()
-        close_engine(engine)
-        self.fault = self.fault or engine.fault()
-        with suppress(OSError):
-            self.errors.write()
+                load.close()
+                self.fault = self.fault or load.fault
+                await self._others.close()
 
     def _on_interrupt(self, engine: Engine) -> None:
         """Ctrl-C: before and after the load give up; in it no new iterations, and if it is ending already, running ones are cut off."""
@@ -120,19 +114,34 @@ class Conductor:
             self._was_cut_off = True
             self._cut_off()
 
+    def _on_lost(self, why: str) -> None:
+        """A load process is gone: what it would have measured is missing. Before the load, whoever waits for it raises."""
+        if self._phase == "load" and self._load is not None:
+            self.lost = self.lost or why
+            self._load.engine.event("lost", why)
+            self._give_up(self._load.engine)
+        elif self._phase == "teardown":
+            self._note(why)
+
     def _say(self, text: str) -> None:
         if self.on_note is not None:
             with suppress(OSError):
                 self.on_note(text)
 
+    def _note(self, text: str | None) -> None:
+        if text is not None:
+            self.notes.append(text)
+
     def _cut_off(self) -> None:
         """End all running iterations now."""
-        if self._workers is not None:
-            self._workers.cut_off()
+        if self._load is not None:
+            self._load.cut_off()
+        self._others.cut_off()
 
     def _stop(self, engine: Engine) -> None:
         self._load_ended(engine)
         engine.stop()
+        self._others.stop()
 
     def _stop_by_hand(self, engine: Engine) -> None:
         """As Ctrl-C does, but what ran until then is judged as a whole run."""
@@ -141,6 +150,12 @@ class Conductor:
         self.end = "stopped"
         self._stop(engine)
 
+    def _control(self, engine: Engine, order: bytes) -> list[str]:
+        """Have all load processes carry out an order; raises UsageError when no load profile takes it."""
+        streams = engine.control(order)
+        self._others.control(order)
+        return streams
+
     def _load_ended(self, engine: Engine) -> None:
         self.folder.load_ended(min(engine.now_ns(), self.plan.duration_ns))
 
@@ -148,77 +163,82 @@ class Conductor:
         hook = self.workload.setup
         return await crew.call_hook(hook, "setup", None, timeout_s=hook_timeout_s(hook)) if hook is not None else None
 
-    async def _start_users(self, crew: Crew, shared: object) -> Workers | Drillers:
-        """Make the virtual users; those whose `on_start` fails take no part."""
-        for feeder in self.workload.feeders:
-            feeder.cut(*self.plan.share)
-        drilled = self.plan.drill is not None
-        workers = self._workers = Drillers(crew.engine, self.plan) if drilled else Workers(crew, shared, self.workload.hooks)
-        note = await workers.begin()
-        if note is not None:
-            self.notes.append(note)
-            self._say(note)
-        return workers
-
-    async def _stop_users(self, workers: Workers | Drillers) -> None:
-        """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
-        try:
-            hook = None if self._was_cut_off else self.workload.hooks.get("on_stop")
-            if hook is not None:
-                async with asyncio.timeout(hook_timeout_s(hook) if self.end == "interrupted" else None):
-                    note = await workers.end(hook)
-                self.notes += [note] if note is not None else []
-        except (TimeoutError, asyncio.CancelledError):
-            self.notes.append("on_stop was interrupted before its end")
-        finally:
-            workers.close()
-
-    async def _load(self, engine: Engine, crew: Crew, workers: Workers | Drillers) -> None:
-        self.folder.load_started()
+    async def _begin(self, load: Load, shared: object) -> float:
+        """Make the virtual users of all processes; returns how many seconds they need before the start."""
         for threshold in self.thresholds[:1]:
             # The first look at a folder imports the database: a pause of the loop that must not be part of what is measured.
             _evaluate_now(threshold, self.folder.path)
-        desk = Desk(engine, engine.control, partial(self._stop_by_hand, engine), self._say)
-        async with listening(self.folder.path, desk):
-            await self._work(engine, workers)
-        if crew.out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
-            self.notes.append("the load ended early: a feeder has no more rows")
-            self._stop(engine)
-        self.folder.load_ended(engine.load_end_ns() or self.plan.duration_ns)
-        if workers.made_late:
-            self.notes.append(f"{workers.made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
+        note, begun = await asyncio.gather(load.begin(shared), self._others.begin(shared))
+        for each in (note, *(other.note for other in begun)):
+            if each is not None:
+                self._note(each)
+                self._say(each)
+        return max([load.lead_s, *(other.lead_s for other in begun)])
 
-    async def _work(self, engine: Engine, workers: Workers | Drillers) -> None:
-        with _rare_collection():
-            engine.start(0.1 + len(workers) * 50e-6)
-            self._phase = "load"
-            watcher = asyncio.create_task(self._watch(engine))
-            watcher.add_done_callback(self._watched)
-            try:
-                await workers.work()
-            finally:
-                watcher.cancel()
+    async def _end_users(self, load: Load) -> None:
+        """Run `on_stop`, within its time-out for all together if the run was interrupted, and not at all once it was cut off."""
+        hooks, hurried = not self._was_cut_off, self.end == "interrupted"
+        self._others.finish(hooks=hooks, hurried=hurried)
+        self._note(await load.end_users(hooks=hooks, hurried=hurried))
+        try:
+            ended = await self._others.ended()
+        except asyncio.CancelledError:
+            self._note("the other load processes were interrupted before their end")
+            return
+        for other in ended:
+            self._note(other.note)
+            self.fault = self.fault or other.fault
+
+    async def _carry_out(self, load: Load, lead_s: float) -> None:
+        engine = load.engine
+        self.folder.load_started()
+        desk = Desk(engine, partial(self._control, engine), partial(self._stop_by_hand, engine), self._say)
+        async with listening(self.folder.path, desk):
+            others = await self._work(load, lead_s)
+        out_of_data = load.crew.out_of_data + sum(other.out_of_data for other in others)
+        if out_of_data and self.end == "finished" and engine.now_ns() < self.plan.duration_ns:
+            self._note("the load ended early: a feeder has no more rows")
+            self._stop(engine)
+        ends = [at_ns for at_ns in (engine.load_end_ns(), *(other.load_end_ns for other in others)) if at_ns is not None]
+        self.folder.load_ended(max(ends, default=self.plan.duration_ns))
+        made_late = load.made_late + sum(other.made_late for other in others)
+        if made_late:
+            self._note(f"{made_late:,} virtual users were made while the load ran; a higher pre_allocated_vus avoids that")
+
+    async def _work(self, load: Load, lead_s: float) -> list[Worked]:
+        """From the start to the last iteration of all processes; returns what the others say of theirs."""
+        self._others.start(load.engine.start(lead_s))
+        self._phase = "load"
+        watcher = asyncio.create_task(self._watch(load))
+        watcher.add_done_callback(self._watched)
+        try:
+            await load.work()
+            others = await self._others.worked()
+        finally:
+            watcher.cancel()
         if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
             raise error
+        return others
 
     def _watched(self, watcher: asyncio.Task[None]) -> None:
         """Nobody ends a load that nobody watches."""
         if not watcher.cancelled():
             self._cut_off()
 
-    async def _watch(self, engine: Engine) -> None:
+    async def _watch(self, load: Load) -> None:
         """Progress, the run folder's health, abort thresholds."""
+        engine = load.engine
         next_show = next_check = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
             if engine.is_broken():
                 raise RuntimeError("a thread of the engine broke off")
-            progress = engine.progress()
+            progress = self._others.progress(engine)
             now = time.monotonic()
             if now >= next_show:
                 next_show = now + 1.0
-                self._show(progress)
-            if engine.fault() is not None or self._is_broken(progress):
+                self._show(load, progress)
+            if engine.fault() is not None or self._others.fault is not None or self._is_broken(progress):
                 self._give_up(engine)
             if self.end == "finished" and (why := self.breaker.trips(_counts(progress))) is not None:
                 await self._break_off(engine, why)
@@ -226,10 +246,10 @@ class Conductor:
                 next_check = now + _ABORT_CHECK_S
                 await self._check_abort(engine)
 
-    def _show(self, progress: Progress) -> None:
+    def _show(self, load: Load, progress: Progress) -> None:
         # The engine notes a full disk by itself; a terminal that went away is no reason to end a run.
         with suppress(OSError):
-            self.errors.write()
+            load.errors.write()
         with suppress(OSError):
             if self.on_progress is not None:
                 self.on_progress(self.plan, progress)
@@ -272,20 +292,6 @@ class Conductor:
             self.notes.append(str(error))
         except asyncio.CancelledError:
             self.notes.append("teardown was interrupted before its end")
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    """What exists now lives as long as the run: the garbage collector need not visit it again while time is measured."""
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def _counts(progress: Progress) -> dict[str, int]:

@@ -14,6 +14,8 @@ from tenantry.plan.faults import raise_all
 from tenantry.plan.overrides import parse_overrides
 from tenantry.types import did_you_mean
 
+MOST_PROCESSES = 512
+
 
 class Key(NamedTuple):
     """One setting: its flag (if it has one), environment variable and default; `read` makes its type of what a file or variable holds."""
@@ -37,6 +39,15 @@ def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError
     return tuple(_text(part) for part in value)
+
+
+def _processes(value: object) -> int | None:
+    """None is one for each core."""
+    if value == "auto":
+        return None
+    if isinstance(value, (int, str)) and not isinstance(value, bool) and 1 <= int(value) <= MOST_PROCESSES:
+        return int(value)
+    raise ValueError
 
 
 def _settings(value: object) -> dict[str, str]:
@@ -63,6 +74,7 @@ KEYS: dict[str, Key] = {
     "runs": Key("--runs", "TENANTRY_RUNS", "runs", _text, 'a folder such as "runs"'),
     "dsn_env": Key("", "TENANTRY_DSN_ENV", "DATABASE_URL", _text, 'the name of an environment variable such as "DATABASE_URL"'),
     "safety.allow": Key("", "TENANTRY_SAFETY_ALLOW", (), _texts, 'a list of hosts such as ["staging.example"]'),
+    "run.processes": Key("--processes", "TENANTRY_RUN_PROCESSES", 1, _processes, 'a number of processes, or "auto" for one per core'),
     "run.set": Key("--set", "TENANTRY_RUN_SET", {}, _settings, 'a table such as {rate = "200/s", duration = "30s"}'),
 }
 _TABLES = ("safety", "run")
@@ -107,6 +119,12 @@ class Config:
     def allow(self) -> tuple[str, ...]:
         """Hosts other than this machine that may be put under load."""
         value: tuple[str, ...] = self.values["safety.allow"].value
+        return value
+
+    @property
+    def processes(self) -> int | None:
+        """How many load processes; None is one for each core."""
+        value: int | None = self.values["run.processes"].value
         return value
 
     @property

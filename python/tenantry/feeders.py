@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
 
@@ -82,6 +83,16 @@ class Feeder(Generic[T]):
         self._content = content
         self.cut(0, 1)
         return note.found
+
+    def fingerprint(self) -> str:
+        """How many rows there are; of plain values, their hash as well. What `from_iterable` is given may print differently each time."""
+        content = self._content
+        if content is None or content.columns is None:
+            return f"{len(self)} rows"
+        digest = blake2b(digest_size=16)
+        for row in content.rows:
+            digest.update(repr(row).encode())
+        return f"{len(self)} rows {digest.hexdigest()}"
 
     def cut(self, index: int, count: int) -> None:
         """Hand out every `count`-th row, from number `index` on: the part of one of `count` processes. Raises UsageError if it is empty."""

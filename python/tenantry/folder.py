@@ -21,6 +21,7 @@ from tenantry.datasets.population import Population
 from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault
 from tenantry.plan.plan import Plan
+from tenantry.prepare import cores
 from tenantry.results.manifest import MANIFEST, SCHEMA
 from tenantry.verdict import Verdict
 
@@ -161,10 +162,9 @@ def _git() -> str | None:
 def machine() -> dict[str, object]:
     """The machine that generates the load."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu(),
-        "cores": cores,
+        "cores": cores(),
         "memory_bytes": memory,
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from tenantry.errors import UsageError
-from tenantry.plan.faults import raise_all
+from tenantry.plan.faults import Faults, raise_all
 from tenantry.plan.plan import Plan
 from tenantry.safety import check_host, check_target
 from tenantry.scenario.loader import load_workload
@@ -18,11 +19,12 @@ from tenantry.thresholds.model import Threshold
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Everything that a run needs, checked."""
+    """Everything that a run needs, checked; `spec` is what the workload was loaded from, so that other processes can load it as well."""
 
     workload: Workload
     plan: Plan
     thresholds: tuple[Threshold, ...]
+    spec: str = ""
 
 
 def prepare(
@@ -48,7 +50,30 @@ def prepare(
     prepared = _resolved(workload, origin, overrides, tenants, faults)
     plan = prepared.plan
     raise_all(_detours(plan, allow))
-    return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}))
+    return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), spec=spec)
+
+
+def shared_out(prepared: Prepared, processes: int | None) -> Prepared:
+    """The same load from so many processes (None: one for each core that this one may use); raises UsageErrors when it cannot be shared.
+
+    The share of the plan is that of the first process.
+    """
+    plan = prepared.plan
+    count = min(cores(), plan.max_vus) if processes is None else processes
+    note = Faults("--processes" if processes is None else f"--processes {processes}")
+    if count > plan.max_vus:
+        note.add(f"there are {plan.max_vus} virtual users to share out", f"give at most {plan.max_vus}")
+    for stream in plan.streams if count > 1 else ():
+        if isinstance(stream.start_after, str):
+            what = f"{stream.name} begins when {stream.start_after} has ended, which several processes do not see at one moment"
+            note.add(what, 'write its start_after as a time, such as "60s", or use one process')
+    raise_all(note.found)
+    return replace(prepared, plan=replace(plan, share=(0, count)))
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _detours(plan: Plan, allow: Collection[str]) -> list[UsageError]:

@@ -183,10 +183,12 @@ def start(
     account: Account | None = None,
     guard: Guard | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
+    descriptors: Sequence[int] = (),
 ) -> Child:
     """Start `command` in its own session (Ctrl-C does not reach it), output to `log`; raises EnvironmentFault when it cannot be started.
 
-    A `guard` that is given watches the process and stays the caller's to release; without one the child has its own.
+    It inherits `descriptors`, under the same numbers. A `guard` that is given watches the process and stays the caller's to release;
+    without one the child has its own.
     """
     own = None if guard else Guard(stop_signal=stop_signal)
     watchdog = guard or own
@@ -201,6 +203,7 @@ def start(
                 stderr=subprocess.STDOUT,
                 env=dict(env) if env is not None else None,
                 start_new_session=True,
+                pass_fds=descriptors,
                 **run_as(account),
             )
         watchdog.watch(process.pid)

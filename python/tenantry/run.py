@@ -11,11 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.conductor import Conductor, OnNote, OnProgress
-from tenantry.datasets.population import Population
-from tenantry.datasets.spec import Dataset
-from tenantry.errors import EnvironmentFault, Exit, TargetError, UsageError
+from tenantry.errors import EnvironmentFault, Exit, TargetError
 from tenantry.folder import RunFolder
 from tenantry.interrupts import Interrupts
+from tenantry.load import population_of
 from tenantry.prepare import Prepared
 from tenantry.report.document import document
 from tenantry.report.lines import clean
@@ -46,7 +45,7 @@ def run_workload(
     Raises TargetError when no load was sent (unreachable, setup failed), EnvironmentFault when the run folder cannot be made, Interrupted
     when Ctrl-C came before the load began. A run that was interrupted later is kept and judged.
     """
-    population = population_of(prepared)
+    population = population_of(prepared.workload, prepared.plan)
     check_reachable(prepared.plan.target)
     with Interrupts() as interrupts:
         folder = RunFolder.create(runs, prepared.plan, population=population, command=command)
@@ -58,18 +57,6 @@ def run_workload(
             if not (isinstance(error, KeyboardInterrupt) and conductor.loaded):
                 raise
         return _conclude(folder, conductor)
-
-
-def population_of(prepared: Prepared) -> Population | None:
-    """The rows that virtual users are drawn from; None for a workload without dataset. Raises UsageError when the dataset is wrong."""
-    dataset = prepared.workload.dataset
-    if dataset is None:
-        return None
-    if not isinstance(dataset, Dataset):
-        raise UsageError(
-            f"the dataset {dataset.name!r} is a {type(dataset).__name__}, not a Dataset", where=str(prepared.workload.location)
-        )
-    return Population(dataset, prepared.plan.tenants)
 
 
 def check_reachable(target: str) -> None:
@@ -91,6 +78,8 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
     unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns))
     with open_run(folder.path) as run:
         verdict = judge(run)
+        if conductor.lost is not None:
+            verdict = _spoiled(verdict, f"{conductor.lost}, so part of the load was not sent or not measured; repair that, and run again")
         fault = conductor.fault or unwritten
         if fault is not None:
             verdict = _unwritten(verdict, folder.path, fault)
@@ -119,4 +108,8 @@ def _attempt(write: Callable[[], None]) -> str | None:
 def _unwritten(verdict: Verdict, folder: Path, fault: str) -> Verdict:
     remedy = "raise their limit (`ulimit -n 65536`), or use fewer virtual users" if "open files" in fault else f"make room in {folder}"
     reason = f"the run folder could not be written ({fault}), so part of what was measured is missing; {remedy}, and run again"
+    return _spoiled(verdict, reason)
+
+
+def _spoiled(verdict: Verdict, reason: str) -> Verdict:
     return verdict.changed(verdict="invalid", reason=reason, exit=Exit.INVALID)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tenantry.cli import options as shared
 from tenantry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _MOST_RATE = 1_000_000
 @click.option("--pause", default="5s", show_default=True, metavar="TIME", help="Between two rates, for the app to recover.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, such as max_vus=500.")
 @click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
+@shared.processes
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
@@ -55,8 +57,8 @@ def command(workload: str | None, target: str | None, runs: Path | None, as_json
     from tenantry.run import Finished, run_workload
 
     options = _options(given)
-    flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None, "run.set": given["settings"]}
-    config = load_config(flags)
+    flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None}
+    config = load_config({**flags, "run.set": given["settings"], "run.processes": given["processes"]})
     base = _prepared(config, options, given)
 
     def carry_out(prepared: Prepared, folder: Path) -> Finished:
@@ -79,14 +81,14 @@ def command(workload: str | None, target: str | None, runs: Path | None, as_json
 
 def _prepared(config: Config, options: Options, given: dict[str, Any]) -> Prepared:
     from tenantry.capacity.measure import check_workload
-    from tenantry.prepare import prepare
+    from tenantry.prepare import prepare, shared_out
     from tenantry.scenario.loader import load_workload
 
     if config.workload is None:
         raise UsageError("there is no workload", hint="give FILE.py:WORKLOAD, for example clinic.py:mixed")
     check_workload(load_workload(config.workload))
     rate = {"rate": options.within.start, "duration": options.warmup_s + options.measured_s}
-    return prepare(
+    prepared = prepare(
         config.workload,
         target=config.target,
         overrides={**config.overrides, **rate},
@@ -95,6 +97,7 @@ def _prepared(config: Config, options: Options, given: dict[str, Any]) -> Prepar
         confirm=given["yes_production"],
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
     )
+    return shared_out(prepared, config.processes)
 
 
 def _options(given: dict[str, Any]) -> Options:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tenantry.cli import options
 from tenantry.errors import EnvironmentFault, Interrupted, UsageError, UsageErrors
 
 if TYPE_CHECKING:
+    from tenantry.config import Config
     from tenantry.datasets.population import Population
     from tenantry.prepare import Prepared
     from tenantry.run import Finished
@@ -33,12 +35,21 @@ _POOL, _READY_S = 12, 30.0
 @click.option("--duration", default="20s", show_default=True, help="Length of the load.")
 @click.option("--rate", help="Iterations per second, for example 80/s.  [default: the workload's own]")
 @click.option("--workload", default="demo", show_default=True, help=f"A workload of {WORKLOADS}.")
+@options.processes
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--dsn-env", help="Name of an environment variable with the DSN of an empty database to use instead of a throwaway server.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
-    tenants: int, duration: str, rate: str | None, workload: str, runs: Path | None, dsn_env: str | None, as_json: bool, quiet: bool
+    tenants: int,
+    duration: str,
+    rate: str | None,
+    workload: str,
+    processes: str | None,
+    runs: Path | None,
+    dsn_env: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Seed, load and judge the reference clinic app on a throwaway Postgres.
 
@@ -48,10 +59,10 @@ def command(
     from tenantry.config import load_config
 
     _need_extras()
-    config = load_config({"runs": str(runs) if runs else None})
+    config = load_config({"runs": str(runs) if runs else None, "run.processes": processes})
     settings = {"duration": duration} | ({"rate": rate} if rate else {})
     with _stop_on_terminate():
-        finished = _Demo(tenants, workload, settings, config.runs, quiet).play(_dsn(dsn_env))
+        finished = _Demo(tenants, workload, settings, config, quiet).play(_dsn(dsn_env))
     return show(finished, as_json=as_json)
 
 
@@ -87,15 +98,15 @@ def _stop_on_terminate() -> Iterator[None]:
 
 
 class _Demo:
-    def __init__(self, tenants: int, workload: str, settings: dict[str, str], runs: Path, quiet: bool) -> None:
-        self.tenants, self.workload, self.settings, self.runs, self.quiet = tenants, workload, settings, runs, quiet
+    def __init__(self, tenants: int, workload: str, settings: dict[str, str], config: Config, quiet: bool) -> None:
+        self.tenants, self.workload, self.settings, self.config, self.quiet = tenants, workload, settings, config, quiet
         self._begun = time.monotonic()
 
     def play(self, dsn: str | None) -> Finished:
         """Postgres, schema, population, app, load; stops what it started, in reverse."""
+        from tenantry.load import population_of
         from tenantry.postgres import find_postgres, start_postgres
         from tenantry.processes import free_port
-        from tenantry.run import population_of
 
         port = free_port()
         prepared = self._prepare(f"http://127.0.0.1:{port}")
@@ -103,7 +114,7 @@ class _Demo:
             source = find_postgres(dsn)
             self._say(f"starting {source}")
             postgres = stack.enter_context(start_postgres(source))
-            population = population_of(prepared)
+            population = population_of(prepared.workload, prepared.plan)
             assert population is not None, "every workload of the clinic has its dataset"
             self._seed(postgres.dsn, population)
             today = population.dataset.anchor.isoformat()
@@ -112,12 +123,13 @@ class _Demo:
             return self._load(prepared)
 
     def _prepare(self, target: str) -> Prepared:
-        from tenantry.prepare import prepare
+        from tenantry.prepare import prepare, shared_out
 
         try:
-            return prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
+            prepared = prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
         except UsageError as fault:
             raise _as_flags(fault) from None
+        return shared_out(prepared, self.config.processes)
 
     def _seed(self, dsn: str, population: Population) -> None:
         from tenantry.cli.progress import Steps
@@ -146,7 +158,7 @@ class _Demo:
         from tenantry.run import run_workload
 
         with LiveView(quiet=self.quiet) as view:
-            return run_workload(prepared, runs=self.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
+            return run_workload(prepared, runs=self.config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from tenantry.cli import options
+
 
 @click.command()
 @click.argument("urls", metavar="URL...", nargs=-1)
@@ -30,13 +32,16 @@ import click
 @click.option("--http2", is_flag=True, help="Speak HTTP/2, without TLS as well.")
 @click.option("--insecure", "-k", is_flag=True, help="Trust every certificate.")
 @click.option("--no-keep-alive", is_flag=True, help="Make a connection for each request.")
+@options.processes
 @click.option("--name", metavar="NAME", default="quick", show_default=True, help="Name of the run.")
 @click.option("--rng-seed", metavar="N", default="1", show_default=True, help="Stored with the run.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def command(runs: Path | None, yes_production: str | None, as_json: bool, quiet: bool, no_keep_alive: bool, **wishes: Any) -> int:
+def command(
+    runs: Path | None, yes_production: str | None, as_json: bool, quiet: bool, no_keep_alive: bool, processes: str | None, **wishes: Any
+) -> int:
     """Put load on one URL, or on several in turn, without a script.
 
     \b
@@ -50,18 +55,20 @@ def command(runs: Path | None, yes_production: str | None, as_json: bool, quiet:
     """
     from tenantry.cli.result import show
     from tenantry.config import load_config
+    from tenantry.prepare import shared_out
     from tenantry.quick import Wish, prepare_quick, without_secrets
     from tenantry.report.live import LiveView
     from tenantry.run import run_workload
 
     wish = Wish(**wishes, keep_alive=not no_keep_alive)
-    config = load_config({"runs": str(runs) if runs else None})
+    config = load_config({"runs": str(runs) if runs else None, "run.processes": processes})
     prepared = prepare_quick(
         wish,
         allow=config.allow,
         confirm=yes_production,
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
     )
+    prepared = shared_out(prepared, config.processes)
     command = without_secrets(sys.argv, wish)
     with LiveView(quiet=quiet) as view:
         finished = run_workload(prepared, runs=config.runs, command=command, on_progress=view.show, on_note=view.note)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tenantry.cli import options
 from tenantry.errors import UsageError
 
 
@@ -17,6 +18,7 @@ from tenantry.errors import UsageError
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, such as rate=200/s.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Store a tag with the run, such as build=42.")
 @click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
+@options.processes
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
@@ -27,6 +29,7 @@ def command(
     settings: tuple[str, ...],
     tags: tuple[str, ...],
     tenants: int | None,
+    processes: str | None,
     runs: Path | None,
     yes_production: str | None,
     as_json: bool,
@@ -42,12 +45,12 @@ def command(
     from tenantry.cli.result import show
     from tenantry.config import load_config
     from tenantry.plan.tags import parse_tags
-    from tenantry.prepare import prepare
+    from tenantry.prepare import prepare, shared_out
     from tenantry.report.live import LiveView
     from tenantry.run import run_workload
 
-    flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None, "run.set": settings}
-    config = load_config(flags)
+    flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None}
+    config = load_config({**flags, "run.set": settings, "run.processes": processes})
     if config.workload is None:
         raise UsageError("there is no workload", hint="give FILE.py:WORKLOAD, for example clinic.py:mixed")
     prepared = prepare(
@@ -60,6 +63,7 @@ def command(
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
         tags=parse_tags(tags),
     )
+    prepared = shared_out(prepared, config.processes)
     with LiveView(quiet=quiet) as view:
         finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
     return show(finished, as_json=as_json)

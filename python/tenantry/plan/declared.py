@@ -30,6 +30,10 @@ class Loadable(Declared, Protocol):
         """Read it; returns what is wrong with it."""
         ...
 
+    def fingerprint(self) -> str:
+        """What tells whether another process has read the same."""
+        ...
+
     def cut(self, index: int, count: int) -> None:
         """Keep to the part of process `index` (from 0) of `count`."""
         ...

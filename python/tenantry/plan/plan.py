@@ -133,4 +133,5 @@ class Plan:
             "drill": self.drill.as_dict() if self.drill is not None else None,
             "duration_ns": self.duration_ns,
             "max_vus": self.max_vus,
+            "processes": self.share[1],
         }

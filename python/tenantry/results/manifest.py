@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,14 @@ def read_errors(folder: Path) -> tuple[list[ScriptError], str | None]:
         return [], None
     except (OSError, msgspec.MsgspecError) as error:
         return [], f"{ERRORS} was skipped: {error}"
+
+
+def merged_errors(found: Iterable[ScriptError]) -> list[ScriptError]:
+    """Those of several processes together, the most frequent first."""
+    kinds: dict[tuple[str, str, str], ScriptError] = {}
+    for error in found:
+        kind = (error.scenario, error.message, error.location)
+        before = kinds.get(kind, msgspec.structs.replace(error, count=0))
+        seconds = [second for second in (before.first_second, error.first_second) if second is not None]
+        kinds[kind] = msgspec.structs.replace(error, count=before.count + error.count, first_second=min(seconds, default=None))
+    return sorted(kinds.values(), key=lambda error: -error.count)

@@ -109,9 +109,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True):
-    """How the load process itself fared. `busy_share` is the highest average over ten consecutive seconds, 1 being a core at its limit.
+    """How the load processes fared. `busy_share` is the highest average over ten consecutive seconds, 1 being a core at its limit.
 
-    `busiest` is what was so busy: `scripts` (the thread that runs them), `engine` (the one that sends requests), or `process`.
+    `busiest` is what was so busy: `scripts` (the thread of a process that runs them), `engine` (the one that sends requests), or `process`:
+    all processes with all of their threads, where they have fewer than two cores each.
     """
 
     start_delay_s: Summary | None

@@ -18,7 +18,7 @@ from tenantry.plan.stages import Stage, courses, stage_span, steady_load
 from tenantry.results import custom, requests, side, timeline
 from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
-from tenantry.results.manifest import Manifest, ScriptError, read_errors, read_manifest
+from tenantry.results.manifest import Manifest, ScriptError, merged_errors, read_errors, read_manifest
 from tenantry.results.model import (
     Check,
     Event,
@@ -36,7 +36,7 @@ from tenantry.results.model import (
 from tenantry.results.schedule import Kept, exhausted, schedule_kept
 from tenantry.results.source import Spans
 from tenantry.results.steady import steady_state
-from tenantry.results.tables import Tables
+from tenantry.results.tables import Tables, process_folders
 from tenantry.types import OrderWord
 
 if TYPE_CHECKING:
@@ -145,14 +145,17 @@ class Run:
     @cached_property
     def errors(self) -> list[ScriptError]:
         """Exceptions of the scenarios, the most frequent first."""
-        found, warning = read_errors(self.folder)
-        if warning:
-            self.warnings.append(warning)
-        return sorted(found, key=lambda error: -error.count)
+        found: list[ScriptError] = []
+        for folder in process_folders(self.folder):
+            more, warning = read_errors(folder)
+            found += more
+            if warning:
+                self.warnings.append(warning)
+        return merged_errors(found)
 
     @cached_property
     def generator(self) -> Generator:
-        """The load process; `start_delay_s` covers the open streams when there are any."""
+        """The load processes; `start_delay_s` covers the open streams when there are any."""
         return side.generator(self.tables, self.manifest.open_streams, seconds=int(self.duration_s))
 
     @cached_property

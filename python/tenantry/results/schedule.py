@@ -33,12 +33,12 @@ class Kept(NamedTuple):
 def schedule_kept(tables: Tables, open_streams: Sequence[str], *, duration_s: float) -> Kept:
     """How the schedule of `open_streams` was kept in a load of `duration_s`."""
     rows = tables.rows(
-        """WITH asked AS (SELECT second, sum(due) AS due, sum(dropped) AS dropped, sum(started) AS started
-                          FROM iterations WHERE list_contains(?, stream) GROUP BY second),
-                target AS (SELECT second, sum(service_sum_ns) AS waited FROM http GROUP BY second),
-                own AS (SELECT second, sum(hand_over_sum_ns) AS waited FROM generator GROUP BY second),
+        """WITH asked AS (SELECT second, process, sum(due) AS due, sum(dropped) AS dropped, sum(started) AS started
+                          FROM iterations WHERE list_contains(?, stream) GROUP BY ALL),
+                target AS (SELECT second, process, sum(service_sum_ns) AS waited FROM http GROUP BY ALL),
+                own AS (SELECT second, process, sum(hand_over_sum_ns) AS waited FROM generator GROUP BY ALL),
                 told AS (SELECT asked.*, coalesce(own.waited, 0) > coalesce(target.waited, 0) AS late
-                         FROM asked LEFT JOIN target USING (second) LEFT JOIN own USING (second))
+                         FROM asked LEFT JOIN target USING (second, process) LEFT JOIN own USING (second, process))
            SELECT sum(due), sum(started) FILTER (second < ?), sum(dropped) FILTER (NOT late), sum(dropped) FILTER (late) FROM told""",
         [list(open_streams), duration_s],
         of=("iterations", "http", "generator"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
 from tenantry.results.histogram import sketch_quantile_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
@@ -47,7 +48,11 @@ def _status(status: int | None) -> str:
 
 def tenants(tables: Tables) -> Tenants:
     """The tenants side by side."""
-    rows = tables.rows("SELECT tenant, requests, failures, max_ns, buckets, counts FROM tenants", of=("tenants",))
+    rows = tables.rows(
+        """SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns), flatten(list(buckets)), flatten(list(counts))
+           FROM tenants GROUP BY tenant""",
+        of=("tenants",),
+    )
     ranked = [
         Tenant(tenant, requests, failed, *(sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in (0.5, 0.95, 0.99)))
         for tenant, requests, failed, max_ns, buckets, counts in rows
@@ -66,20 +71,26 @@ def tenants(tables: Tables) -> Tenants:
 
 
 def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> Generator:
-    """How the load process fared in a load of `seconds`; the start delay is that of `open_streams`, or of all without any."""
-    readings = tables.rows(
-        """SELECT avg(loop_busy), avg(io_busy), sum(process_cpu_s), max(cores), max(rss_bytes)
-           FROM generator GROUP BY second ORDER BY second""",
-        of=("generator",),
-    )
+    """How the load processes fared in a load of `seconds`; the start delay is that of `open_streams`, or of all without any."""
+    readings = [
+        _Reading(*row)
+        for row in tables.rows(
+            """SELECT process, second, avg(loop_busy), avg(io_busy), sum(process_cpu_s), max(cores), max(rss_bytes)
+               FROM generator GROUP BY process, second ORDER BY process, second""",
+            of=("generator",),
+        )
+    ]
     busiest = max(_busiest(readings), key=lambda found: found[1], default=(None, None))
+    memory: Counter[int] = Counter()
+    for reading in readings:
+        memory[reading.second] += reading.rss_bytes or 0
     return Generator(
         start_delay_s=start_delay(tables, open_streams, seconds=seconds),
         hand_over_s=summaries(tables, "generator", histogram="hand_over", key="1", seconds=seconds).get(1),
         busy_share=busiest[1],
         busiest=busiest[0],
-        cpu_s=round(sum(row[2] or 0.0 for row in readings), 6) if readings else None,
-        rss_bytes=max((row[4] or 0 for row in readings), default=None),
+        cpu_s=round(sum(reading.cpu_s or 0.0 for reading in readings), 6) if readings else None,
+        rss_bytes=max(memory.values(), default=None),
     )
 
 
@@ -107,12 +118,34 @@ def highest_average(values: Sequence[float], *, width: int = BUSY_WINDOW, least:
     return max(sum(values[i : i + width]) for i in range(len(values) - width + 1)) / width
 
 
-def _busiest(readings: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, float]]:
-    """How near to its limit each part of the generator was: its two threads, and the process as a whole where both share one core."""
-    parts: dict[str, list[float | None]] = {"scripts": [row[0] for row in readings], "engine": [row[1] for row in readings]}
-    if any(cores and cores < 2 for _, _, _, cores, _ in readings):
-        parts["process"] = [cpu_s / cores if cpu_s is not None and cores else None for _, _, cpu_s, cores, _ in readings]
-    for name, shares in parts.items():
-        highest = highest_average([share if share is not None and not math.isnan(share) else 0.0 for share in shares])
-        if highest is not None:
-            yield name, highest
+class _Reading(NamedTuple):
+    """One load process in one second of its load."""
+
+    process: int
+    second: int
+    loop_busy: float | None
+    io_busy: float | None
+    cpu_s: float | None
+    cores: float | None
+    rss_bytes: int | None
+
+
+def _busiest(readings: Sequence[_Reading]) -> Iterator[tuple[str, float]]:
+    """How near to its limit each part of the generator was: the two threads of each process, and all of them where they share cores."""
+    processes = {reading.process for reading in readings}
+    for process in processes:
+        own = [reading for reading in readings if reading.process == process]
+        yield from _highest("scripts", [reading.loop_busy for reading in own])
+        yield from _highest("engine", [reading.io_busy for reading in own])
+    if any(reading.cores and reading.cores < 2 * len(processes) for reading in readings):
+        shares: dict[int, float] = {}
+        for reading in readings:
+            share = reading.cpu_s / reading.cores if reading.cpu_s is not None and reading.cores else 0.0
+            shares[reading.second] = shares.get(reading.second, 0.0) + share
+        yield from _highest("process", [shares[second] for second in sorted(shares)])
+
+
+def _highest(part: str, shares: Sequence[float | None]) -> Iterator[tuple[str, float]]:
+    highest = highest_average([share if share is not None and not math.isnan(share) else 0.0 for share in shares])
+    if highest is not None:
+        yield part, highest

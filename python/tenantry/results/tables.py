@@ -110,9 +110,18 @@ TABLES: dict[str, TableSpec] = {
 }
 
 
+def process_folders(folder: Path) -> list[Path]:
+    """Where the load processes of a run wrote, the first one first: the run folder itself, and a folder in it for each of the others."""
+    others = [path for path in folder.glob("process-*") if path.name.removeprefix("process-").isdigit()]
+    return [folder, *sorted(others, key=lambda path: int(path.name.removeprefix("process-")))]
+
+
 @dataclass(slots=True)
 class Tables:
-    """The tables of one run folder on one DuckDB connection, each read when it is first needed."""
+    """The tables of one run folder on one DuckDB connection, each read when it is first needed.
+
+    Each has the columns of its files, and `process`: the place of the load process that wrote the row, from 0.
+    """
 
     folder: Path
     connection: DuckDBPyConnection
@@ -144,22 +153,24 @@ class Tables:
         self._loaded.add(table)
         spec = TABLES[table]
         columns = ", ".join(f'"{name}" {kind}' for name, kind in spec.columns.items())
-        self.connection.execute(f"CREATE TABLE {table} ({columns})")
-        files = sorted(str(path) for path in self.folder.glob(spec.files))
-        if files and not self._fill(table, files):
-            for file in files:
-                self._fill(table, [file], only=True)
+        self.connection.execute(f"CREATE TABLE {table} (process INTEGER, {columns})")
+        for process, folder in enumerate(process_folders(self.folder)):
+            files = sorted(str(path) for path in folder.glob(spec.files))
+            if files and not self._fill(table, process, files):
+                for file in files:
+                    self._fill(table, process, [file], only=True)
         if table == "http":
             self._number_series()
 
-    def _fill(self, table: str, files: list[str], *, only: bool = False) -> bool:
+    def _fill(self, table: str, process: int, files: list[str], *, only: bool = False) -> bool:
         """Reads the files into the table, all or none; when it is the `only` file of its call, a failure becomes a warning."""
         from duckdb import Error, OutOfMemoryException
 
         spec = TABLES[table]
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         try:
-            self.connection.execute(f"INSERT INTO {table} SELECT {columns} FROM read_parquet(?) WHERE {spec.where}", [files])
+            source = f"SELECT {process}, {columns} FROM read_parquet(?) WHERE {spec.where}"
+            self.connection.execute(f"INSERT INTO {table} {source}", [files])
         except OutOfMemoryException:
             raise
         except Error as error:

@@ -49,7 +49,8 @@ _REQUESTS = "SELECT second // {step} AS point, sum(requests)::BIGINT, sum(failur
 _ITERATIONS = """SELECT second // {step} AS point, sum(due)::BIGINT, sum(started)::BIGINT, sum(completed)::BIGINT, sum(dropped)::BIGINT
     FROM iterations GROUP BY point"""
 _VUS = """SELECT second // {step} AS point, max(vus)::BIGINT
-    FROM (SELECT second, sum(vus) AS vus FROM (SELECT second, stream, max(vus) AS vus FROM iterations GROUP BY ALL) GROUP BY second)
+    FROM (SELECT second, sum(vus) AS vus
+          FROM (SELECT second, stream, process, max(vus) AS vus FROM iterations GROUP BY ALL) GROUP BY second)
     GROUP BY point"""
 _PHASES = f"""SELECT second // {{step}} AS point, {", ".join(f"round(sum({phase}_ns) / sum(requests) / 1e9, 6)" for phase in PHASES)}
     FROM http GROUP BY point HAVING sum(requests) > 0"""
