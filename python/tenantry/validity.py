@@ -19,7 +19,7 @@ ENOUGH_STARTS = 100
 _BUSY = {
     "scripts": "the thread that runs the scripts",
     "engine": "the thread that sends requests",
-    "process": "the process with all of its threads",
+    "process": "all load processes together, on the cores that they have,",
 }
 
 
@@ -66,7 +66,7 @@ def _busy(run: Run) -> Iterator[Bottleneck]:
         who = _BUSY.get(part or "", "the generator")
         what = f"{who} was {shown(busy, 'share')} busy over its worst 10 s, above {shown(MOST_BUSY, 'share')}"
         whole = "ask for less, or send part of the load from another machine" if part == "engine" and not _is_drill(run) else _lighter(run)
-        yield Bottleneck(what, whole)
+        yield Bottleneck(what, whole if part == "process" else _spread(run) + whole)
 
 
 def _late(run: Run, thresholds: Sequence[Threshold]) -> Iterator[Bottleneck]:
@@ -77,7 +77,7 @@ def _late(run: Run, thresholds: Sequence[Threshold]) -> Iterator[Bottleneck]:
     # The p99 of fewer starts is their maximum: one hiccup of the machine would spoil a short run.
     stat, late = ("p99", delay.p99) if delay.n >= ENOUGH_STARTS else ("p90", delay.p90)
     if late > limit:
-        yield Bottleneck(f"start delay {stat} was {shown(late, 's')}, above {shown(limit, 's')}{basis}", _lighter(run))
+        yield Bottleneck(f"start delay {stat} was {shown(late, 's')}, above {shown(limit, 's')}{basis}", _spread(run) + _lighter(run))
 
 
 def _not_started(run: Run) -> Iterator[Bottleneck]:
@@ -87,7 +87,7 @@ def _not_started(run: Run) -> Iterator[Bottleneck]:
         return
     room = kept.due - kept.back_pressure
     what = f"only {shown(kept.achieved, 'share')} of {room:,} iterations that the target left room for were started in time"
-    yield Bottleneck(what, _lighter(run))
+    yield Bottleneck(what, _spread(run) + _lighter(run))
 
 
 def delay_limit_s(thresholds: Sequence[Threshold]) -> tuple[float, str]:
@@ -108,12 +108,19 @@ def delay_limit_s(thresholds: Sequence[Threshold]) -> tuple[float, str]:
     return DELAY_SHARE * min(limits), f" ({shown(DELAY_SHARE, 'share')} of the limit of {shown(min(limits), 's')})"
 
 
+def _spread(run: Run) -> str:
+    """The first thing to do while there are cores without a load process."""
+    cores, plan = (run.manifest.machine or {}).get("cores"), run.manifest.plan
+    most = min(cores, plan.get("max_vus") or cores) if isinstance(cores, int) else 1
+    return f"use more cores (`--processes {most}`), " if most > (plan.get("processes") or 1) else ""
+
+
 def _lighter(run: Run) -> str:
     """What to do about scripts that take too long, the costliest by name."""
     if _is_drill(run):
         if run.manifest.open_streams:
             return "lower `--rate`, or send part of the load from another machine"
-        return "ask for less with `--rate`: a closed loop sends as fast as it can, and one thread sends it all"
+        return "ask for less with `--rate`: a closed loop sends as fast as it can"
     costs = run.script_costs
     whole = sum(cost.cpu_s for cost in costs)
     advice = "lower the rate, make the scripts cheaper (no blocking calls, less work), or send part of the load from another machine"

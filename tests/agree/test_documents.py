@@ -240,7 +240,7 @@ def test_the_configuration_keys_are_documented() -> None:
         name(row["key"]): (row["flag"].strip("`"), name(row["environment"]), row["default"].strip("`"))
         for row in CLI.table("Configuration", "key")
     }
-    assert told == {key: (entry.flag, entry.env, entry.default or "") for key, entry in KEYS.items()}
+    assert told == {key: (entry.flag, entry.env, str(entry.default or "")) for key, entry in KEYS.items()}
 
 
 def test_the_overrides_are_documented_with_the_profiles_that_have_them() -> None:

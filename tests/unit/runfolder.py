@@ -99,6 +99,7 @@ class RunFolder:
     errors: list[dict[str, Any]] = field(default_factory=list)
     streams: list[dict[str, Any]] = field(default_factory=list)
     thresholds: list[str] = field(default_factory=list)
+    processes: int = 1
     elapsed_s: float | None = 10.0
     end: str | None = "finished"
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +127,13 @@ class RunFolder:
 
     def _manifest(self, folder: Path) -> dict[str, Any]:
         scenarios = sorted({name for stream in self.streams for name, _ in stream["scenarios"]})
-        plan = {"name": "clinic", "streams": self.streams, "scenarios": scenarios, "thresholds": self.thresholds}
+        plan = {
+            "name": "clinic",
+            "streams": self.streams,
+            "scenarios": scenarios,
+            "thresholds": self.thresholds,
+            "processes": self.processes,
+        }
         return {
             "schema": 1,
             "name": "clinic",

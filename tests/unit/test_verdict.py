@@ -139,9 +139,15 @@ def test_an_invalid_run_says_what_was_late_by_how_much(tmp_path: Path) -> None:
     assert found.reason == (
         "start delay p99 was 41 ms, above 25 ms (5 % of the limit of 500 ms): "
         "the generator was the bottleneck, so nothing can be said about the app; "
-        "lower the rate, make the scripts cheaper (no blocking calls, less work), or send part of the load from another machine; "
-        "scenario visit took 100 % of the scripts' time, 100 us an iteration"
+        "use more cores (`--processes 2`), lower the rate, make the scripts cheaper (no blocking calls, less work), or send part of the "
+        "load from another machine; scenario visit took 100 % of the scripts' time, 100 us an iteration"
     )
+
+
+def test_more_processes_are_no_advice_once_each_core_has_one(tmp_path: Path) -> None:
+    run = steady(delay_ms=41)
+    run.processes = 2
+    assert "--processes" not in judged(run, tmp_path).reason
 
 
 def test_a_failed_threshold_of_an_invalid_run_is_invalid_not_fail(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "tool_version": manifest.tool_version,
         "git": manifest.git,
         "machine": machine,
+        "processes": manifest.plan.get("processes", 1),
         "python": (manifest.machine or {}).get("python"),
         "rng_seed": manifest.rng_seed,
         "dataset": dataset.get("name"),

@@ -156,6 +156,7 @@ def identity(document: Document) -> list[tuple[str, str]]:
         ("Command", " ".join(map(str, about["command"])) if isinstance(about.get("command"), list | tuple) else about.get("command")),
         ("Version", f"tenantry {about['tool_version']}" if about.get("tool_version") else None),
         ("Git", about.get("git")),
+        ("Load processes", about.get("processes")),
         ("Machine", _machine(machine) if isinstance(machine, Mapping) else machine),
         ("Python", about.get("python")),
     ]
