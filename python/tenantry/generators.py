@@ -100,8 +100,10 @@ class Generators:
 
     async def open(self) -> None:
         """Start them, and return when all have loaded the workload; raises what one of them finds wrong."""
-        feeders = tuple(feeder.fingerprint() for feeder in self._prepared.workload.feeders)
         plan = self._prepared.plan
+        if plan.share[1] == 1:
+            return
+        feeders = tuple(feeder.fingerprint() for feeder in self._prepared.workload.feeders)
         for number in range(1, plan.share[1]):
             folder = self._folder / f"process-{number}"
             folder.mkdir()

@@ -117,7 +117,7 @@ def _table(plan: Plan, now: Progress, rates: dict[str, float]) -> Table:
         table.add_row("failed checks", _share(now["checks_failed"], checks), style="red" if now["checks_failed"] else "")
     if now["errors"]:
         table.add_row("script errors", f"{now['errors']:,}", style="red")
-    tenants = f"; {now['tenants']:,} tenants seen" if plan.dataset is not None else ""
+    tenants = f"; {now['tenants']:,} tenants seen" if now["tenants"] else ""
     table.add_row("virtual users", f"{now['busy_vus']:,} of {plan.max_vus:,} busy{tenants}")
     busy = max(now["loop_busy"], now["io_busy"])
     table.add_row("generator", f"start delay p99 {_time(now['start_delay_p99_ns'])}; {busy:.0%} of a core busy")

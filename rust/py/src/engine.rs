@@ -23,6 +23,9 @@ use crate::slots::Slots;
 import_exception!(tenantry.errors, EnvironmentFault);
 import_exception!(tenantry.errors, UsageError);
 
+/// (bucket, count) pairs of a histogram.
+type Buckets = Vec<(u32, u64)>;
+
 /// One run's engine. Made, drained and finished on the thread of the event loop.
 #[pyclass(module = "tenantry._core", frozen)]
 pub(crate) struct Engine {
@@ -186,7 +189,7 @@ impl Engine {
     }
 
     /// Response times and start delays of the last full second, each as (bucket, count) pairs.
-    fn last_second(&self) -> (Vec<(u32, u64)>, Vec<(u32, u64)>) {
+    fn last_second(&self) -> (Buckets, Buckets) {
         let now = self.hub.engine.last_second();
         (now.response, now.start_delay)
     }

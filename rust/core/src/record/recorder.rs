@@ -307,8 +307,7 @@ impl Recording {
         self.progress.start_delay_p99_ns = self.start_delay.quantile_ns(0.99).unwrap_or(-1);
         (self.progress.loop_busy, self.progress.io_busy) = (usage.loop_busy, usage.io_busy);
         let (mut response, mut start_delay) = (std::mem::take(&mut self.response), std::mem::take(&mut self.start_delay));
-        *self.shared.last_second.lock() =
-            LastSecond { response: response.buckets().to_vec(), start_delay: start_delay.buckets().to_vec() };
+        *self.shared.last_second.lock() = LastSecond { response: response.buckets().to_vec(), start_delay: start_delay.buckets().to_vec() };
         let hand_over = std::mem::take(&mut *self.engine.hand_over.lock());
         let open = self.engine.open_connections.load(Ordering::Relaxed);
         self.probes.push((second, usage, hand_over, open));
