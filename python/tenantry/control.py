@@ -21,6 +21,7 @@ from tenantry.errors import EnvironmentFault, TenantryError, UsageError
 from tenantry.plan.faults import at_least_one, some_rate
 from tenantry.processes import Guard
 from tenantry.results.manifest import read_manifest
+from tenantry.results.running import is_running
 from tenantry.types import OrderWord, did_you_mean
 from tenantry.units import NS
 
@@ -208,6 +209,8 @@ def _address(folder: Path) -> str:
     try:
         return str(msgspec.json.decode((folder / CONTROL).read_bytes(), type=dict[str, Any])["socket"])
     except FileNotFoundError:
+        if not is_running(folder):
+            raise _ended(folder) from None
         hint = "orders are taken while the load goes on, from its first second to its last iteration"
         raise UsageError("the run takes no orders now: its load has not begun, or is over", where=str(folder), hint=hint) from None
     except (OSError, KeyError, msgspec.MsgspecError) as error:

@@ -23,6 +23,7 @@ from tenantry.errors import EnvironmentFault
 from tenantry.plan.plan import Plan
 from tenantry.prepare import cores
 from tenantry.results.manifest import MANIFEST, SCHEMA
+from tenantry.results.running import mark_running
 from tenantry.verdict import Verdict
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -35,13 +36,14 @@ class RunFolder:
     path: Path
     manifest: dict[str, Any]
     load_end_ns: int | None = None
+    _mark: int = -1
 
     @classmethod
     def create(cls, runs: Path, plan: Plan, *, population: Population | None, command: Sequence[str]) -> RunFolder:
         """A new folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write."""
         path = new_folder(runs, plan.name)
         try:
-            folder = cls(path, _manifest(path, plan, population, command))
+            folder = cls(path, _manifest(path, plan, population, command), _mark=mark_running(path))
             folder._write()
         except BaseException as error:
             shutil.rmtree(path, ignore_errors=True)
@@ -75,6 +77,12 @@ class RunFolder:
         """Remove the folder of a run that sent no load."""
         if not loaded:
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Nobody writes here any more; further calls do nothing."""
+        if self._mark >= 0:
+            os.close(self._mark)
+            self._mark = -1
 
     def _write(self) -> None:
         path, content = self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,7 @@ def run_workload(
     """
     population = population_of(prepared.workload, prepared.plan)
     check_reachable(prepared.plan.target)
-    with Interrupts() as interrupts:
-        folder = RunFolder.create(runs, prepared.plan, population=population, command=command)
+    with Interrupts() as interrupts, closing(RunFolder.create(runs, prepared.plan, population=population, command=command)) as folder:
         conductor = Conductor(prepared, folder, population, on_progress, on_note)
         try:
             asyncio.run(conductor.conduct(interrupts))

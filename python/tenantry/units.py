@@ -51,16 +51,18 @@ def size_bytes(value: str, *, what: str = "size") -> int:
 
 
 def show_duration(seconds: float | None) -> str:
-    """A duration for people: `180 us`, `12.3 ms`, `4.56 s`, `2m 30s`; `-` for None."""
+    """A duration for people, three digits: `180 µs`, `12.3 ms`, `4.56 s`, `2m 30s`; `-` for None."""
     if seconds is None:
         return "-"
     if seconds >= 120:
         return f"{int(seconds // 60)}m {int(seconds % 60)}s"
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    if seconds >= 1e-3:
-        return f"{seconds * 1e3:.1f} ms"
-    return f"{seconds * 1e6:.0f} us"
+    if seconds >= 0.9995 or seconds == 0:
+        return f"{_three_digits(seconds)} s"
+    return f"{_three_digits(seconds * 1e3)} ms" if seconds >= 0.9995e-3 else f"{seconds * 1e6:.0f} µs"
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.{0 if number >= 99.95 or number == 0 else 1 if number >= 9.995 else 2}f}"
 
 
 def write_duration(ns: int) -> str:

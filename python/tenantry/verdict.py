@@ -39,6 +39,11 @@ class Verdict:
         return replace(self, **changes)
 
 
+def ended_early(word: str, end: str | None) -> bool:
+    """Whether a verdict is one on part of a load, which the user or a kill ended. What is invalid stays so; what was aborted is judged."""
+    return end not in ("finished", "aborted") and word != "invalid"
+
+
 def judge(run: Run) -> Verdict:
     """The verdict on a run, from its folder alone."""
     custom = custom_metrics(run.manifest.plan)

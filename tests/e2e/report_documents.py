@@ -50,6 +50,7 @@ def run(**changes: Any) -> Doc:
         "target": "http://127.0.0.1:8000",
         "started_at": "2026-11-23T21:54:07Z",
         "ended_at": "2026-11-23T21:56:07Z",
+        "end": "finished",
         "duration_s": 120.0,
         "tool_version": "0.1.0",
         "git": "b646add",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from runfolder import RunFolder
 from tenantry.control import CONTROL, Desk, Obeyed, Order, give, listening, read_order
 from tenantry.engine import Engine
 from tenantry.errors import UsageError
+from tenantry.results.running import mark_running
 from tenantry.units import NS
 
 
@@ -145,23 +147,27 @@ def test_a_run_goes_on_when_there_is_no_place_for_a_socket(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("end", "address", "message"),
+    ("end", "running", "address", "message"),
     [
-        ("finished", None, "the run has ended"),
-        (None, None, "its load has not begun, or is over"),
-        (None, b'{"pid": 1, "socket": "/nowhere/socket"}', "the run has ended"),
-        (None, b"{", "control.json cannot be read"),
-        (None, b"{}", "control.json cannot be read"),
+        ("finished", False, None, "the run has ended"),
+        (None, False, None, "the run has ended"),
+        (None, True, None, "its load has not begun, or is over"),
+        (None, True, b'{"pid": 1, "socket": "/nowhere/socket"}', "the run has ended"),
+        (None, True, b"{", "control.json cannot be read"),
+        (None, True, b"{}", "control.json cannot be read"),
     ],
 )
 def test_a_run_that_cannot_be_reached_is_told_apart_from_one_that_has_ended(
-    tmp_path: Path, end: str | None, address: bytes | None, message: str
+    tmp_path: Path, end: str | None, running: bool, address: bytes | None, message: str
 ) -> None:
     folder = run_folder(tmp_path, end)
+    mark = mark_running(folder) if running else None
     if address is not None:
         (folder / CONTROL).write_bytes(address)
     with pytest.raises(UsageError, match=message):
         give(read_order("pause", None, None), folder)
+    if mark is not None:
+        os.close(mark)
 
 
 def test_an_order_is_plain_json() -> None:

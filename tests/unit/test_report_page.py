@@ -69,6 +69,19 @@ def test_percentiles_of_few_samples_are_marked() -> None:
     assert [tables.latency(stats, stat).text for stat in ("p50", "p95", "p99")] == ["10.0 ±1.00", "20.0", "≈30.0"]
 
 
+def test_an_interval_wider_than_its_value_is_called_that() -> None:
+    stats = {"p50": 0.000708, "p95": 0.02, "n": 2000, "insufficient": [], "interval": {"p50": [0.0005, 0.004048], "p95": [0.018, 0.021]}}
+    assert [tables.latency(stats, stat).text for stat in ("p50", "p95")] == ["0.708 ±>100 %", "20.0 ±2.00"]
+
+
+def test_a_page_of_part_of_a_load_does_not_look_like_a_whole_one() -> None:
+    whole = documents.normal() | {"verdict": "pass"}
+    page, cut = render(whole), render(whole | {"about": whole["about"] | {"end": None}})
+    assert '<header class="verdict pass" id="verdict">' in page and "<title>Pass: " in page
+    assert '<header class="verdict no_data" id="verdict">' in cut and "<title>Pass so far: " in cut
+    assert "The load did not reach its end." in cut
+
+
 def test_unprintable_characters_are_shown_as_such() -> None:
     assert printable({"a\u202e": ["\x00b\ud800", 1, None]}) == {"a\ufffd": ["\ufffdb\ufffd", 1, None]}
 

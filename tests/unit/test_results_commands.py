@@ -1,6 +1,7 @@
 """`tenantry report` and `tenantry runs` on folders that were written before."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tenantry.errors import UsageError
 from tenantry.report.document import document
 from tenantry.results import open_run
 from tenantry.results.folders import find_run
+from tenantry.results.running import mark_running
 
 OLD, NEW = "20260105T080000Z-clinic", "20260106T080000Z-clinic"
 
@@ -99,6 +101,22 @@ def test_list_has_the_newest_first_with_verdicts(stored: Path) -> None:
     assert "killed" in lines[1]
     assert lines[2].startswith(OLD)
     assert "pass" in lines[2]
+
+
+def test_list_tells_a_run_that_goes_on_from_one_that_was_killed_and_a_part_from_a_whole(stored: Path) -> None:
+    mark = mark_running(stored / NEW)
+    assert "running" in call(runs, "list").stdout.splitlines()[1]
+    assert [run["running"] for run in json.loads(call(runs, "list", "--json").stdout)["runs"]] == [True, False]
+    with pytest.raises(UsageError, match="the run goes on, so it was left alone"):
+        call(runs, "rm", "latest")
+    assert (stored / NEW / "run.json").exists()
+    os.close(mark)
+    assert "killed" in call(runs, "list").stdout.splitlines()[1]
+    manifest = json.loads((stored / OLD / "run.json").read_text())
+    (stored / OLD / "run.json").write_text(json.dumps(manifest | {"end": "interrupted"}))
+    assert "pass so far" in call(runs, "list").stdout.splitlines()[2]
+    call(runs, "rm", "latest")
+    assert not (stored / NEW).exists()
 
 
 def test_list_as_json_tells_each_run(stored: Path) -> None:

@@ -1,11 +1,12 @@
 """Run folders that are incomplete, damaged, or none at all."""
 
 import json
+import shutil
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from runfolder import SECOND, Request, RunFolder, clinic_run
+from runfolder import SECOND, Reading, Request, RunFolder, clinic_run
 
 from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.report.document import document
@@ -31,13 +32,33 @@ def test_a_manifest_alone_is_enough_to_open(tmp_path: Path) -> None:
     assert (told["verdict"], told["about"]["duration_s"], told["timeline"]["second"]) == ("no_data", 0.0, [])
 
 
-def test_a_killed_run_lasts_as_long_as_its_data(tmp_path: Path) -> None:
+def test_of_a_killed_run_the_seconds_count_that_were_written_in_full(tmp_path: Path) -> None:
     raw = clinic_run(7)
     raw.elapsed_s, raw.end = None, None
-    last = max(request.end_ns for request in raw.requests) // SECOND
+    raw.readings = [reading for reading in raw.readings if reading.second < 5]
+    seen = [request for request in raw.requests if request.end_ns < 5 * SECOND]
     with open_run(raw.write(tmp_path)) as run:
-        assert run.duration_s == last + 1
-        assert run.totals.throughput == pytest.approx(sum(not request.kind for request in raw.requests) / (last + 1))
+        assert run.duration_s == 5
+        assert run.totals.requests == len(seen) < len(raw.requests)
+        assert run.totals.throughput == sum(not request.kind for request in seen) / 5
+        assert run.totals.started_rate == sum(one.intended_ns < 5 * SECOND and one.outcome != "dropped" for one in raw.iterations) / 5
+        assert run.count("requests", (), 0, None) == len(seen)
+
+
+def test_a_killed_run_without_readings_of_the_generator_lasts_as_long_as_its_data(tmp_path: Path) -> None:
+    raw = RunFolder(requests=[Request(0, 0, 3 * SECOND)], elapsed_s=None, end=None)
+    with open_run(raw.write(tmp_path)) as run:
+        assert (run.duration_s, run.totals.requests) == (4, 1)
+
+
+def test_of_several_processes_that_were_killed_the_seconds_count_that_all_had_written(tmp_path: Path) -> None:
+    raw = [RunFolder(readings=[Reading(second) for second in range(n)], elapsed_s=None, end=None) for n in (5, 3)]
+    for process in raw:
+        process.requests = [Request(second * SECOND, second * SECOND, second * SECOND + 1000) for second in range(6)]
+    folder = raw[0].write(tmp_path / "run")
+    shutil.copytree(raw[1].write(tmp_path / "second"), folder / "process-1")
+    with open_run(folder) as run:
+        assert (run.duration_s, run.totals.requests) == (3, 6)
 
 
 def test_half_written_files_are_not_read(tmp_path: Path) -> None:

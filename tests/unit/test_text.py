@@ -10,7 +10,7 @@ from rich.console import Console
 from runfolder import Iteration, Request, RunFolder, clinic_run
 
 from tenantry.report.document import document
-from tenantry.report.header import tiles
+from tenantry.report.header import Headline, headline, tiles
 from tenantry.report.lines import Cells, columns
 from tenantry.report.text import lines, print_summary
 from tenantry.results import open_run
@@ -61,6 +61,34 @@ def test_a_run_without_its_end_never_looks_like_a_finished_one(clinic: dict[str,
     assert "PASS SO FAR" in text(cut_off)[0]
     assert "exit 130 (interrupted)" in text(cut_off)[0]
     assert "SO FAR" not in text(clinic)[0]
+
+
+def test_a_pass_without_thresholds_or_of_part_of_a_load_is_no_green_pass(clinic: dict[str, Any]) -> None:
+    assert headline(clinic) == Headline("Pass", "Every threshold was met, and the measurement itself was sound.", "pass")
+    nothing, ended = headline(clinic | {"thresholds": []}), [headline(_ended(clinic, end)) for end in (None, "interrupted", "stopped")]
+    assert (nothing.text, nothing.tone) == ("Pass, nothing judged", "no_data")
+    assert {(one.text, one.tone) for one in ended} == {("Pass so far", "no_data")}
+    assert "PASS, NOTHING JUDGED" in text(clinic | {"thresholds": []})[0]
+    failed = headline(_ended(clinic, "interrupted") | {"verdict": "fail"})
+    assert (failed.text, failed.tone) == ("Fail so far", "fail")
+    assert [headline(_ended(clinic, end) | {"verdict": word}).text for end, word in (("aborted", "fail"), (None, "invalid"))] == [
+        "Fail",
+        "Invalid",
+    ]
+
+
+def _ended(document: dict[str, Any], end: str | None) -> dict[str, Any]:
+    return document | {"about": document["about"] | {"end": end}}
+
+
+def test_percentiles_of_few_samples_are_marked_on_every_terminal(tmp_path: Path) -> None:
+    run = RunFolder(requests=[Request(0, 0, n * 1_000_000, name="GET /rare") for n in range(1, 31)])
+    document = told(run, tmp_path)
+    for width in (80, 140):
+        shown = text(document, width)
+        (row,) = [line for line in shown if line.startswith("  GET /rare")]
+        assert row.count("≈") == (2 if width == 80 else 4), "p95 and p99 of 30 samples, of response and service time"
+        assert any("≈: too few samples" in line for line in shown)
 
 
 def test_thresholds_have_limit_observed_and_margin(clinic: dict[str, Any]) -> None:

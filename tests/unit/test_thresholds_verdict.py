@@ -262,6 +262,17 @@ def test_conditions_are_joined_and_the_deciding_one_is_shown(text: str, result: 
     assert (found.result, found.metric) == (result, metric)
 
 
+def test_of_an_or_that_fails_every_part_is_told() -> None:
+    found = judge("failures < 1% or checks > 99% or throughput > 9/s", STEP)
+    assert found.result == "pass"
+    found = judge("failures < 1% or checks > 99% or throughput > 10/s", STEP)
+    assert (found.metric, found.observed) == ("failures", 0.05)
+    assert found.note == (
+        "nor did the other part hold: checks rate was 95 %, the limit is > 99 %; "
+        "nor did the other part hold: throughput rate was 9.5/s, the limit is > 10.0/s"
+    )
+
+
 @pytest.mark.parametrize(("duration_s", "last_end"), [(10, 10), (10.4, 10), (9.6, 10), (9.4, 9), (3, 3)])
 def test_windows_slide_by_one_second_to_the_end_of_the_load(duration_s: float, last_end: int) -> None:
     source = Samples(STEP, duration_s)

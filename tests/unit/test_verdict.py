@@ -140,7 +140,7 @@ def test_an_invalid_run_says_what_was_late_by_how_much(tmp_path: Path) -> None:
         "start delay p99 was 41 ms, above 25 ms (5 % of the limit of 500 ms): "
         "the generator was the bottleneck, so nothing can be said about the app; "
         "use more cores (`--processes 2`), lower the rate, make the scripts cheaper (no blocking calls, less work), or send part of the "
-        "load from another machine; scenario visit took 100 % of the scripts' time, 100 us an iteration"
+        "load from another machine; scenario visit took 100 % of the scripts' time, 100 µs an iteration"
     )
 
 
@@ -330,7 +330,9 @@ def test_the_verdict_is_the_same_whenever_it_is_asked_for(tmp_path: Path) -> Non
         (0.0415, "s", "41.5 ms"),
         (0.5, "s", "500 ms"),
         (20.0, "s", "20 s"),
-        (0.00012, "s", "120 us"),
+        (0.00012, "s", "120 µs"),
+        (0.00135, "s", "1.35 ms"),
+        (0.0, "s", "0 s"),
         (200.0, "s", "3m 20s"),
         (0.85, "share", "85 %"),
         (0.9934, "share", "99.3 %"),

@@ -32,7 +32,8 @@ export function ticks(values: (number | null)[], unit: Unit, even: boolean): str
   const top = Math.max(...numbers, 0);
   const [factor, suffix] = unit !== "s" ? [1, ""] : top >= 1.2 ? [1, " s"] : top >= 0.002 ? [1e3, " ms"] : [1e6, " µs"];
   const gap = numbers.length > 1 ? Math.abs(numbers[1]! - numbers[0]!) * factor : 1;
-  const digits = gap >= 1 ? 0 : Math.min(3, Math.ceil(-Math.log10(gap) - 1e-9));
+  const whole = (digits: number): boolean => Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) < 1e-6 * 10 ** digits;
+  const digits = [0, 1, 2].find(whole) ?? 3;
   return values.map((value) => {
     if (value === null) return "";
     if (!even) return unit === "s" ? shortDuration(value) : plain(value);

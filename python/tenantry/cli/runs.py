@@ -82,7 +82,7 @@ def _print_list(entries: list[Entry]) -> None:
     from tenantry.report.lines import Cells, columns, printed
     from tenantry.report.text import COLOURS, SYMBOLS, console
 
-    rows = [Cells(_row(entry, SYMBOLS), COLOURS.get(_verdict(entry), "dim")) for entry in entries]
+    rows = [Cells(_row(entry, SYMBOLS), _colour(entry, COLOURS)) for entry in entries]
     stdout = console()
     printed(columns(("Run", "started (UTC)", "load", "verdict"), rows, width=stdout.width, least=(0, 19, 8, 10), left=(3,)), stdout)
 
@@ -90,6 +90,16 @@ def _print_list(entries: list[Entry]) -> None:
 def _verdict(entry: Entry) -> str:
     stored = entry.manifest.verdict if entry.manifest else None
     return stored.verdict if stored else ""
+
+
+def _partly(entry: Entry) -> bool:
+    from tenantry.verdict import ended_early
+
+    return entry.manifest is not None and ended_early(_verdict(entry), entry.manifest.end)
+
+
+def _colour(entry: Entry, colours: dict[str, str]) -> str:
+    return "yellow" if _verdict(entry) == "pass" and _partly(entry) else colours.get(_verdict(entry), "dim")
 
 
 def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, str, str, str]:
@@ -100,6 +110,7 @@ def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, str, str, str]:
     if manifest is None:
         return clean(entry.folder.name), NOTHING, NOTHING, f"unreadable: {clean(entry.fault)}"
     started = clean(manifest.started_at or NOTHING)[:19].replace("T", " ")
-    unjudged = "not judged" if manifest.end else "no end (killed?)"
-    told = f"{symbols.get(word, '')} {word.replace('_', ' ')}" if word else unjudged
+    unjudged = "running" if entry.running else "not judged" if manifest.end else "killed"
+    so_far = " so far" if _partly(entry) else ""
+    told = f"{symbols.get(word, '')} {word.replace('_', ' ')}{so_far}" if word else unjudged
     return clean(entry.folder.name), started, duration(manifest.elapsed_s), told

@@ -36,10 +36,13 @@ def verify(link: Link, population: Population) -> Verification:
         found.orphans[name] = link.number(query)
         if found.orphans[name]:
             faults.append(f"{found.orphans[name]:,} rows refer by {name} to rows that do not exist")
-    faults += _check_isolation(link, population, found)
-    if faults:
-        hint = "something else writes to these tables, or changes rows on their way (a trigger?)"
-        raise PopulationError("the database does not hold the dataset:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
+    leaks = _check_isolation(link, population, found)
+    if faults or leaks:
+        hints = ["nothing was loaded"]
+        hints += ["something else writes to these tables, or changes rows on their way (a trigger?)"] if faults else []
+        hints += ["check ENABLE ROW LEVEL SECURITY and the USING condition of the policies of these tables"] if leaks else []
+        what = "\n  ".join(["the database does not hold the dataset:", *faults] if faults else ["tenants are not kept apart:"])
+        raise PopulationError("\n  ".join([what, *leaks]), where=link.place, hint="; ".join(hints))
     return found
 
 

@@ -60,7 +60,10 @@ def _response(document: Document) -> Figure:
     seen = part(part(document, "totals"), "response_time_s")
     half, most, nearly_all = (duration(seen.get(stat)) for stat in ("p50", "p95", "p99"))
     when = moment_of_most(document, "response_p95")
-    caption = f"Half of the requests were answered within {half}, 95 % within {most} and 99 % within {nearly_all}; "
+    totals = part(document, "totals")
+    failed = share(ratio(totals.get("failures"), totals.get("requests"))) if totals.get("failures") else ""
+    caption = f"Half of the requests ended within {half}, 95 % within {most} and 99 % within {nearly_all}"
+    caption += f", the {failed} that failed among them; " if failed else "; "
     return Figure("response", title, f"{caption}p95 was highest in {when}, at {duration(max(highest))}.", wide=True)
 
 
@@ -118,7 +121,8 @@ def _vus(document: Document) -> Figure:
     busy, dropped = _column(document, "vus"), _column(document, "dropped")
     if not any(busy) and not any(dropped):
         return Figure("vus", "Busy VUs", "No VU was busy.", drawn=False)
-    caption = f"At most {plain(max(busy, default=0))} VUs were busy at once"
+    most = max(busy, default=0)
+    caption = f"At most {plain(most)} {'VU was' if most == 1 else 'VUs were'} busy at once"
     if not any(dropped):
         return Figure("vus", "Busy VUs", f"{caption}; no iteration was dropped for want of one." if dropped else f"{caption}.")
     lost = plain(part(document, "totals").get("dropped_iterations"))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, per_second, plain, quantity, ratio, share, size
+from tenantry.verdict import ended_early
 
 WORDS = {"pass": "Pass", "fail": "Fail", "no_data": "No data", "invalid": "Invalid"}
 MEANINGS = {
@@ -39,6 +40,26 @@ class ThresholdRow(NamedTuple):
     samples: str
     note: str
     gauge: tuple[float, float] | None
+
+
+class Headline(NamedTuple):
+    """The verdict in words, what it means, and the verdict in whose colour it is shown."""
+
+    text: str
+    meaning: str
+    tone: str
+
+
+def headline(document: Document) -> Headline:
+    """The verdict as people read it: a pass of part of a load, or without any threshold, does not look like one."""
+    word = verdict(document)
+    text, meaning, tone = WORDS[word], MEANINGS[word], word
+    if word == "pass" and not items(document, "thresholds"):
+        text, meaning, tone = f"{text}, nothing judged", "No threshold was set, so nothing could fail.", "no_data"
+    if ended_early(word, part(document, "about").get("end")):
+        text, meaning = f"{text} so far", f"{meaning} The load did not reach its end."
+        tone = "no_data" if word == "pass" else tone
+    return Headline(text, meaning, tone)
 
 
 def verdict(document: Document) -> str:

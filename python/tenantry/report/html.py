@@ -42,8 +42,7 @@ def render(document: Document) -> str:
         .render(
             run=part(document, "about"),
             verdict=header.verdict(document),
-            words=header.WORDS,
-            meanings=header.MEANINGS,
+            headline=header.headline(document),
             icons=_ICONS,
             warnings=[str(warning)[:600] for warning in document.get("warnings") or []],
             reason=str(document.get("reason") or "")[:2000],

@@ -95,6 +95,8 @@ def _iterations(now: Progress, rates: dict[str, float]) -> str:
 
 def _line(plan: Plan, now: Progress, rates: dict[str, float]) -> str:
     done, whole = now["elapsed_ns"] / NS, plan.duration_ns / NS
+    if done > whole:
+        return f"{done:4.0f}/{whole:.0f} s  waiting for the last iterations; {now['busy_vus']:,} virtual users busy"
     times = f"p50 {_time(now['response_p50_ns'])}, p95 {_time(now['response_p95_ns'])}"
     failures = _share(now["failures"], now["requests"])
     return f"{done:4.0f}/{whole:.0f} s  {_iterations(now, rates)}; {show_rate(rates['requests'])} requests, {times}; failures {failures}"

@@ -77,10 +77,20 @@ def shared(part_of: object, whole: object) -> Cell:
 
 def latency(stats: Document, stat: str) -> Cell:
     """A time in milliseconds with half the width of its confidence interval, marked with `≈` where samples are too few to bound it."""
-    value, guess = finite(stats.get(stat)), stat in (stats.get("insufficient") or ())
-    half = half_width_s(stats, stat)
-    within = f" ±{millis(half)}" if half is not None else ""
-    return Cell(("≈" if guess and value is not None else "") + millis(value) + within, value, "num few" if guess else "num")
+    value, half = finite(stats.get(stat)), half_width_s(stats, stat)
+    # Of half a width beyond the value itself nobody needs the digits, and a time below zero nobody would believe.
+    within = "" if half is None or value is None else f" ±{millis(half)}" if half < value else " ±>100 %"
+    return Cell(approximate(stats, stat) + within, value, "num few" if _few(stats, stat) else "num")
+
+
+def approximate(stats: Document, stat: str) -> str:
+    """A time in milliseconds, marked with `≈` where samples are too few to bound it."""
+    value = finite(stats.get(stat))
+    return ("≈" if _few(stats, stat) and value is not None else "") + millis(value)
+
+
+def _few(stats: Document, stat: str) -> bool:
+    return stat in (stats.get("insufficient") or ())
 
 
 def half_width_s(stats: Document, stat: str) -> float | None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.report import header, metrics
 from tenantry.report.lines import Cells, Line, clean, columns, printed
-from tenantry.report.numbers import NOTHING, Document, duration, finite, items, millis, part, per_second, plain, ratio, share, size
-from tenantry.report.tables import half_width_s, latency
+from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, per_second, plain, ratio, share, size
+from tenantry.report.tables import approximate, half_width_s, latency
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,12 +72,12 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
 
 
 def _verdict(document: Document, width: int) -> Iterator[Line]:
-    word, run, code = header.verdict(document), part(document, "about"), document.get("exit")
+    word, headline = header.verdict(document), header.headline(document)
+    run, code = part(document, "about"), document.get("exit")
     meaning = f"exit {code} ({EXITS[code]})" if isinstance(code, int) and code in EXITS else f"exit {code}"
-    so_far = "" if run.get("end") == "finished" else " SO FAR"
-    yield Line((f" {SYMBOLS[word]} {word.upper().replace('_', ' ')}{so_far} ", f"bold reverse {COLOURS[word]}"), (f"  {meaning}", "bold"))
+    yield Line((f" {SYMBOLS[word]} {headline.text.upper()} ", f"bold reverse {COLOURS[headline.tone]}"), (f"  {meaning}", "bold"))
     for text in _wrapped(document.get("reason"), width):
-        yield Line((_INDENT + text, _colour(word)))
+        yield Line((_INDENT + text, _colour(headline.tone)))
     what = ", ".join(clean(item) for item in (run.get("workload"), run.get("target"), duration(run.get("duration_s"))) if item)
     yield Line((_INDENT + what, "dim"))
 
@@ -125,6 +125,7 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
         sure = ", ".join(f"{stat} {_sure(response, stat)}" for stat in _STATS if half_width_s(response, stat) is not None)
         yield Line((f"{_INDENT}all, with 95 % confidence: {sure} ms", "dim"))
     beside = "; svc: service time, from the start of the request itself; ±: 95 % confidence" if wide else ""
+    beside += "; ≈: too few samples" if any("≈" in text for cell in cells for text in cell.texts) else ""
     yield Line((f"{_INDENT}ms from the intended start{beside}", "dim"))
 
 
@@ -144,8 +145,8 @@ def _request_name(row: Document) -> str:
 
 def _request_row(name: str, row: Document, *, wide: bool) -> Cells:
     response, service = part(row, "response_time_s"), part(row, "service_time_s")
-    times = [_sure(response, stat) if wide else millis(response.get(stat)) for stat in _STATS]
-    times += [millis(service.get(stat)) for stat in _STATS] if wide else []
+    times = [_sure(response, stat) if wide else approximate(response, stat) for stat in _STATS]
+    times += [approximate(service, stat) for stat in _STATS] if wide else []
     failed = plain(row.get("failures")) if row.get("failures") else "0"
     return Cells((name, plain(row.get("throughput")), failed, *times), "red" if row.get("failures") else "", styled=2)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.results.manifest import MANIFEST, Manifest, read_manifest
+from tenantry.results.running import is_running
 from tenantry.types import did_you_mean
 
 LATEST = "latest"
@@ -15,11 +16,12 @@ LATEST = "latest"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stored run in a list; `manifest` is None where it cannot be read, and `fault` says why."""
+    """A stored run in a list; `manifest` is None where it cannot be read, and `fault` says why. `running`: it goes on."""
 
     folder: Path
     manifest: Manifest | None
     fault: str = ""
+    running: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values; the verdict is None for a run that never ended."""
@@ -34,6 +36,7 @@ class Entry:
             "started_at": manifest.started_at,
             "ended_at": manifest.ended_at,
             "end": manifest.end,
+            "running": self.running,
             "duration_s": manifest.elapsed_s,
             "verdict": verdict.verdict if verdict else None,
             "reason": verdict.reason if verdict else None,
@@ -53,7 +56,7 @@ def list_runs(runs: Path) -> list[Entry]:
 
 def _entry(folder: Path) -> Entry:
     try:
-        return Entry(folder, read_manifest(folder))
+        return Entry(folder, read_manifest(folder), running=is_running(folder))
     except UsageError as fault:
         return Entry(folder, None, fault.what)
 
@@ -84,6 +87,9 @@ def remove_run(folder: Path) -> None:
         raise UsageError(f"not a run folder: it has no {MANIFEST}, so it was left alone", where=str(folder))
     if folder.is_symlink():
         raise UsageError("is a link to a run folder, so it was left alone", where=str(folder), hint="remove the folder that it points to")
+    if is_running(folder):
+        hint = "end it first, by Ctrl-C or `tenantry ctl RUN stop`"
+        raise UsageError("the run goes on, so it was left alone", where=str(folder), hint=hint)
     try:
         shutil.rmtree(folder)
     except OSError as error:

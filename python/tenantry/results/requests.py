@@ -34,11 +34,12 @@ def added(parts: Iterable[Iterations]) -> Iterations:
 def totals_and_series(
     tables: Tables, scenarios: Mapping[str, Iterations], *, duration_s: float, open_scenarios: frozenset[str]
 ) -> tuple[Totals, list[Series]]:
-    """The whole run and each of its series; rates are counts divided by `duration_s`."""
+    """The whole run and each of its series. Rates divide by `duration_s`; what ended after that, in the graceful stop, is not in them."""
     counts = tables.rows(
         """SELECT series, scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT,
-                  sum(resent)::BIGINT
+                  sum(resent)::BIGINT, coalesce(sum(requests - failures) FILTER (second < ?), 0)::BIGINT
            FROM requests GROUP BY ALL ORDER BY series""",
+        [duration_s],
         of=("http",),
     )
     service, response = (
@@ -49,7 +50,7 @@ def totals_and_series(
     def fields(key: int | None, sent: Sequence[int], ran: Iterations, is_open: bool) -> dict[str, Any]:
         return {**_rates(sent, ran, duration_s, is_open=is_open), "service_time_s": service.get(key), "response_time_s": response.get(key)}
 
-    sums = [sum(row[place] for row in counts) for place in range(4, 8)]
+    sums = [sum(row[place] for row in counts) for place in range(4, 9)]
     totals = Totals(**fields(None, sums, added(scenarios.values()), bool(open_scenarios)))
     series = [
         Series(
@@ -64,7 +65,7 @@ def totals_and_series(
 
 
 def _rates(sent: Sequence[int], ran: Iterations, duration_s: float, *, is_open: bool) -> dict[str, Any]:
-    requests, failures, received, resent = sent
+    requests, failures, received, resent, good = sent
 
     def rate(count: int) -> float | None:
         return count / duration_s if duration_s > 0 else None
@@ -75,7 +76,7 @@ def _rates(sent: Sequence[int], ran: Iterations, duration_s: float, *, is_open: 
         "iterations": ran.ended,
         "offered_rate": rate(ran.due) if is_open else None,
         "started_rate": rate(ran.started),
-        "throughput": rate(requests - failures),
+        "throughput": rate(good),
         "dropped_iterations": ran.dropped,
         "interrupted_iterations": ran.interrupted,
         "errors": ran.errors,

@@ -57,7 +57,7 @@ class Run:
     def __init__(self, folder: Path, manifest: Manifest, connection: DuckDBPyConnection) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.tables = Tables(folder, connection)
+        self.tables = Tables(folder, connection, unended=manifest.elapsed_ns is None)
         self._connection = connection
 
     def __enter__(self) -> Self:
@@ -88,8 +88,8 @@ class Run:
 
     @cached_property
     def duration_s(self) -> float:
-        """Length of the load in seconds, by which rates divide; of a killed run, up to its last second with data."""
-        return self.manifest.elapsed_s or float(self.last_second + 1)
+        """Length of the load in seconds, by which rates divide; of a killed run, those that were written in full."""
+        return self.manifest.elapsed_s or float(self.tables.whole_seconds() or self.last_second + 1)
 
     @cached_property
     def seconds(self) -> int:

@@ -20,7 +20,7 @@ def steady_state(timeline: Timeline, quiet: tuple[int, int]) -> Steady:
     """
     start, end = quiet
     if end - start < LEAST_S:
-        return Steady(reason=f"the load did not stay the same for {LEAST_S} s")
+        return Steady(reason=f"it takes {LEAST_S} s of unchanged load to tell, and the longest stretch was {max(end - start, 0)} s")
     step = timeline.step_s
     inside = slice(-(-start // step), end // step)
     columns = {"throughput": timeline.requests[inside], "response time": timeline.response_p50[inside]}

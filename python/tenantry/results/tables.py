@@ -120,11 +120,13 @@ def process_folders(folder: Path) -> list[Path]:
 class Tables:
     """The tables of one run folder on one DuckDB connection, each read when it is first needed.
 
-    Each has the columns of its files, and `process`: the place of the load process that wrote the row, from 0.
+    Each has the columns of its files, and `process`: the place of the load process that wrote the row, from 0. Of a run that is `unended`
+    (it goes on, or was killed) only the seconds are read that all of its processes have written in full: a rate over others would be wrong.
     """
 
     folder: Path
     connection: DuckDBPyConnection
+    unended: bool = False
     warnings: list[str] = field(default_factory=list)
     _loaded: set[str] = field(default_factory=set)
 
@@ -159,8 +161,16 @@ class Tables:
             if files and not self._fill(table, process, files):
                 for file in files:
                     self._fill(table, process, [file], only=True)
+        if self.unended and table != "generator" and "second" in spec.columns and (whole := self.whole_seconds()) is not None:
+            self.connection.execute(f"DELETE FROM {table} WHERE second >= ?", [whole])
         if table == "http":
             self._number_series()
+
+    def whole_seconds(self) -> int | None:
+        """How many seconds all processes have written in full; None when that cannot be told."""
+        counted = "SELECT min(seconds) FROM (SELECT max(second) + 1 AS seconds FROM generator GROUP BY process)"
+        seconds = self.rows(counted, of=("generator",))[0][0]
+        return None if seconds is None else int(seconds)
 
     def _fill(self, table: str, process: int, files: list[str], *, only: bool = False) -> bool:
         """Reads the files into the table, all or none; when it is the `only` file of its call, a failure becomes a warning."""

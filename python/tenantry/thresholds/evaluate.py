@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import floor
+from math import ceil, floor
 from typing import NamedTuple
 
 from tenantry.metrics.confidence import lower_rank, samples_needed
 from tenantry.thresholds.model import Condition, Expression, Threshold
 from tenantry.thresholds.source import Source, Trend
 from tenantry.types import Outcome
+from tenantry.units import shown
 
 _DECIDES: dict[str, tuple[Outcome, ...]] = {"and": ("fail", "no_data", "pass"), "or": ("pass", "no_data", "fail")}
 
@@ -50,7 +51,11 @@ def evaluate(threshold: Threshold, source: Source) -> ThresholdResult:
 def _judge(threshold: Threshold, expression: Expression, source: Source) -> ThresholdResult:
     if not isinstance(expression, Condition):
         results = [_judge(threshold, part, source) for part in expression.parts]
-        return min(results, key=lambda result: _DECIDES[expression.word].index(result.result))
+        decides = min(results, key=lambda result: _DECIDES[expression.word].index(result.result))
+        if expression.word == "or" and decides.result == "fail":
+            others = [f"nor did the other part hold: {_breach(result)}" for result in results if result is not decides]
+            return decides._replace(note="; ".join(filter(None, [decides.note, *others])))
+        return decides
     seen = _seen(expression, source)
     return ThresholdResult(
         text=threshold.text,
@@ -65,6 +70,11 @@ def _judge(threshold: Threshold, expression: Expression, source: Source) -> Thre
         insufficient=seen.insufficient,
         note=seen.note,
     )
+
+
+def _breach(result: ThresholdResult) -> str:
+    observed, limit = (shown(value, result.unit) for value in (result.observed, result.limit))
+    return f"{result.metric} {result.stat} was {observed}, the limit is {result.op} {limit}" + (f", {result.note}" if result.note else "")
 
 
 class Seen(NamedTuple):
@@ -132,7 +142,9 @@ def _look(condition: Condition, source: Source, start: int, end: int | None) -> 
             part, total = source.share(metric, tags, start, end)
             return _compared(condition, part if condition.stat == "count" else part / total, total) if total else Seen("no_data")
         case "counter":
-            count = source.count(metric, tags, start, end)
+            # A rate is of what the load itself saw, without its graceful stop.
+            last = ceil(source.duration_s) if end is None and condition.stat != "count" else end
+            count = source.count(metric, tags, start, last)
             if count is None:
                 return Seen("no_data")
             return _compared(condition, count if condition.stat == "count" else count / length, round(count))
