@@ -65,6 +65,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _message(error: BaseException) -> str:
+    if isinstance(error, AppFailure):
+        return str(error)[:500]
     return f"{type(error).__name__}: {error}"[:500] if str(error) else type(error).__name__
 
 

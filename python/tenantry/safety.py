@@ -125,4 +125,4 @@ def _normal(host: str, what: str) -> str:
 
 def _both(host: str, allowed: bool) -> str:
     first = "" if allowed else f'allow it by name in tenantry.toml ([safety] allow = ["{host}"]), and '
-    return f"if it really is to be put under load: {first}confirm with --yes-production {host}"
+    return f"if it really is the one that you mean: {first}confirm with --yes-production {host}"

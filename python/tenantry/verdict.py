@@ -159,7 +159,7 @@ def _with_end(run: Run, reason: str) -> str:
         case "stopped":
             return f"stopped by hand {after}; until then {reason}"
         case "aborted":
-            return f"stopped early {after}; until then {reason}"
+            return f"stopped early {after}: {reason}"
         case _:
             return f"the run has no end in its folder (killed, or still going), its data ends {after}; until then {reason}"
 

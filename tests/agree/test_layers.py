@@ -52,7 +52,7 @@ LAYERS: dict[str, float] = {
     "run": 5,
     "capacity": 5.1,
     "cli": 6,
-    "__main__": 6,
+    "__main__": 7,
 }
 
 

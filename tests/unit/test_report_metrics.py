@@ -22,7 +22,7 @@ def test_the_summary_tells_each_metric_in_its_unit() -> None:
     told = [[part.strip() for part in line if part.strip()] for line in text_of({"metrics": METRICS})]
     assert told[0] == ["Metrics of the scenarios", "values", "value", "p95", "max"]
     assert told[1] == ["cached", "200", "25.0 %", NONE, NONE]
-    assert told[2] == ["group_duration cart/pay", "4", "mean 0.500 s", "0.750", "1.50"]
+    assert told[2] == ["group_duration cart/pay", "4", "mean 500 ms", "750 ms", "1.50 s"]
     assert told[3] == ["orders", "12", "1,234 orders", NONE, NONE]
     assert told[4] == ["unused", "0", NONE, NONE, NONE]
 

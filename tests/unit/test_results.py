@@ -156,7 +156,8 @@ def test_the_time_line_is_dense_and_exact(raw: RunFolder, run: Run) -> None:
     assert timeline.requests == [per_second[second] for second in timeline.second]
     due = Counter(one.intended_ns // SECOND for one in raw.iterations)
     dropped = Counter(one.intended_ns // SECOND for one in raw.iterations if one.outcome == "dropped")
-    assert timeline.offered == [due[second] for second in timeline.second]
+    assert last >= SECONDS, "requests end in the graceful stop, in which nothing is asked for"
+    assert timeline.offered == [due[second] if second < SECONDS else None for second in timeline.second]
     assert timeline.dropped == [dropped[second] for second in timeline.second]
     busy = {second: vus for second, _, vus in raw.vus}
     assert timeline.vus == [busy.get(second, 0) for second in timeline.second]
@@ -276,9 +277,10 @@ def test_tenants_are_ranked_by_their_own_samples(tmp_path: Path) -> None:
         tenants = run.tenants
         assert tenants.seen == 5
         assert tenants.requests_p50 == 40
-        assert [tenant.tenant for tenant in tenants.worst] == [3, 2, 1, 0]
-        assert [tenant.tenant for tenant in tenants.best] == [0, 1, 2, 3]
-        assert all(tenant.p95_s == pytest.approx(times_ms[tenant.tenant] / 1e3, rel=0.02) for tenant in tenants.worst)
+        assert [tenant.tenant for tenant in tenants.worst] == [4, 3, 2, 1]
+        assert [tenant.tenant for tenant in tenants.best] == [1, 2, 3, 4]
+        assert all(tenant.p95_s == pytest.approx(times_ms[tenant.tenant - 1] / 1e3, rel=0.02) for tenant in tenants.worst)
+        assert {tenant.insufficient for tenant in tenants.worst} == {("p95_s", "p99_s")}, "of 40 requests each"
         assert tenants.p95_ratio == pytest.approx(200 / 25, rel=0.04)
 
 

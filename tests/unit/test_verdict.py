@@ -294,7 +294,7 @@ def test_dropped_iterations_are_told_but_are_not_invalid(tmp_path: Path) -> None
         ("interrupted", "50ms", "fail", Exit.INTERRUPTED, "interrupted after 5 s; until then response_time p95 was"),
         ("stopped", "1s", "pass", Exit.PASS, "stopped by hand after 5 s; until then the threshold was met"),
         ("stopped", "50ms", "fail", Exit.THRESHOLD, "stopped by hand after 5 s; until then response_time p95 was"),
-        ("aborted", "50ms", "fail", Exit.ABORTED, "stopped early after 5 s; until then response_time p95 was"),
+        ("aborted", "50ms", "fail", Exit.ABORTED, "stopped early after 5 s: response_time p95 was"),
         (None, "1s", "pass", Exit.INTERRUPTED, "killed"),
     ],
 )

@@ -47,7 +47,7 @@ def command(workload: str | None, target: str | None, runs: Path | None, as_json
     \b
     Exit code: 0 a rate was found, 2 wrong usage, 10 even the lowest rate
     failed, 12 the generator was the bottleneck before the app, 13 the
-    target is unhealthy, 15 no data, 130 interrupted.
+    target is unreachable, 15 no data, 130 interrupted.
     """
     from tenantry.capacity.measure import find_capacity
     from tenantry.config import load_config

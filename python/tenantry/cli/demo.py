@@ -55,15 +55,13 @@ def command(
 
     Nothing to configure, about a minute; everything that is started is stopped again.
     """
-    from tenantry.cli.result import show
     from tenantry.config import load_config
 
     _need_extras()
     config = load_config({"runs": str(runs) if runs else None, "run.processes": processes})
     settings = {"duration": duration} | ({"rate": rate} if rate else {})
     with _stop_on_terminate():
-        finished = _Demo(tenants, workload, settings, config, quiet).play(_dsn(dsn_env))
-    return show(finished, as_json=as_json)
+        return _Demo(tenants, workload, settings, config, quiet).play(_dsn(dsn_env), as_json=as_json)
 
 
 def _dsn(name: str | None) -> str | None:
@@ -102,8 +100,9 @@ class _Demo:
         self.tenants, self.workload, self.settings, self.config, self.quiet = tenants, workload, settings, config, quiet
         self._begun = time.monotonic()
 
-    def play(self, dsn: str | None) -> Finished:
-        """Postgres, schema, population, app, load; stops what it started, in reverse."""
+    def play(self, dsn: str | None, *, as_json: bool) -> int:
+        """Postgres, schema, population, app, load, result; stops what it started, in reverse. Returns the exit code."""
+        from tenantry.cli.result import show
         from tenantry.load import population_of
         from tenantry.postgres import find_postgres, start_postgres
         from tenantry.processes import free_port
@@ -120,7 +119,8 @@ class _Demo:
             today = population.dataset.anchor.isoformat()
             self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
-            return self._load(prepared)
+            # Before anything is stopped: who presses Ctrl-C once more has the result all the same.
+            return show(self._load(prepared), as_json=as_json)
 
     def _prepare(self, target: str) -> Prepared:
         from tenantry.prepare import prepare, shared_out

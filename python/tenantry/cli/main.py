@@ -21,7 +21,7 @@ COMMANDS = {
     "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
     "ctl": ("tenantry.cli.ctl:command", "Change the load of a run while it goes on"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
-    "runs": ("tenantry.cli.runs:command", "List and show stored runs"),
+    "runs": ("tenantry.cli.runs:command", "List, show and remove stored runs"),
 }
 
 
@@ -68,8 +68,13 @@ def main() -> None:
 
     try:
         code = tenantry(standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        code = Exit.USAGE
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"\n  help: `{context.command_path} --help` shows what it takes" if context is not None else ""
+        click.echo(f"error: {error.format_message()}{hint}", err=True)
         code = Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tenantry.report.live import is_animated
+from tenantry.units import show_duration
 
 
 class Steps:
@@ -48,7 +49,7 @@ class Steps:
             self._told.add(title)
             rows = f" {done:,}" if total > 1 else ""
             # In one piece, so that Ctrl-C does not come between the text and its end of line.
-            print(f"{title}:{rows} in {time.perf_counter() - start:.1f} s\n", end="", file=sys.stderr, flush=True)
+            print(f"{title}:{rows} in {show_duration(time.perf_counter() - start)}\n", end="", file=sys.stderr, flush=True)
 
 
 def _bars(console: Console, transient: bool) -> Progress:

@@ -39,8 +39,8 @@ def command(
 
     \b
     Exit code: 0 pass, 2 wrong usage, 10 a threshold failed, 12 the run is
-    invalid, 13 the target is unhealthy, 14 stopped early, 15 no data,
-    130 interrupted.
+    invalid, 13 the target is unreachable or its setup failed, 14 stopped
+    early, 15 no data, 130 interrupted.
     """
     from tenantry.cli.result import show
     from tenantry.config import load_config

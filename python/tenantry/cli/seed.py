@@ -59,6 +59,7 @@ def _print(result: Seeded) -> None:
             click.echo(f"  {step:<20}{'':>12}  {show_duration(took):>9}")
     found = result.verification
     seen = f", isolation in tenants {', '.join(found.isolation)}" if found.isolation else ""
-    click.echo(f"verified: row counts, {len(found.orphans)} references without orphans{seen}")
+    references = f"{len(found.orphans)} reference{'s' * (len(found.orphans) != 1)}"
+    click.echo(f"verified: row counts, {references} without orphans{seen}")
     for text in found.not_checked:
         click.echo(f"not checked: {text}")

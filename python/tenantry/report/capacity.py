@@ -29,7 +29,9 @@ def lines(document: Document, *, width: int) -> Iterator[Line]:
     yield Line("")
     rows = [Cells(_row(step), _COLOURS.get(str(step.get("verdict")), ""), styled=len(_TITLES) - 1) for step in items(document, "steps")]
     yield from columns(_TITLES, rows, width=width, least=(8, *[7] * (len(_TITLES) - 1)))
-    yield Line(("  after the warm-up; achieved: iterations without failure or error per second; in app: mean requests at once", "dim"))
+    legend = "in order of rate, after the warm-up; achieved: iterations without failure or error per second; in app: mean requests at once"
+    for row in wrap(legend, width - 2):
+        yield Line((f"  {row}", "dim"))
     yield Line("")
     yield from _law(document, width)
     yield Line(("steps      ", "bold"), clean(document.get("folder")), whole=True)
@@ -58,9 +60,13 @@ def _law(document: Document, width: int) -> Iterator[Line]:
             ("peak", f"at a concurrency of {_sure(law, 'peak_concurrency')}, with {_sure(law, 'peak_per_s')} requests/s"),
         ]
         for title, text in facts:
-            yield Line((f"{title:<11}", "bold"), text)
-    for number, row in enumerate(wrap(note, width - 11)):
-        yield Line((f"{('note' if law else 'no law') if number == 0 else '':<11}", "bold"), row)
+            yield from _titled(title, text, width)
+    yield from _titled("note" if law else "no law", note, width)
+
+
+def _titled(title: str, text: str, width: int) -> Iterator[Line]:
+    for number, row in enumerate(wrap(text, width - 11)):
+        yield Line((f"{title if number == 0 else '':<11}", "bold"), row)
 
 
 def _sure(law: Document, name: str) -> str:

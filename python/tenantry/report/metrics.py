@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tenantry.report.lines import Cells, Line, clean, columns
-from tenantry.report.numbers import NOTHING, Document, finite, items, plain, share
+from tenantry.report.numbers import NOTHING, Document, duration, finite, items, plain, share
 from tenantry.report.tables import Cell, Column, Table, clipped, number
 
 _STATS = ("min", "p50", "p95", "p99", "max")
@@ -35,7 +35,7 @@ def table(document: Document) -> Table:
 def lines(document: Document, width: int) -> Iterator[Line]:
     """The metrics that got values, or were declared and got none."""
     rows = items(document, "metrics")
-    cells = [Cells((_title(row), plain(row.get("n")), _told(row), *(plain(row.get(stat)) for stat in ("p95", "max")))) for row in rows]
+    cells = [Cells((_title(row), plain(row.get("n")), _told(row), *(_in_unit(row, stat) for stat in ("p95", "max")))) for row in rows]
     if not cells:
         return
     yield from columns(
@@ -54,7 +54,13 @@ def _told(row: Document) -> str:
     if finite(row.get("value")) is None:
         return NOTHING
     word = {"trend": "mean ", "gauge": "last "}.get(str(row.get("kind")), "")
+    if row.get("unit") == "s":
+        return f"{word}{duration(row.get('value'))}"
     return f"{word}{_value(row)} {clean(row.get('unit') or '')}".strip()
+
+
+def _in_unit(row: Document, stat: str) -> str:
+    return duration(row.get(stat)) if row.get("unit") == "s" else plain(row.get(stat))
 
 
 def _value(row: Document) -> str:

@@ -260,8 +260,9 @@ def _tenants(document: Document) -> str:
     worst, spread = items(tenants, "worst"), finite(tenants.get("p95_ratio"))
     if not worst or spread is None:
         return f"{text}; too few requests per tenant to rank them"
-    slowest = f"number {plain(worst[0].get('tenant'))}: p95 {duration(worst[0].get('p95_s'))}"
-    return f"{text}; slowest is {slowest}, {spread:.1f} times the median tenant's"
+    few = "≈" if "p95_s" in (worst[0].get("insufficient") or ()) else ""
+    slowest = f"{worst[0].get('tenant')}: p95 {few}{duration(worst[0].get('p95_s'))}"
+    return f"{text}; slowest is number {slowest}, {spread:.1f} times the median tenant's"
 
 
 def _wrapped(text: object, width: int) -> list[str]:

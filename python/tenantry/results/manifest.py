@@ -86,7 +86,11 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"not a run folder: it has no {MANIFEST}", where=str(folder), hint="`tenantry runs list` shows the runs") from None
+        steps = sorted(step.parent.name for step in folder.glob(f"*/{MANIFEST}"))
+        hint = "`tenantry runs list` shows the runs"
+        if steps:
+            hint = f"it holds the steps of a search: name one, such as {folder}/{steps[0]}"
+        raise UsageError(f"not a run folder: it has no {MANIFEST}", where=str(folder), hint=hint) from None
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path), hint="check the permissions of the folder") from None
     try:

@@ -132,7 +132,10 @@ class ScriptCost(msgspec.Struct, frozen=True):
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """What one tenant saw; the percentiles come from a sketch and are at most 2 % off."""
+    """What one tenant saw, by its key; the percentiles come from a sketch and are at most 2 % off.
+
+    `insufficient` names those that rest on too few requests to be bounded.
+    """
 
     tenant: int
     requests: int
@@ -140,6 +143,7 @@ class Tenant(msgspec.Struct, frozen=True):
     p50_s: float
     p95_s: float
     p99_s: float
+    insufficient: tuple[str, ...] = ()
 
 
 class Tenants(msgspec.Struct, frozen=True):

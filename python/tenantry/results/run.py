@@ -181,7 +181,7 @@ class Run:
     @cached_property
     def timeline(self) -> Timeline:
         """The run over time."""
-        return timeline.timeline(self.tables, seconds=self.seconds, is_open=bool(self.open_scenarios))
+        return timeline.timeline(self.tables, seconds=self.seconds, load_s=self.duration_s, is_open=bool(self.open_scenarios))
 
     @cached_property
     def events(self) -> list[Event]:

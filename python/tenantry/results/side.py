@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from tenantry.metrics.confidence import samples_needed
 from tenantry.results.histogram import sketch_quantile_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
 from tenantry.results.summaries import summaries
@@ -15,6 +16,7 @@ from tenantry.results.tables import Tables
 
 LEAST_REQUESTS = 20
 RANKED = 10
+QUANTILES = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99}
 BUSY_WINDOW = 10
 LEAST_READINGS = 3
 
@@ -47,14 +49,20 @@ def _status(status: int | None) -> str:
 
 
 def tenants(tables: Tables) -> Tenants:
-    """The tenants side by side."""
+    """The tenants side by side, by their keys, which begin at 1."""
     rows = tables.rows(
         """SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns), flatten(list(buckets)), flatten(list(counts))
            FROM tenants GROUP BY tenant""",
         of=("tenants",),
     )
     ranked = [
-        Tenant(tenant, requests, failed, *(sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in (0.5, 0.95, 0.99)))
+        Tenant(
+            tenant + 1,
+            requests,
+            failed,
+            *(sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in QUANTILES.values()),
+            insufficient=tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q)),
+        )
         for tenant, requests, failed, max_ns, buckets, counts in rows
         if requests >= LEAST_REQUESTS and counts
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any
 
 from tenantry.results.model import Column, Timeline
@@ -14,20 +15,24 @@ MOST_POINTS = 7200
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 
 
-def timeline(tables: Tables, *, seconds: int, is_open: bool) -> Timeline:
-    """Everything per second; runs of more than two hours in steps of several seconds, so that their size stays bounded."""
+def timeline(tables: Tables, *, seconds: int, load_s: float, is_open: bool) -> Timeline:
+    """Everything per second; runs of more than two hours in steps of several seconds, so that their size stays bounded.
+
+    After the load of `load_s` nothing is due: what is asked for has no value there, rather than zero.
+    """
     step = next((step for step in _STEPS if seconds <= MOST_POINTS * step), -(-seconds // MOST_POINTS))
     axis = _Axis(tables, step, -(-seconds // step))
     counts = axis.columns(_REQUESTS, 2, of="http", empty=0, scale=1 / step)
     began = axis.columns(_ITERATIONS, 4, of="iterations", empty=0, scale=1 / step)
     response = axis.quantiles("http", "response", (500, 950, 990))
     delay = axis.quantiles("iterations", "delay", (500, 990))
+    asked = [column[: ceil(load_s / step)] + [None] * (axis.length - ceil(load_s / step)) for column in began[:2]]
     nothing: Column = [None] * axis.length
     return Timeline(
         step_s=step,
         second=list(range(0, axis.length * step, step)),
-        offered=began[0] if is_open else nothing,
-        started=began[1],
+        offered=asked[0] if is_open else nothing,
+        started=asked[1],
         completed=began[2],
         dropped=began[3] if is_open else nothing,
         requests=counts[0],

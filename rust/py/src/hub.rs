@@ -72,11 +72,13 @@ impl Hub {
         self.resumed.store(*now, Ordering::Relaxed);
         let result = match completion {
             Completion::Response(_, exchange) => {
-                self.engine.hand_over(*now - exchange.sample.end);
                 let session = match pending.get().kind() {
                     Waiting::Request(session) => session,
                     _ => return Ok(()),
                 };
+                if session.is_recorded() {
+                    self.engine.hand_over(*now - exchange.sample.end);
+                }
                 session.answered(&exchange);
                 Py::new(py, Response::new(exchange, Arc::clone(session)))?.into_any()
             }

@@ -159,7 +159,7 @@ impl Inner {
         engine.scheduler.count_busy(self.stream, -1);
     }
 
-    fn is_recorded(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.recorded.load(Ordering::Relaxed)
     }
 

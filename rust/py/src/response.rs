@@ -47,8 +47,11 @@ impl Response {
 
     fn describe(&self) -> String {
         let sample = &self.exchange.sample;
-        let kind = sample.failure.map_or("", FailureKind::name);
-        format!("the request failed ({kind}): {}", sample.detail.as_deref().unwrap_or(""))
+        let detail = sample.detail.as_deref().unwrap_or("");
+        match sample.failure {
+            Some(FailureKind::Status) => detail.to_owned(),
+            kind => format!("the request failed ({}): {detail}", kind.map_or("", FailureKind::name)),
+        }
     }
 }
 

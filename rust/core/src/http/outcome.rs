@@ -139,9 +139,11 @@ fn extras(timings: Vec<Timing>, evidence: Option<Evidence>) -> Option<Box<Extras
     (!timings.is_empty() || evidence.is_some()).then(|| Box::new(Extras { timings, evidence }))
 }
 
-/// The start of an unexpected response, for whoever has to find out why.
+/// The start of an unexpected response on one line, for whoever has to find out why.
 fn excerpt(status: u16, message: &Message) -> Box<str> {
     let body = message.body();
-    let start = body.get(..200).unwrap_or(body);
-    format!("status {status}: {}", String::from_utf8_lossy(start)).into()
+    let start = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
+    let words: Vec<&str> = start.split_whitespace().collect();
+    let told = if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) };
+    format!("status {status}{told}").into()
 }
