@@ -271,7 +271,7 @@ class Outcome:
     """What came of a wrong command."""
 
     done: Done
-    arrivals: int
+    connections: int
     made: list[Path]
     left: list[str]
 
@@ -285,7 +285,7 @@ def carry_out(wrong: Wrong, folder: Path) -> Outcome:
         command = (part.replace("TARGET", truth.url) for part in wrong.command)
         done = shell.run(*command, environment=wrong.environment, timeout_s=30)
         made = [path for path in set(folder.rglob("*")) - before if "__pycache__" not in path.parts]
-        return Outcome(done, len(truth.arrivals), made, shell.traces())
+        return Outcome(done, truth.connections, made, shell.traces())
 
 
 @pytest.fixture(scope="module")
@@ -303,4 +303,4 @@ def test_wrong_input_is_told_in_one_message(outcomes: dict[str, Future[Outcome]]
     assert (outcome.done.code, outcome.done.out) == (wrong.code, "")
     assert [part for part in wrong.says if part not in message] == [], message
     assert "hunter2" not in message
-    assert (outcome.arrivals, outcome.made, outcome.left) == (0, [], [])
+    assert (outcome.connections, outcome.made, outcome.left) == (0, [], [])

@@ -1,8 +1,9 @@
 """From the arguments of a request to what goes on the wire."""
 
 import datetime
+import re
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,23 @@ def test_any_value_stays_in_its_segment_and_can_be_read_back(value: str) -> None
     segments = filled.split("/")
     assert (len(segments), unquote(segments[2])) == (4, value)
     assert filled.isascii() and "?" not in filled and "#" not in filled
+
+
+URLS = st.text("/{}ab_?=&:.#ü %", max_size=30) | st.lists(st.sampled_from(["/", "{a}", "{b_}", "x", "?q=", "{"])).map("".join)
+
+
+@given(URLS, st.text("a/{}?ü%", max_size=5))
+def test_any_text_is_a_template_that_can_be_filled_or_an_error_of_its_user(url: str, value: str) -> None:
+    try:
+        template = compile_template(url)
+    except UsageError:
+        return
+    filled = template.fill(dict.fromkeys(template.fields, value))
+    assert all(f"{{{field}}}" in url for field in template.fields)
+    bare = re.split(r"\{\w+\}", url)
+    assert filled == quote(value, safe="").join(bare)
+    with pytest.raises(UsageError):
+        template.fill({**dict.fromkeys(template.fields, value), "another": value})
 
 
 @pytest.mark.parametrize(

@@ -55,17 +55,7 @@ def tenants(tables: Tables) -> Tenants:
            FROM tenants GROUP BY tenant""",
         of=("tenants",),
     )
-    ranked = [
-        Tenant(
-            tenant + 1,
-            requests,
-            failed,
-            *(sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in QUANTILES.values()),
-            insufficient=tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q)),
-        )
-        for tenant, requests, failed, max_ns, buckets, counts in rows
-        if requests >= LEAST_REQUESTS and counts
-    ]
+    ranked = [_ranked(*row) for row in rows if row[1] >= LEAST_REQUESTS and row[5]]
     ranked.sort(key=lambda tenant: (-tenant.p95_s, tenant.tenant))
     middle = median(tenant.p95_s for tenant in ranked) if len(ranked) > 1 else 0
     return Tenants(
@@ -76,6 +66,12 @@ def tenants(tables: Tables) -> Tenants:
         p95_ratio=ranked[0].p95_s / middle if middle else None,
         failures_worst=max((tenant.failures / tenant.requests for tenant in ranked), default=None),
     )
+
+
+def _ranked(tenant: int, requests: int, failures: int, max_ns: int, buckets: list[int], counts: list[int]) -> Tenant:
+    p50_s, p95_s, p99_s = (sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in QUANTILES.values())
+    few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
+    return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)
 
 
 def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> Generator:

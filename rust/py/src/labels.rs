@@ -34,18 +34,17 @@ impl<T: Clone> Labels<T> {
         make: impl FnOnce() -> PyResult<T>,
     ) -> PyResult<T> {
         let place = (name.as_ptr() as usize >> 4) % ENTRIES;
-        let mut entries = self.0.lock();
-        if let Some(Some(entry)) = entries.get(place)
+        if let Some(Some(entry)) = self.0.lock().get(place)
             && entry.name.is(name)
             && entry.key == key
             && entry.group.as_ref().map(Py::as_ptr) == group.map(Bound::as_ptr)
         {
             return Ok(entry.value.clone());
         }
+        // Without the lock: what runs Python, or frees its objects, must not hold one.
         let value = make()?;
         let entry = Entry { name: name.clone().unbind(), group: group.map(|group| group.clone().unbind()), key, value: value.clone() };
-        let displaced = entries.get_mut(place).and_then(|kept| kept.replace(entry));
-        drop(entries);
+        let displaced = self.0.lock().get_mut(place).and_then(|kept| kept.replace(entry));
         drop(displaced);
         Ok(value)
     }

@@ -20,7 +20,9 @@ use pyo3::prelude::*;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The native module of tenantry; only `tenantry.engine` imports it.
-#[pymodule]
+///
+/// It needs no global interpreter lock: what its objects share is behind locks of their own, none of which is held while Python runs.
+#[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;

@@ -192,12 +192,18 @@ impl Pending {
     }
 
     fn remove_done_callback(&self, py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let State::Waiting(callbacks) = &mut *self.state.lock() else {
-            return Ok(0);
+        let known: Vec<Py<PyAny>> = match &*self.state.lock() {
+            State::Waiting(callbacks) => callbacks.iter().map(|callback| callback.function.clone_ref(py)).collect(),
+            _ => return Ok(0),
         };
-        let before = callbacks.len();
-        callbacks.retain(|callback| !callback.function.bind(py).eq(function).unwrap_or(false));
-        Ok(before - callbacks.len())
+        // Without the lock: the comparison may run Python.
+        let equal: Vec<_> = known.iter().filter(|known| known.bind(py).eq(function).unwrap_or(false)).map(Py::as_ptr).collect();
+        let mut removed = SmallVec::<[Callback; 1]>::new();
+        if let State::Waiting(callbacks) = &mut *self.state.lock() {
+            let (gone, kept) = mem::take(callbacks).into_iter().partition(|callback| equal.contains(&callback.function.as_ptr()));
+            (removed, *callbacks) = (gone, kept);
+        }
+        Ok(removed.len())
     }
 
     fn done(&self) -> bool {
