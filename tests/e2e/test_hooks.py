@@ -107,7 +107,7 @@ def test_a_start_that_fails_for_everybody_is_exit_13_and_no_load(shell: Shell, t
     write_scenarios(shell.folder, WITH_HOOKS.replace('await vu.post(f"/login/{vu.number}")', refused))
     done = shell.run("run", "file.py:load", "--target", truth.url)
     assert (done.code, shell.runs()) == (13, [])
-    assert "on_start failed for every virtual user: CheckFailed" in one_message(done.err)
+    assert "on_start failed for every virtual user: status is 200" in one_message(done.err)
     assert {arrival.path for arrival in truth.arrivals} == {"/status?code=503"}
 
 

@@ -110,6 +110,7 @@ def test_the_shares_together_are_the_plan_and_every_hook_runs_as_often_as_in_one
     assert (paths[0], paths[-1], paths.count("/set-up"), paths.count("/torn-down")) == ("/set-up", "/torn-down", 1, 1)
     ids = [number for (number,) in samples(shell, "id")]
     assert len(set(ids)) == 150
+    assert 100 <= told["generator"]["hand_over_s"]["n"] <= 150, "what hooks ask for is not measured"
     plan = json.loads((shell.runs()[0] / "run.json").read_text())["plan"]
     assert plan["processes"] == 3
     shell.wait_until_nothing_is_left()

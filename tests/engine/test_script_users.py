@@ -107,7 +107,7 @@ def test_when_no_virtual_user_can_start_there_is_no_load(truth: TruthServer, tmp
     @scenario
     async def visit(vu: Vu) -> None: ...
 
-    with pytest.raises(TargetError, match="on_start failed for every virtual user: CheckFailed"):
+    with pytest.raises(TargetError, match="on_start failed for every virtual user: status is 200"):
         hooked(replace(workload(visit, constant_vus(3, "1s")), hooks={"on_start": log_in}), truth.url, tmp_path)
 
 
