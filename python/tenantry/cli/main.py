@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": ("tenantry.cli.doctor:command", "Check everything a run needs, each with the command that fixes it"),
     "generate": ("tenantry.cli.generate:command", "Write a dataset as Parquet files"),
     "seed": ("tenantry.cli.seed:command", "Load a dataset into Postgres and verify it"),
+    "verify": ("tenantry.cli.verify:command", "Check that a database holds what was seeded"),
     "clean": ("tenantry.cli.clean:command", "Remove exactly what seeding put in (dry run by default)"),
     "plan": ("tenantry.cli.plan:command", "Show what a workload would send, and when, without sending it"),
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),

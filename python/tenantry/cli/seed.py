@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tenantry.errors import UsageError
+
 if TYPE_CHECKING:
     from tenantry.datasets.load import Seeded
+    from tenantry.datasets.verify import Verification
 
 
 @click.command()
 @click.argument("dataset")
 @click.option("--dsn", help="The owner's URL of the database.  [default: the environment variable DATABASE_URL]")
 @click.option("--tenants", type=int, help="Number of tenants.  [default: the dataset's]")
+@click.option("--add-tenants", metavar="N", type=click.IntRange(min=1), help="Load so many more, beside those that are there.")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
-    dataset: str, dsn: str | None, tenants: int | None, rng_seed: int | None, yes_production: str | None, as_json: bool, quiet: bool
+    dataset: str,
+    dsn: str | None,
+    tenants: int | None,
+    add_tenants: int | None,
+    rng_seed: int | None,
+    yes_production: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Load DATASET (FILE.py:NAME or MODULE:NAME) into Postgres and verify it.
 
@@ -30,17 +41,23 @@ def command(
 
     from tenantry.cli.dsn import find_dsn
     from tenantry.cli.progress import Steps
+    from tenantry.datasets import load
     from tenantry.datasets.find import load_dataset
-    from tenantry.datasets.load import seed
     from tenantry.datasets.population import Population
 
+    if tenants is not None and add_tenants is not None:
+        raise UsageError("--tenants and --add-tenants together", hint="give --add-tenants alone: so many more than are there")
     population = Population(load_dataset(dataset), tenants, rng_seed)
     declared = population.dataset.rng_seed
     if population.rng_seed != declared:
         click.echo(f"note: runs pick rows with the dataset's rng_seed, {declared}: declare rng_seed={population.rng_seed} there", err=True)
     address, allow = find_dsn(dsn)
     with Steps(quiet=quiet) as steps:
-        result = seed(population, address, allow=allow, confirm=yes_production, on_progress=steps.show)
+        how: Any = {"allow": allow, "confirm": yes_production, "on_progress": steps.show}
+        if add_tenants is None:
+            result = load.seed(population, address, **how)
+        else:
+            result = load.add_tenants(population.dataset, add_tenants, address, rng_seed=rng_seed, **how)
     if as_json:
         click.echo(msgspec.json.encode({"schema": 1, **msgspec.to_builtins(result)}))
     else:
@@ -57,7 +74,11 @@ def _print(result: Seeded) -> None:
     for step, took in result.seconds.items():
         if step not in result.rows:
             click.echo(f"  {step:<20}{'':>12}  {show_duration(took):>9}")
-    found = result.verification
+    print_verification(result.verification)
+
+
+def print_verification(found: Verification) -> None:
+    """Tell what was verified, and what could not be."""
     seen = f", isolation in tenants {', '.join(found.isolation)}" if found.isolation else ""
     references = f"{len(found.orphans)} reference{'s' * (len(found.orphans) != 1)}"
     click.echo(f"verified: row counts, {references} without orphans{seen}")

@@ -24,6 +24,7 @@ from tenantry.datasets.columns import (
     words,
 )
 from tenantry.datasets.spec import Dataset, Isolation, Table
+from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
 
 __all__ = [
     "Column",
@@ -38,16 +39,22 @@ __all__ = [
     "decimal",
     "distinct",
     "each",
+    "exponential",
     "flag",
     "integer",
     "key",
+    "lognormal",
     "lookup",
     "moment",
+    "normal",
+    "poisson",
     "position",
+    "quantiles",
     "reference",
     "runs",
     "slot_time",
     "template",
     "tenant_key",
     "words",
+    "zipf",
 ]

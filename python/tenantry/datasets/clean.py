@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenantry.datasets.catalog import Catalog
 from tenantry.datasets.database import Link, OnProgress, connect, literal, lock, quiet, quoted, transaction
+from tenantry.datasets.manifest import forget, remember, remembered
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
@@ -49,6 +50,7 @@ def clean(
         found = {table: link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_whose(dataset, table, keys)}") for table in order}
         result = Cleaned(dataset.name, len(keys), found)
         if yes and keys:
+            _note(link, dataset, keys)
             result.removed = _remove(link, dataset, order, keys, on_progress)
         return result
 
@@ -136,6 +138,21 @@ def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[i
         size = max(1, size // 2) if took > _SLOW_S else size * 2 if took < _FAST_S else size
         on_progress("tenants", start, len(keys))
     return removed
+
+
+def _note(link: Link, dataset: Dataset, gone: Sequence[int]) -> None:
+    """Before anything is removed: what the database remembers of the dataset is at most those before the first tenant that goes."""
+    known = remembered(link, dataset)
+    if known is None:
+        return
+    kept = min(gone[0] - 1, known.tenants)
+    with transaction(link):
+        if not kept:
+            forget(link, dataset)
+        elif kept < known.tenants:
+            population = Population(dataset, kept, known.rng_seed)
+            rows = {table: population.count(table) for table in population.tables()}
+            remember(link, replace(known, tenants=kept, rows=rows))
 
 
 def _delete(link: Link, dataset: Dataset, table: str, keys: Sequence[int]) -> int:

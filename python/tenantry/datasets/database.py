@@ -89,9 +89,9 @@ def connect(dsn: str, *, allow: Collection[str] = (), confirm: str | None = None
 
 
 @contextmanager
-def transaction(link: Link) -> Iterator[None]:
+def transaction(link: Link, begin: str = "BEGIN") -> Iterator[None]:
     """All or nothing: what is done in the block becomes visible at its end, and not at all if it is left by an exception."""
-    link.execute("BEGIN")
+    link.execute(begin)
     try:
         yield
         link.execute("COMMIT")

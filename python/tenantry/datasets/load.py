@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tenantry.datasets.catalog import Catalog, check_tables
 from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, transaction
+from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.datasets.verify import Verification, verify
@@ -18,7 +19,7 @@ from tenantry.errors import PopulationError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What was loaded, how long each step took (seconds), and what the verification found."""
+    """What was loaded, how long each step took (seconds), and what the verification found; `tenants` are all that are there now."""
 
     dataset: str
     tenants: int
@@ -45,10 +46,64 @@ def seed(
         return _Load(link, population, on_progress).run()
 
 
+def add_tenants(
+    dataset: Dataset,
+    more: int,
+    dsn: str,
+    *,
+    rng_seed: int | None = None,
+    allow: Collection[str] = (),
+    confirm: str | None = None,
+    on_progress: OnProgress = quiet,
+) -> Seeded:
+    """Load the rows of so many more tenants, beside those that were seeded before; all or nothing, as `seed`.
+
+    Raises PopulationError when nothing was seeded, or from another declaration.
+    """
+    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
+        lock(link)
+        declared = Population(dataset, 1, rng_seed)
+        before = same(link, dataset, declared.rng_seed, remembered(link, dataset))
+        return _Load(link, Population(dataset, before.tenants + more, rng_seed), on_progress, first=before.tenants).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a database holds of a dataset, verified."""
+
+    dataset: str
+    tenants: int
+    rng_seed: int
+    verification: Verification
+
+
+def check(
+    dataset: Dataset,
+    dsn: str,
+    *,
+    tenants: int | None = None,
+    rng_seed: int | None = None,
+    allow: Collection[str] = (),
+    confirm: str | None = None,
+) -> Checked:
+    """Verify the tenants that were seeded, or the first `tenants`; nothing is written.
+
+    Raises PopulationError with everything that differs, or when nothing was seeded from this declaration.
+    """
+    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link, "BEGIN READ ONLY"):
+        population = Population(dataset, tenants, rng_seed)
+        if tenants is None:
+            population = Population(dataset, same(link, dataset, population.rng_seed, remembered(link, dataset)).tenants, rng_seed)
+        return Checked(dataset.name, population.tenants, population.rng_seed, verify(link, population))
+
+
 class _Load:
-    def __init__(self, link: Link, population: Population, on_progress: OnProgress) -> None:
+    """The tenants from number `first` on."""
+
+    def __init__(self, link: Link, population: Population, on_progress: OnProgress, *, first: int = 0) -> None:
         self.link = link
         self.population = population
+        self.first = first
         self.dataset: Dataset = population.dataset
         self.on_progress = on_progress
         self.seconds: dict[str, float] = {}
@@ -63,7 +118,13 @@ class _Load:
         with self._step("analyze"):
             self.link.execute("; ".join(f"ANALYZE {quoted(table)}" for table in rows))
         with self._step("verify"):
-            verification = verify(self.link, self.population)
+            verification = verify(self.link, self.population, loading=True)
+        counts = {table: self.population.count(table) for table in rows}
+        fault = remember(
+            self.link, Seeding(self.dataset.name, spec_hash(self.dataset), self.population.rng_seed, self.population.tenants, counts)
+        )
+        if fault is not None:
+            verification.not_checked.append(f"later, as no note was left: {fault}")
         return Seeded(self.dataset.name, self.population.tenants, self.population.rng_seed, rows, self.seconds, verification)
 
     @contextmanager
@@ -95,26 +156,26 @@ class _Load:
 
     def _check_free(self) -> None:
         table = self.dataset.tenant_table
-        key, last = quoted(self.dataset.owner_column(table)), self.population.tenants
-        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} BETWEEN 1 AND {last}")
+        key, first, last = quoted(self.dataset.owner_column(table)), self.first + 1, self.population.tenants
+        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} BETWEEN {first} AND {last}")
         if found:
-            what = f"{table} has {found:,} rows with the keys 1 to {last:,} already"
+            what = f"{table} has {found:,} rows with the keys {first:,} to {last:,} already"
             raise PopulationError(what, where=self.link.place, hint="remove them first: tenantry clean --yes")
 
     def _copy(self, table: str, *, frozen: bool) -> int:
         """Stream one table; in a table made by this transaction the rows are frozen at once, which spares a later vacuum."""
-        count = self.population.count(table)
+        start, stop = self.population.start(table, self.first), self.population.count(table)
         columns = ", ".join(quoted(column) for column in self.population.columns(table))
         options = "FORMAT binary, FREEZE" if frozen else "FORMAT binary"
         statement = f"COPY {quoted(table)} ({columns}) FROM STDIN ({options})"
 
         def progress(rows: int) -> None:
-            self.on_progress(table, rows, count)
+            self.on_progress(table, rows, stop - start)
 
         progress(0)
-        start = time.perf_counter()
-        done = self.link.database.copy(self.population, table, statement, start=0, stop=count, progress=progress)
-        self.seconds[table] = time.perf_counter() - start
+        began = time.perf_counter()
+        done = self.link.database.copy(self.population, table, statement, start=start, stop=stop, progress=progress)
+        self.seconds[table] = time.perf_counter() - began
         progress(done)
         return done
 

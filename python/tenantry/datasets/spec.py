@@ -19,9 +19,12 @@ _VALUES = {"value": False, "values": True, "low": False, "high": False}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`per_tenant` rows for each tenant, with these columns, in this order."""
+    """`per_tenant` rows for each tenant, with these columns, in this order.
 
-    per_tenant: int
+    A column in its place draws a number for each tenant: `lognormal(100, 1, 5, 5000)`; `runs` and `each` count the tenants.
+    """
+
+    per_tenant: int | Column
     columns: Mapping[str, Column]
 
 
@@ -104,7 +107,17 @@ class Dataset:
 
     def _table(self, name: str, table: Table) -> dict[str, Any]:
         columns = [self._column_json(name, column) for column in table.columns]
-        return {"name": name, "per_tenant": table.per_tenant, "columns": columns}
+        return {"name": name, "per_tenant": self._rows(name, table), "columns": columns}
+
+    def _rows(self, name: str, table: Table) -> Any:
+        drawn = table.per_tenant
+        if not isinstance(drawn, Column):
+            return drawn
+        if drawn.type != "int" or drawn.nulls:
+            raise UsageError(
+                "the rows per tenant are no whole numbers", where=f"dataset {self.name}, table {name}", hint="leave out its type"
+            )
+        return self._source(name, drawn, "int")
 
     def _column_json(self, table: str, name: str) -> dict[str, Any]:
         column, sql_type = self._column(table, name), self.column_type(table, name)

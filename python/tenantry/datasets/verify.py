@@ -22,8 +22,8 @@ class Verification:
     not_checked: list[str] = field(default_factory=list)
 
 
-def verify(link: Link, population: Population) -> Verification:
-    """Compare the database with the population, by SQL; raise PopulationError with everything that differs.
+def verify(link: Link, population: Population, *, loading: bool = False) -> Verification:
+    """Compare the database with the population, by SQL; raise PopulationError with everything that differs (`loading`: and is undone).
 
     Works inside a transaction, which it leaves with the role that it had.
     """
@@ -38,7 +38,7 @@ def verify(link: Link, population: Population) -> Verification:
             faults.append(f"{found.orphans[name]:,} rows refer by {name} to rows that do not exist")
     leaks = _check_isolation(link, population, found)
     if faults or leaks:
-        hints = ["nothing was loaded"]
+        hints = ["nothing was loaded"] if loading else []
         hints += ["something else writes to these tables, or changes rows on their way (a trigger?)"] if faults else []
         hints += ["check ENABLE ROW LEVEL SECURITY and the USING condition of the policies of these tables"] if leaks else []
         what = "\n  ".join(["the database does not hold the dataset:", *faults] if faults else ["tenants are not kept apart:"])
@@ -105,7 +105,7 @@ def _check_isolation(link: Link, population: Population, found: Verification) ->
         faults += [
             f"{isolation.role} in tenant {tenant} sees {count:,} of its {wanted:,} rows in {table}"
             for table, count in seen.items()
-            if count != (wanted := population.count(table) // population.tenants)
+            if count != (wanted := population.count(table, tenant - 1))
         ]
     visible = {table: own + strange for table, own, strange in _counts(link, population, None)}
     return faults + [f"{isolation.role} without a tenant sees {count:,} rows in {table}" for table, count in visible.items() if count]

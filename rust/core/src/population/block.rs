@@ -99,11 +99,12 @@ impl Block {
     fn place(&mut self, table: &Table, rows: Range<u64>) {
         self.places.clear();
         let mut at = table.at_row(rows.start);
+        let end = rows.end;
         for row in rows {
             at.row = row;
             self.places.push(at);
             at.position += 1;
-            if at.position == table.per_tenant {
+            while at.position == table.sizes.of(at.tenant) && row + 1 < end {
                 at = At { row, tenant: at.tenant + 1, position: 0 };
             }
         }

@@ -2,7 +2,8 @@
 
 use super::model::{Bound, Column, DAY, Moment, Nulls, Number, Part, Pick, Population, SlotTime, Source, Table, Words};
 use super::random::{cumulative, subkey, threshold};
-use super::spec::{BoundSpec, ColumnSpec, HoursSpec, SourceSpec, Spec, TableSpec, Type, Value};
+use super::sizes::Sizes;
+use super::spec::{BoundSpec, ColumnSpec, HoursSpec, RowsSpec, SourceSpec, Spec, TableSpec, Type, Value};
 use super::{order, template};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,10 +22,11 @@ impl Population {
 
     /// Compiles a spec for so many tenants.
     pub fn compile(spec: &Spec, tenants: u64, rng_seed: u64) -> Result<Self, SpecFaults> {
-        let mut compiler = Compiler::new(spec, rng_seed);
+        let mut compiler = Compiler::new(spec, tenants, rng_seed);
+        let sizes: Vec<Sizes> = spec.tables.iter().map(|table| compiler.sizes(table)).collect();
         let mut tables: Vec<Table> = spec.tables.iter().map(|table| compiler.table(table)).collect();
         let tenant_table = compiler.named_table(&spec.tenant_table, "tenant_table");
-        if spec.tables.get(tenant_table).is_some_and(|table| table.per_tenant != 1) {
+        if spec.tables.get(tenant_table).is_some_and(|table| !matches!(table.per_tenant, RowsSpec::Fixed(1))) {
             compiler.faults.push(format!("table {}: the tenant table has exactly one row per tenant", spec.tenant_table));
         }
         let users_table = spec.users_table.as_ref().map(|name| compiler.named_table(name, "users_table"));
@@ -34,13 +36,19 @@ impl Population {
         if !compiler.faults.is_empty() {
             return Err(SpecFaults(compiler.faults));
         }
+        for (table, sizes) in tables.iter_mut().zip(sizes) {
+            table.sizes = sizes;
+        }
         Ok(Self { name: spec.name.clone(), tenants, rng_seed, tenant_table, users_table, tables, words: compiler.words })
     }
 }
 
 struct Compiler<'a> {
     spec: &'a Spec,
+    tenants: u64,
     rng_seed: u64,
+    /// The fewest and the most rows that a tenant can have in each table, whatever it draws.
+    bounds: Vec<(u64, u64)>,
     words: Words,
     pools: HashMap<&'a str, Arc<[i64]>>,
     faults: Vec<String>,
@@ -49,14 +57,14 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(spec: &'a Spec, rng_seed: u64) -> Self {
+    fn new(spec: &'a Spec, tenants: u64, rng_seed: u64) -> Self {
         let mut words = Words::default();
         let mut pools = HashMap::new();
         for (name, texts) in &spec.pools {
             let codes: Arc<[i64]> = texts.iter().map(|text| words.intern(text)).collect();
             pools.insert(name.as_str(), codes);
         }
-        Self { spec, rng_seed, words, pools, faults: Vec::new(), place: String::new() }
+        Self { spec, tenants, rng_seed, bounds: Vec::new(), words, pools, faults: Vec::new(), place: String::new() }
     }
 
     fn fault(&mut self, text: impl AsRef<str>) {
@@ -65,10 +73,7 @@ impl<'a> Compiler<'a> {
 
     fn table(&mut self, spec: &TableSpec) -> Table {
         self.place = format!("table {}", spec.name);
-        if spec.per_tenant == 0 {
-            self.fault("rows per tenant must be at least 1");
-        }
-        let key = subkey(subkey(0, "tenantry").wrapping_add(self.rng_seed), &spec.name);
+        let key = self.key_of(spec);
         let mut by_name = HashMap::new();
         for (index, column) in spec.columns.iter().enumerate() {
             if by_name.insert(column.name.clone(), index).is_some() {
@@ -78,7 +83,59 @@ impl<'a> Compiler<'a> {
         by_name.retain(|name, _| spec.columns.iter().any(|column| column.name == *name && !column.hidden));
         let columns = spec.columns.iter().map(|column| self.column(spec, column, key)).collect();
         let visible = spec.columns.iter().enumerate().filter(|(_, column)| !column.hidden).map(|(index, _)| index).collect();
-        Table { name: spec.name.clone(), per_tenant: spec.per_tenant, columns, visible, by_name, order: Vec::new() }
+        Table { name: spec.name.clone(), sizes: Sizes::Fixed(1), columns, visible, by_name, order: Vec::new() }
+    }
+
+    fn key_of(&self, table: &TableSpec) -> u64 {
+        subkey(subkey(0, "tenantry").wrapping_add(self.rng_seed), &table.name)
+    }
+
+    /// How many rows each tenant has: of the draws of a tenant alone, so that more tenants leave those before them as they are.
+    fn sizes(&mut self, table: &TableSpec) -> Sizes {
+        self.place = format!("table {}", table.name);
+        let source = match &table.per_tenant {
+            RowsSpec::Fixed(count) => {
+                if *count == 0 {
+                    self.fault("rows per tenant must be at least 1");
+                }
+                self.bounds.push((*count, *count));
+                return Sizes::Fixed((*count).max(1));
+            }
+            RowsSpec::Drawn(source) => source,
+        };
+        self.bounds.push((1, 1));
+        let (SourceSpec::Integer { .. }
+        | SourceSpec::Spread { .. }
+        | SourceSpec::Choice { .. }
+        | SourceSpec::Runs { .. }
+        | SourceSpec::Each { by: None, .. }) = source
+        else {
+            self.fault("rows per tenant are a number, or drawn from one of: integer, normal, lognormal, exponential, poisson, zipf, choice, runs, each");
+            return Sizes::Fixed(1);
+        };
+        let drawn = self.source(table, Type::Int, source);
+        let key = subkey(self.key_of(table), "rows per tenant");
+        let (low, high) = drawn.bounds();
+        if low < 0 {
+            self.fault("rows per tenant cannot be negative");
+            return Sizes::Fixed(1);
+        }
+        if high < 1 {
+            self.fault("no tenant can have a row");
+        }
+        if let Some(bounds) = self.bounds.last_mut() {
+            *bounds = (low as u64, high as u64);
+        }
+        Sizes::drawn((0..self.tenants).map(|tenant| drawn.drawn(key, tenant) as u64))
+    }
+
+    /// The fewest and the most rows of a tenant in a table.
+    fn bounds_of(&self, table: usize) -> (u64, u64) {
+        self.bounds.get(table).copied().unwrap_or_default()
+    }
+
+    fn index_of(&self, table: &str) -> Option<usize> {
+        self.spec.tables.iter().position(|known| known.name == table)
     }
 
     fn column(&mut self, table: &TableSpec, spec: &ColumnSpec, key: u64) -> Column {
@@ -104,6 +161,7 @@ impl<'a> Compiler<'a> {
                 Source::Each { values: self.values(ty, values), by }
             }
             SourceSpec::Integer { low, high } => self.integer(ty, *low, *high),
+            SourceSpec::Spread { knots } => self.spread(ty, knots),
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
             SourceSpec::Reference { table: parent, from, count, weights, by } => {
@@ -193,6 +251,14 @@ impl<'a> Compiler<'a> {
         Source::Integer { low, count: high.wrapping_sub(low).wrapping_add(1).max(1) as u64 }
     }
 
+    fn spread(&mut self, ty: Type, knots: &[i64]) -> Source {
+        if knots.len() < 2 || !knots.is_sorted() {
+            self.fault("quantiles are at least two values in ascending order");
+        }
+        knots.iter().for_each(|knot| self.within(ty, *knot));
+        Source::Spread(knots.to_vec())
+    }
+
     fn pool(&mut self, ty: Type, name: &str) -> Source {
         if ty != Type::Text {
             self.fault("words need a text column");
@@ -235,27 +301,30 @@ impl<'a> Compiler<'a> {
         weights: Option<&[f64]>,
         by: Option<&str>,
     ) -> Source {
-        let Some(target) = self.spec.tables.iter().find(|table| table.name == parent) else {
+        let Some(target) = self.index_of(parent) else {
             self.fault(format!("refers to {parent}, which is not a table of the dataset"));
             return Source::Constant(0);
         };
-        let count = count.unwrap_or(target.per_tenant.saturating_sub(from));
-        if count == 0 || from + count > target.per_tenant {
-            self.fault(format!(
-                "positions {from} to {} are not in {parent}, which has {} rows per tenant",
-                from + count,
-                target.per_tenant
-            ));
+        // Of a table whose tenants have different numbers of rows, what the smallest of them has is sure to be there.
+        let (least, most) = self.bounds_of(target);
+        let count = count.unwrap_or(u64::MAX);
+        let wanted = if weights.is_some() { from.saturating_add(count.min(least.saturating_sub(from).max(1))) } else { from + 1 };
+        let fixed = least == most;
+        if count == 0 || wanted > least || fixed && count != u64::MAX && from + count > least {
+            let last = if count == u64::MAX { wanted } else { from.saturating_add(count) };
+            let who = if fixed { "which has" } else { "of which a tenant may have only" };
+            self.fault(format!("positions {from} to {last} are not in {parent}, {who} {least} rows per tenant"));
         }
         let pick = match (by, weights) {
-            (Some(column), _) => Pick::By { column: self.named_column(table, column), count: count.max(1) as i64 },
+            (Some(column), _) => Pick::By { column: self.named_column(table, column) },
             (None, Some(weights)) => {
-                self.weights(weights, count);
+                let places = count.min(least.saturating_sub(from));
+                self.weights(weights, places);
                 Pick::Weighted(cumulative(weights))
             }
-            (None, None) => Pick::Uniform(count.max(1)),
+            (None, None) => Pick::Uniform,
         };
-        Source::Reference { per_tenant: target.per_tenant, from, pick }
+        Source::Reference { parent: target, from, count, pick }
     }
 
     fn lookup(&mut self, table: &TableSpec, ty: Type, reference: &str, column: &str) -> Source {
@@ -283,8 +352,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn distinct(&mut self, table: &TableSpec, size: u64) -> Source {
-        if size < table.per_tenant {
-            self.fault(format!("{} rows per tenant cannot have distinct values in 0..{size}", table.per_tenant));
+        let most = self.index_of(&table.name).map_or(0, |index| self.bounds_of(index).1);
+        if size < most {
+            self.fault(format!("{most} rows per tenant cannot have distinct values in 0..{size}"));
         }
         Source::Distinct { size: size.max(1) }
     }

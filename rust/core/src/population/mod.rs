@@ -11,6 +11,7 @@ mod parquet;
 mod pgcopy;
 mod pick;
 pub(crate) mod random;
+mod sizes;
 mod spec;
 mod template;
 #[cfg(test)]
@@ -25,5 +26,6 @@ pub use model::{Column, NULL, Population, Table};
 pub use parquet::{WriteError, write as write_parquet};
 pub use pgcopy::{HEADER, TRAILER, encode};
 pub use pick::Filter;
+pub use sizes::Sizes;
 pub use spec::{Spec, Type, Value};
 pub use value::{At, push_plain};

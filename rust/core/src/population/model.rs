@@ -1,5 +1,6 @@
 //! The compiled population: names are resolved to numbers, literals to codes, shares to thresholds.
 
+use super::sizes::Sizes;
 use super::spec::{HoursSpec, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub struct Population {
 pub struct Table {
     /// Its name.
     pub name: String,
-    /// Rows per tenant.
-    pub per_tenant: u64,
+    /// Rows of each tenant.
+    pub sizes: Sizes,
     /// All columns, helpers too, in the order of the spec.
     pub columns: Vec<Column>,
     /// The columns that are written, in the order of the spec.
@@ -68,9 +69,10 @@ pub(crate) enum Source {
     Runs { ends: Vec<u64>, values: Vec<i64> },
     Each { values: Vec<i64>, by: Option<usize> },
     Integer { low: i64, count: u64 },
+    Spread(Vec<i64>),
     Words(Arc<[i64]>),
     Flag { below: u64 },
-    Reference { per_tenant: u64, from: u64, pick: Pick },
+    Reference { parent: usize, from: u64, count: u64, pick: Pick },
     Lookup { reference: usize, table: usize, column: usize },
     Distinct { size: u64 },
     SlotTime(SlotTime),
@@ -82,9 +84,9 @@ pub(crate) enum Source {
 /// How a reference chooses among the positions of its parent.
 #[derive(Debug)]
 pub(crate) enum Pick {
-    Uniform(u64),
+    Uniform,
     Weighted(Vec<u64>),
-    By { column: usize, count: i64 },
+    By { column: usize },
 }
 
 /// A calendar of numbered slots.
@@ -226,7 +228,7 @@ impl Population {
 impl Table {
     /// Number of rows for so many tenants.
     pub fn rows(&self, tenants: u64) -> u64 {
-        self.per_tenant * tenants
+        self.sizes.start(tenants)
     }
 
     /// Names of the columns that are written.

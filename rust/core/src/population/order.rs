@@ -54,7 +54,7 @@ fn name(tables: &[Table], node: Node) -> String {
 
 fn dependencies(source: &Source, table: usize, needs: &mut Vec<Node>) {
     match source {
-        Source::Reference { pick: Pick::By { column, .. }, .. } => needs.push((table, *column)),
+        Source::Reference { pick: Pick::By { column }, .. } => needs.push((table, *column)),
         Source::Each { by: Some(column), .. } => needs.push((table, *column)),
         Source::Lookup { reference, table: parent, column } => needs.extend([(table, *reference), (*parent, *column)]),
         Source::SlotTime(slots) => needs.push((table, slots.slot)),

@@ -45,8 +45,12 @@ impl Population {
 
     /// A random row of the tenant that passes all filters, from one random number; none if no row does.
     pub fn pick(&self, table: &Table, tenant: u64, random: u64, filters: &[Filter]) -> Option<At> {
+        let size = table.sizes.of(tenant);
+        if size == 0 {
+            return None;
+        }
         if filters.is_empty() {
-            return Some(table.at(tenant, below(random, table.per_tenant)));
+            return Some(table.at(tenant, below(random, size)));
         }
         if let [filter] = filters
             && let Some(found) = by_position(table, tenant, random, filter)
@@ -54,10 +58,10 @@ impl Population {
             return found;
         }
         let passes = |at: &At| filters.iter().all(|filter| self.passes(table, *at, filter));
-        let chance = (0..TRIES).map(|attempt| table.at(tenant, below(draw(random, attempt), table.per_tenant)));
+        let chance = (0..TRIES).map(|attempt| table.at(tenant, below(draw(random, attempt), size)));
         chance.into_iter().find(passes).or_else(|| {
-            let first = below(random, table.per_tenant);
-            let around = (0..table.per_tenant).map(|step| table.at(tenant, (first + step) % table.per_tenant));
+            let first = below(random, size);
+            let around = (0..size).map(|step| table.at(tenant, (first + step) % size));
             around.into_iter().find(passes)
         })
     }
@@ -80,10 +84,10 @@ fn by_position(table: &Table, tenant: u64, random: u64, filter: &Filter) -> Opti
     let (Wanted::Integer(wanted), Source::Runs { ends, values }, None) = (&filter.wanted, &column.source, column.nulls) else {
         return None;
     };
-    let mut start = 0;
+    let (size, mut start) = (table.sizes.of(tenant), 0);
     let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(values.len());
     for (index, (end, value)) in ends.iter().zip(values).enumerate() {
-        let end = if index + 1 == values.len() { table.per_tenant } else { (*end).min(table.per_tenant) };
+        let end = if index + 1 == values.len() { size } else { (*end).min(size) };
         if value == wanted && end > start {
             ranges.push((start, end - start));
         }

@@ -28,9 +28,19 @@ pub struct TableSpec {
     /// Name of the table.
     pub name: String,
     /// Rows per tenant.
-    pub per_tenant: u64,
+    pub per_tenant: RowsSpec,
     /// The columns, in the order in which they are written.
     pub columns: Vec<ColumnSpec>,
+}
+
+/// How many rows a tenant has: always as many, or a number drawn for each.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RowsSpec {
+    /// As many for each tenant.
+    Fixed(u64),
+    /// A source of whole numbers; its row and position are the number of the tenant.
+    Drawn(SourceSpec),
 }
 
 /// One column.
@@ -152,6 +162,11 @@ pub enum SourceSpec {
         low: i64,
         /// Largest value.
         high: i64,
+    },
+    /// A whole number by its quantiles, evenly spread between two of them; decimals and dates, in their units.
+    Spread {
+        /// Quantiles at equal distances of probability, from the lowest value to the highest.
+        knots: Vec<i64>,
     },
     /// A word of a pool.
     Words {

@@ -38,12 +38,13 @@ impl Others for Alone<'_> {
 impl Table {
     /// The place of a row given by tenant and position.
     pub fn at(&self, tenant: u64, position: u64) -> At {
-        At { row: tenant * self.per_tenant + position, tenant, position }
+        At { row: self.sizes.start(tenant) + position, tenant, position }
     }
 
     /// The place of a row given by its number.
     pub fn at_row(&self, row: u64) -> At {
-        At { row, tenant: row / self.per_tenant, position: row % self.per_tenant }
+        let (tenant, position) = self.sizes.place(row);
+        At { row, tenant, position }
     }
 }
 
@@ -147,6 +148,29 @@ impl Column {
 }
 
 impl Source {
+    /// The lowest and the highest number that it can give, for a source that needs no other column.
+    pub(crate) fn bounds(&self) -> (i64, i64) {
+        match self {
+            Source::Choice { values, .. } | Source::Runs { values, .. } | Source::Each { values, .. } | Source::Spread(values) => {
+                (values.iter().copied().min().unwrap_or(0), values.iter().copied().max().unwrap_or(0))
+            }
+            Source::Integer { low, count } => (*low, low.wrapping_add(*count as i64 - 1)),
+            _ => (0, 0),
+        }
+    }
+
+    /// The number that a tenant draws, for a source that needs no other column.
+    pub(crate) fn drawn(&self, key: u64, tenant: u64) -> i64 {
+        match self {
+            Source::Choice { ends, values } => element(values, interval(ends, draw(key, tenant))),
+            Source::Runs { ends, values } => element(values, interval(ends, tenant)),
+            Source::Each { values, .. } => element(values, (tenant % values.len().max(1) as u64) as usize),
+            Source::Integer { low, count } => low.wrapping_add(below(draw(key, tenant), *count) as i64),
+            Source::Spread(knots) => between(knots, draw(key, tenant)),
+            _ => NULL,
+        }
+    }
+
     #[inline(always)]
     fn integer(&self, key: u64, at: At, others: &impl Others, population: &Population) -> i64 {
         match self {
@@ -161,11 +185,18 @@ impl Source {
                 if index == NULL { NULL } else { element(values, index.rem_euclid(values.len().max(1) as i64) as usize) }
             }
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
+            Source::Spread(knots) => between(knots, draw(key, at.row)),
             Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
             Source::Flag { below } => i64::from(draw(key, at.row) < *below),
-            Source::Reference { per_tenant, from, pick } => {
-                let position = from + pick.position(key, at, others);
-                (at.tenant * per_tenant + position) as i64 + 1
+            Source::Reference { parent, from, count, pick } => {
+                let Some(parent) = population.tables.get(*parent) else {
+                    return NULL;
+                };
+                let room = parent.sizes.of(at.tenant).saturating_sub(*from).min(*count);
+                if room == 0 {
+                    return NULL;
+                }
+                (parent.sizes.start(at.tenant) + from + pick.position(key, at, others, room)) as i64 + 1
             }
             Source::Lookup { reference, table, column } => looked_up(others.get(*reference), *table, *column, population),
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
@@ -181,6 +212,15 @@ fn element(values: &[i64], index: usize) -> i64 {
     values.get(index).copied().unwrap_or(NULL)
 }
 
+/// Between the two quantiles that enclose the draw, in proportion and rounded to the nearest: whole numbers all the way, the same everywhere.
+#[inline]
+fn between(knots: &[i64], draw: u64) -> i64 {
+    let scaled = u128::from(draw) * (knots.len().max(2) as u128 - 1);
+    let (index, part) = ((scaled >> 64) as usize, i128::from(scaled as u64));
+    let (low, high) = (element(knots, index), element(knots, index + 1));
+    low + (((i128::from(high) - i128::from(low)) * part + (1 << 63)) >> 64) as i64
+}
+
 #[inline]
 fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> i64 {
     match population.tables.get(table) {
@@ -191,11 +231,11 @@ fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> 
 
 impl Pick {
     #[inline(always)]
-    fn position(&self, key: u64, at: At, others: &impl Others) -> u64 {
+    fn position(&self, key: u64, at: At, others: &impl Others, room: u64) -> u64 {
         match self {
-            Pick::Uniform(count) => below(draw(key, at.row), *count),
+            Pick::Uniform => below(draw(key, at.row), room),
             Pick::Weighted(ends) => interval(ends, draw(key, at.row)) as u64,
-            Pick::By { column, count } => others.get(*column).rem_euclid(*count) as u64,
+            Pick::By { column } => others.get(*column).rem_euclid(room as i64) as u64,
         }
     }
 }

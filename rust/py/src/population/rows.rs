@@ -83,9 +83,19 @@ impl Population {
         Ok(self.table(table)?.names())
     }
 
-    /// Number of rows of a table.
-    fn count(&self, table: &str) -> PyResult<u64> {
-        Ok(self.table(table)?.rows(self.0.tenants()))
+    /// Number of rows of a table, of one tenant (from 0) or of all.
+    #[pyo3(signature = (table, tenant=None))]
+    fn count(&self, table: &str, tenant: Option<i64>) -> PyResult<u64> {
+        let found = self.table(table)?;
+        match tenant {
+            Some(tenant) => Ok(found.sizes.of(self.tenant_number(tenant)?)),
+            None => Ok(found.rows(self.0.tenants())),
+        }
+    }
+
+    /// Number of a tenant's first row in a table, both from 0; with the number of tenants, that of all rows.
+    fn start(&self, table: &str, tenant: u64) -> PyResult<u64> {
+        Ok(self.table(table)?.sizes.start(tenant))
     }
 
     #[pyo3(signature = (index, /))]
@@ -118,8 +128,8 @@ impl Population {
         }
         let row = self.picked(index, tenant, rng, &filters)?;
         row.ok_or_else(|| {
-            let asked = columns.map_or_else(String::new, ToString::to_string);
-            PyLookupError::new_err(format!("tenant {tenant} has no row in {table} with {asked}"))
+            let asked = columns.map_or_else(String::new, |columns| format!(" with {columns}"));
+            PyLookupError::new_err(format!("tenant {tenant} has no row in {table}{asked}"))
         })
     }
 
@@ -127,8 +137,9 @@ impl Population {
     fn row(&self, table: &str, tenant: i64, position: u64) -> PyResult<Row> {
         let tenant = self.tenant_number(tenant)?;
         let (index, found) = self.named(table)?;
-        if position >= found.per_tenant {
-            return Err(PyIndexError::new_err(format!("{table} has {} rows per tenant, counted from 0", found.per_tenant)));
+        let size = found.sizes.of(tenant);
+        if position >= size {
+            return Err(PyIndexError::new_err(format!("tenant {tenant} has {size} rows in {table}, counted from 0")));
         }
         Ok(Row::new(&self.0, index, found.at(tenant, position)))
     }

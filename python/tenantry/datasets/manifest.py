@@ -1,0 +1,88 @@
+"""What seeding put into a database, as the database itself remembers it: one row per dataset in `tenantry.datasets`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from tenantry.datasets.database import Link, literal
+from tenantry.datasets.spec import Dataset
+from tenantry.errors import PopulationError
+
+_THERE = "SELECT to_regclass('tenantry.datasets')"
+_TABLE = """CREATE SCHEMA IF NOT EXISTS tenantry;
+CREATE TABLE IF NOT EXISTS tenantry.datasets (
+    name text PRIMARY KEY,
+    spec_hash text NOT NULL,
+    rng_seed numeric NOT NULL,
+    tenants bigint NOT NULL,
+    rows jsonb NOT NULL,
+    seeded_at timestamptz NOT NULL DEFAULT now())"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """A dataset as it was seeded: the hash of its declaration, the seed of its values, its tenants, its rows per table."""
+
+    dataset: str
+    spec_hash: str
+    rng_seed: int
+    tenants: int
+    rows: Mapping[str, int]
+
+
+def spec_hash(dataset: Dataset) -> str:
+    """A hash of all that rows are computed from."""
+    return hashlib.sha256(dataset.as_json().encode()).hexdigest()[:32]
+
+
+def remembered(link: Link, dataset: Dataset) -> Seeding | None:
+    """What was seeded of a dataset, None when the database knows of nothing."""
+    if not link.texts(_THERE):
+        return None
+    columns = "spec_hash, rng_seed, tenants, rows"
+    found = link.rows(f"SELECT {columns} FROM tenantry.datasets WHERE name = {literal(dataset.name)}")
+    if not found:
+        return None
+    declared, seed, tenants, rows = (cell or "" for cell in found[0])
+    return Seeding(dataset.name, declared, int(seed), int(tenants), msgspec.json.decode(rows, type=dict[str, int]))
+
+
+def remember(link: Link, seeding: Seeding) -> str | None:
+    """Write the row; returns why it cannot be written, if so: a role may load tables that others own, and make no schema."""
+    if not link.texts(_THERE):
+        if link.texts("SELECT has_database_privilege(current_database(), 'CREATE')") != ["t"]:
+            database, user = link.rows("SELECT quote_ident(current_database()), quote_ident(current_user)")[0]
+            return f"the role may not create the schema tenantry (GRANT CREATE ON DATABASE {database} TO {user})"
+        link.execute(_TABLE)
+    rows = literal(msgspec.json.encode(dict(seeding.rows)).decode())
+    values = f"{literal(seeding.dataset)}, {literal(seeding.spec_hash)}, {seeding.rng_seed}, {seeding.tenants}, {rows}::jsonb"
+    link.execute(
+        f"INSERT INTO tenantry.datasets (name, spec_hash, rng_seed, tenants, rows) VALUES ({values}) ON CONFLICT (name) DO UPDATE"
+        " SET spec_hash = excluded.spec_hash, rng_seed = excluded.rng_seed, tenants = excluded.tenants, rows = excluded.rows,"
+        " seeded_at = now()"
+    )
+    return None
+
+
+def forget(link: Link, dataset: Dataset) -> None:
+    """Remove the row, if there is one."""
+    if link.texts(_THERE):
+        link.execute(f"DELETE FROM tenantry.datasets WHERE name = {literal(dataset.name)}")
+
+
+def same(link: Link, dataset: Dataset, rng_seed: int, found: Seeding | None) -> Seeding:
+    """What was seeded, if it was seeded from this very declaration; raises PopulationError if not."""
+    if found is None:
+        hint = "seed it first: `tenantry seed` without --add-tenants"
+        raise PopulationError(f"nothing was seeded of the dataset {dataset.name}", where=link.place, hint=hint)
+    if found.rng_seed != rng_seed:
+        what = f"the dataset {dataset.name} was seeded with the rng_seed {found.rng_seed}, not {rng_seed}"
+        raise PopulationError(what, where=link.place, hint=f"give --rng-seed {found.rng_seed}, or clean and seed anew")
+    if found.spec_hash != spec_hash(dataset):
+        what = f"the dataset {dataset.name} was declared otherwise when it was seeded: its rows there are not those that it declares now"
+        raise PopulationError(what, where=link.place, hint="clean and seed anew, or go back to that declaration")
+    return found
