@@ -66,7 +66,10 @@ bench: build ## Benchmarks side by side with the peers that are installed
 soak: build ## Memory over ten million requests, and of ten thousand virtual users
 	$(BIN)/python -m benchmarks.soak
 
+bench-seeding: native ## How long a dataset takes into Postgres, beside the server's own COPY
+	$(BIN)/python -m benchmarks.seeding $(BENCH)
+
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser bench soak peers
+.PHONY: help native web build demo check fix test browser bench soak bench-seeding peers
