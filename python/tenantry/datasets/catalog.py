@@ -12,10 +12,16 @@ from tenantry.errors import PopulationError
 _TYPES = {
     "bigint": {"int8"},
     "int": {"int4"},
+    "smallint": {"int2"},
+    "float8": {"float8"},
     "bool": {"bool"},
     "date": {"date"},
     "timestamptz": {"timestamptz"},
-    "text": {"text", "varchar", "bpchar"},
+    "timestamp": {"timestamp"},
+    "uuid": {"uuid"},
+    "text": {"text", "varchar", "bpchar", "citext", "enum"},
+    "json": {"json"},
+    "jsonb": {"jsonb"},
 }
 
 
@@ -59,7 +65,8 @@ def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
 
 def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
     rows = link.rows(
-        "SELECT attname, typname, attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> '' OR attidentity = 'a'"
+        "SELECT attname, CASE typtype WHEN 'e' THEN 'enum' ELSE typname END,"
+        " attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> '' OR attidentity = 'a'"
         " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
         f" WHERE attrelid = to_regclass({literal(quoted(table))}) AND attnum > 0 AND NOT attisdropped"
     )

@@ -6,6 +6,8 @@ Days count from the dataset's anchor, its "today": `day(-30, 0)` lies in the las
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,18 +15,25 @@ from decimal import Decimal
 from typing import Any, Self
 
 from tenantry.errors import UsageError
+from tenantry.types import did_you_mean
 from tenantry.units import duration_ns
 
 Value = str | int | bool | Decimal | date | datetime
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
 _HOUR_US = _DAY_US // 24
+_NUMERIC = re.compile(r"numeric\([1-9]\d*,\d+\)")
+
+
+TYPES = ("bigint", "int", "smallint", "float8", "bool", "date", "timestamptz", "timestamp", "uuid", "text", "json", "jsonb")
+# Digits after the point that a float8 can have here.
+_FLOAT_SCALE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: a kind of source with its parameters. `type` is `bigint`, `int`, `bool`, `date`, `timestamptz`, `text` or
-    `numeric(precision,scale)`; empty means that of the column it is taken from. A hidden column serves others and is not written."""
+    """One column: a kind of source with its parameters. `type` is one of `TYPES` or `numeric(precision,scale)`; empty means that of the
+    column it is taken from. A hidden column serves others and is not written."""
 
     kind: str
     type: str = ""
@@ -41,7 +50,9 @@ class Column:
         return replace(self, hidden=True)
 
     def typed(self, name: str) -> Self:
-        """The same column with another type in Postgres."""
+        """The same column with another type in Postgres: one of `TYPES`, or `numeric(precision,scale)`."""
+        if name not in TYPES and not _NUMERIC.fullmatch(name):
+            raise UsageError(f"{name!r} is no type that a dataset can write", hint=did_you_mean(name, (*TYPES, "numeric(12,2)")))
         return replace(self, type=name)
 
 
@@ -165,9 +176,50 @@ def by(column: str, cases: Mapping[Any, Column]) -> Column:
 def template(text: str) -> Column:
     """Text with placeholders: a column's name, `tenant`, `position` or `row` (numbers from 1).
 
-    Formats: `{tenant:05d}` fills up with zeros, `{name:slug}` keeps lower-case letters and digits without accents.
+    Formats: `{tenant:05d}` fills up with zeros, `{name:slug}` keeps lower-case letters and digits without accents, `{name:json}` is a JSON
+    value.
     """
     return Column("template", "text", {"text": text})
+
+
+def uuid() -> Column:
+    """A UUID that no other row of the table has; as primary key, or beside one. A reference to it is a `lookup`."""
+    return Column("uuid", "uuid")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the row inside a `document`."""
+
+    column: str
+
+
+def cell(column: str) -> Field:
+    """The value of another column of the row, inside a `document`."""
+    return Field(column)
+
+
+def document(content: Mapping[str, Any], sql_type: str = "jsonb") -> Column:
+    """A JSON object: `document({"plan": cell("plan"), "limits": {"seats": 5}, "tags": ["new"]})`; `cell` stands for a column of the row."""
+    return Column("template", sql_type, {"text": _json(content)})
+
+
+def _json(value: Any) -> str:
+    """The value as the text of a template."""
+    match value:
+        case Field(name):
+            return f"{{{name}:json}}"
+        case Mapping():
+            pairs = (f"{_json(str(name))}: {_json(part)}" for name, part in value.items())
+            return f"{{{{{', '.join(pairs)}}}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_json, value))}]"
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("{", "{{").replace("}", "}}")
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{value!r} cannot stand in a JSON document: {error}", hint="give texts, numbers, lists, dicts, or cell(...)"
+        ) from None
 
 
 def encode_value(value: Value, sql_type: str) -> str | int:
@@ -175,21 +227,23 @@ def encode_value(value: Value, sql_type: str) -> str | int:
     match value:
         case str():
             return value
-        case bool() | int() if not sql_type.startswith("numeric"):
+        case bool() | int() if not type_scale(sql_type):
             return int(value)
         case datetime():
             return round((value - _EPOCH) / timedelta(microseconds=1))
         case date():
             return value.toordinal() - _EPOCH.toordinal()
         case _:
-            scaled = Decimal(value).scaleb(type_scale(sql_type))
+            scaled = Decimal(str(value)).scaleb(type_scale(sql_type))
             if scaled != int(scaled):
                 raise UsageError(f"{value} has more digits than {sql_type}")
             return int(scaled)
 
 
 def type_scale(sql_type: str) -> int:
-    """Digits after the point of a `numeric(precision,scale)`; 0 for other types."""
+    """Digits after the point of a `numeric(precision,scale)` or `float8`; 0 for other types."""
+    if sql_type == "float8":
+        return _FLOAT_SCALE
     return int(sql_type.removesuffix(")").partition(",")[2] or 0)
 
 

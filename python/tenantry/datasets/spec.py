@@ -146,6 +146,8 @@ def _encoded(name: str, value: Any, kind: str, sql_type: str) -> Any:
 
 
 def _type_json(sql_type: str) -> Any:
+    if sql_type == "float8":
+        return "double"
     if sql_type.startswith("numeric("):
         return {"numeric": {"precision": int(sql_type[8:].partition(",")[0]), "scale": type_scale(sql_type)}}
     return sql_type

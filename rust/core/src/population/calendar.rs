@@ -25,6 +25,12 @@ pub(crate) fn push_date(out: &mut Vec<u8>, days: i64) {
 }
 
 pub(crate) fn push_timestamp(out: &mut Vec<u8>, micros: i64) {
+    push_clock(out, micros);
+    out.extend_from_slice(b"+00");
+}
+
+/// A point in time without zone.
+pub(crate) fn push_clock(out: &mut Vec<u8>, micros: i64) {
     push_date(out, micros.div_euclid(DAY));
     let seconds = micros.rem_euclid(DAY) / 1_000_000;
     for (mark, number) in [(b' ', seconds / 3600), (b':', seconds / 60 % 60), (b':', seconds % 60)] {
@@ -35,7 +41,6 @@ pub(crate) fn push_timestamp(out: &mut Vec<u8>, micros: i64) {
         out.push(b'.');
         push_number(out, micros.rem_euclid(1_000_000), 6);
     }
-    out.extend_from_slice(b"+00");
 }
 
 #[cfg(test)]

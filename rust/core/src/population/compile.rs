@@ -162,6 +162,12 @@ impl<'a> Compiler<'a> {
             }
             SourceSpec::Integer { low, high } => self.integer(ty, *low, *high),
             SourceSpec::Spread { knots } => self.spread(ty, knots),
+            SourceSpec::Uuid => {
+                if ty != Type::Uuid {
+                    self.fault("a UUID needs a uuid column");
+                }
+                Source::Uuid
+            }
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
             SourceSpec::Reference { table: parent, from, count, weights, by } => {
@@ -180,8 +186,8 @@ impl<'a> Compiler<'a> {
 
     fn value(&mut self, ty: Type, value: &Value) -> i64 {
         match (ty, value) {
-            (Type::Text, Value::Text(text)) => self.words.intern(text),
-            (Type::Text, Value::Int(number)) => {
+            (ty, Value::Text(text)) if ty.is_text() => self.words.intern(text),
+            (ty, Value::Int(number)) if ty.is_text() => {
                 self.fault(format!("{number} is a number, the column is text"));
                 0
             }
@@ -206,6 +212,7 @@ impl<'a> Compiler<'a> {
     fn within(&mut self, ty: Type, number: i64) {
         let limit = match ty {
             Type::Int => i64::from(i32::MAX),
+            Type::Smallint => i64::from(i16::MAX),
             Type::Numeric { precision, .. } => 10_i64.saturating_pow(u32::from(precision)) - 1,
             _ => i64::MAX,
         };
@@ -375,14 +382,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn moment(&mut self, table: &TableSpec, ty: Type, low: &BoundSpec, high: &BoundSpec, step: i64, hours: Option<HoursSpec>) -> Source {
-        let unit = match ty {
-            Type::Date => DAY,
-            Type::Timestamptz => 1,
-            _ => {
-                self.fault("a point in time needs a date or timestamptz column");
-                1
-            }
-        };
+        let unit = ty.micros().unwrap_or_else(|| {
+            self.fault("a point in time needs a date, timestamp or timestamptz column");
+            1
+        });
         if step < 1 || hours.is_some_and(|hours| hours.close - hours.open < step || hours.open < 0 || hours.close > DAY) {
             self.fault("the step must be at least a microsecond and fit into the hours of the day");
         }
@@ -398,14 +401,10 @@ impl<'a> Compiler<'a> {
             return Bound { column: None, offset: self.spec.anchor * DAY + spec.offset };
         };
         let column = self.named_column(table, name);
-        let unit = match table.columns.get(column).map(|column| column.ty) {
-            Some(Type::Date) => DAY,
-            Some(Type::Timestamptz) => 1,
-            _ => {
-                self.fault(format!("{name} is not a point in time"));
-                1
-            }
-        };
+        let unit = table.columns.get(column).and_then(|column| column.ty.micros()).unwrap_or_else(|| {
+            self.fault(format!("{name} is not a point in time"));
+            1
+        });
         Bound { column: Some((column, unit)), offset: spec.offset }
     }
 
@@ -428,7 +427,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn template(&mut self, table: &TableSpec, ty: Type, text: &str) -> Source {
-        if ty != Type::Text {
+        if !ty.is_text() {
             self.fault("a template needs a text column");
         }
         match template::parse(text, &mut |name| table.columns.iter().position(|column| column.name == name)) {
@@ -449,6 +448,7 @@ impl<'a> Compiler<'a> {
         let (index, numeric, slug) = match part {
             Part::Number { of: Number::Column(index), .. } => (*index, true, false),
             Part::Cell { column, slug } => (*column, false, *slug),
+            Part::Json { column } => (*column, false, false),
             _ => return,
         };
         let Some(column) = table.columns.get(index) else {
@@ -457,7 +457,7 @@ impl<'a> Compiler<'a> {
         if matches!(column.source, SourceSpec::Template { .. }) {
             self.fault(format!("{} is a template itself", column.name));
         }
-        if numeric && !matches!(column.ty, Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
+        if numeric && !matches!(column.ty, Type::Smallint | Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
             self.fault(format!("the format does not suit the type of {}", column.name));
         }
     }

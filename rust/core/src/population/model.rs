@@ -70,6 +70,7 @@ pub(crate) enum Source {
     Each { values: Vec<i64>, by: Option<usize> },
     Integer { low: i64, count: u64 },
     Spread(Vec<i64>),
+    Uuid,
     Words(Arc<[i64]>),
     Flag { below: u64 },
     Reference { parent: usize, from: u64, count: u64, pick: Pick },
@@ -124,6 +125,7 @@ pub(crate) enum Part {
     Literal(String),
     Number { of: Number, width: usize },
     Cell { column: usize, slug: bool },
+    Json { column: usize },
 }
 
 /// A number that a template can show.

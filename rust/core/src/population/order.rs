@@ -64,7 +64,7 @@ fn dependencies(source: &Source, table: usize, needs: &mut Vec<Node>) {
             cases.iter().for_each(|(_, case)| dependencies(case, table, needs));
         }
         Source::Template(parts) => needs.extend(parts.iter().filter_map(|part| match part {
-            Part::Number { of: Number::Column(column), .. } | Part::Cell { column, .. } => Some((table, *column)),
+            Part::Number { of: Number::Column(column), .. } | Part::Cell { column, .. } | Part::Json { column } => Some((table, *column)),
             _ => None,
         })),
         _ => {}

@@ -3,12 +3,16 @@
 use super::block::{BLOCK_ROWS, Block, Cells};
 use super::model::{Column, NULL, Population, Table};
 use super::spec::Type;
+use super::value::push_plain;
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch,
+    TimestampMicrosecondArray,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use std::fs::File;
 use std::io;
@@ -110,11 +114,14 @@ fn data_type(column: &Column) -> DataType {
     match column.ty {
         Type::Bigint => DataType::Int64,
         Type::Int => DataType::Int32,
+        Type::Smallint => DataType::Int16,
+        Type::Double => DataType::Float64,
         Type::Numeric { precision, scale } => DataType::Decimal128(precision, scale as i8),
         Type::Bool => DataType::Boolean,
         Type::Date => DataType::Date32,
         Type::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Type::Text => DataType::Utf8,
+        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Type::Text | Type::Json | Type::Jsonb | Type::Uuid => DataType::Utf8,
     }
 }
 
@@ -133,6 +140,9 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
     Ok(match column.ty {
         Type::Bigint => Arc::new(present.collect::<Int64Array>()),
         Type::Int => Arc::new(present.map(|value| value.map(|value| value as i32)).collect::<Int32Array>()),
+        Type::Smallint => Arc::new(present.map(|value| value.map(|value| value as i16)).collect::<Int16Array>()),
+        Type::Double => Arc::new(present.map(|value| value.map(|value| value as f64 / 1e6)).collect::<Float64Array>()),
+        Type::Timestamp => Arc::new(present.collect::<TimestampMicrosecondArray>()),
         Type::Date => Arc::new(present.map(|value| value.map(|value| value as i32)).collect::<Date32Array>()),
         Type::Bool => Arc::new(present.map(|value| value.map(|value| value != 0)).collect::<BooleanArray>()),
         Type::Timestamptz => Arc::new(present.collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
@@ -140,7 +150,17 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
             let decimals = present.map(|value| value.map(i128::from)).collect::<Decimal128Array>();
             Arc::new(decimals.with_precision_and_scale(precision, scale as i8)?)
         }
-        Type::Text => {
+        Type::Uuid => {
+            let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 36);
+            let mut text = Vec::with_capacity(36);
+            for value in present {
+                text.clear();
+                value.iter().for_each(|value| push_plain(&mut text, Type::Uuid, *value));
+                builder.append_option(value.and_then(|_| std::str::from_utf8(&text).ok()));
+            }
+            Arc::new(builder.finish())
+        }
+        Type::Text | Type::Json | Type::Jsonb => {
             let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 16);
             present.for_each(|code| builder.append_option(code.map(|code| population.words.text(code))));
             Arc::new(builder.finish())

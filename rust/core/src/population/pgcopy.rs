@@ -3,6 +3,7 @@
 use super::block::{Block, Cells};
 use super::model::{NULL, Population, Table};
 use super::spec::Type;
+use super::value::uuid;
 
 /// What a stream starts with: signature, no flags, no extension.
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -22,7 +23,7 @@ pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut V
         for (ty, cells) in &columns {
             match cells {
                 Cells::Integers(values) => encode_integer(population, *ty, values.get(row).copied().unwrap_or(NULL), out),
-                Cells::Text { bytes, ends } => encode_text(bytes, ends, row, out),
+                Cells::Text { bytes, ends } => encode_text(*ty, bytes, ends, row, out),
             }
         }
     }
@@ -37,15 +38,14 @@ fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u
     match ty {
         Type::Bigint => fixed(&value.to_be_bytes(), out),
         Type::Int => fixed(&(value as i32).to_be_bytes(), out),
+        Type::Smallint => fixed(&(value as i16).to_be_bytes(), out),
+        Type::Double => fixed(&(value as f64 / 1e6).to_be_bytes(), out),
+        Type::Uuid => fixed(&uuid(value), out),
         Type::Bool => fixed(&[value as u8], out),
         Type::Date => fixed(&((value - DAYS_TO_2000) as i32).to_be_bytes(), out),
-        Type::Timestamptz => fixed(&(value - MICROS_TO_2000).to_be_bytes(), out),
+        Type::Timestamptz | Type::Timestamp => fixed(&(value - MICROS_TO_2000).to_be_bytes(), out),
         Type::Numeric { scale, .. } => numeric(value, scale, out),
-        Type::Text => {
-            let text = population.words.text(value).as_bytes();
-            out.extend_from_slice(&(text.len() as i32).to_be_bytes());
-            out.extend_from_slice(text);
-        }
+        Type::Text | Type::Json | Type::Jsonb => text(ty, population.words.text(value).as_bytes(), out),
     }
 }
 
@@ -56,14 +56,21 @@ fn fixed<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn encode_text(bytes: &[u8], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
+fn encode_text(ty: Type, bytes: &[u8], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
     let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
     let Some((end, false)) = ends.get(row) else {
         out.extend_from_slice(&(-1_i32).to_be_bytes());
         return;
     };
-    let text = bytes.get(start..*end).unwrap_or_default();
-    out.extend_from_slice(&(text.len() as i32).to_be_bytes());
+    text(ty, bytes.get(start..*end).unwrap_or_default(), out);
+}
+
+/// `jsonb_recv` wants its version before the text.
+#[inline(always)]
+fn text(ty: Type, text: &[u8], out: &mut Vec<u8>) {
+    let version: &[u8] = if ty == Type::Jsonb { &[1] } else { &[] };
+    out.extend_from_slice(&((version.len() + text.len()) as i32).to_be_bytes());
+    out.extend_from_slice(version);
     out.extend_from_slice(text);
 }
 

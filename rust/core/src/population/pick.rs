@@ -33,9 +33,10 @@ impl Population {
         };
         let wanted = match (value, found.ty, &found.source) {
             (None, _, _) => Wanted::Integer(NULL),
-            (Some(Value::Text(text)), Type::Text, Source::Template(_)) => Wanted::Text(text.clone()),
-            (Some(Value::Text(text)), Type::Text, _) => self.words.code(text).map_or(Wanted::Nothing, Wanted::Integer),
-            (Some(Value::Int(number)), ty, _) if ty != Type::Text => Wanted::Integer(*number),
+            (Some(Value::Text(text)), ty, Source::Template(_)) if ty.is_text() => Wanted::Text(text.clone()),
+            (Some(Value::Text(text)), Type::Uuid, _) => Wanted::Text(text.clone()),
+            (Some(Value::Text(text)), ty, _) if ty.is_text() => self.words.code(text).map_or(Wanted::Nothing, Wanted::Integer),
+            (Some(Value::Int(number)), ty, _) if !ty.is_text() && ty != Type::Uuid => Wanted::Integer(*number),
             (Some(value), _, _) => {
                 return Err(format!("{}.{column} cannot equal {value:?}: it has another type", table.name));
             }

@@ -70,6 +70,10 @@ pub enum Type {
     Bigint,
     /// int4
     Int,
+    /// int2
+    Smallint,
+    /// float8; inside, millionths.
+    Double,
     /// Decimal with this precision and scale; inside, units of the last digit.
     Numeric {
         /// Digits in all.
@@ -83,8 +87,33 @@ pub enum Type {
     Date,
     /// Inside, microseconds since 1970-01-01 UTC.
     Timestamptz,
+    /// Inside, microseconds since 1970-01-01, of a clock without time zone.
+    Timestamp,
+    /// Inside, the number that it is made of.
+    Uuid,
     /// Unicode text.
     Text,
+    /// JSON as text.
+    Json,
+    /// JSON as the server parses it.
+    Jsonb,
+}
+
+impl Type {
+    /// Whether values are text: of words, codes inside.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Jsonb)
+    }
+
+    /// Microseconds of one unit of a point in time; none for other types.
+    pub(crate) fn micros(self) -> Option<i64> {
+        match self {
+            Self::Date => Some(86_400_000_000),
+            Self::Timestamptz | Self::Timestamp => Some(1),
+            _ => None,
+        }
+    }
 }
 
 /// A literal value: integers stand for every type but text.
@@ -168,6 +197,8 @@ pub enum SourceSpec {
         /// Quantiles at equal distances of probability, from the lowest value to the highest.
         knots: Vec<i64>,
     },
+    /// A number that no other row of the table has, from which a UUID is made.
+    Uuid,
     /// A word of a pool.
     Words {
         /// Name of the pool.

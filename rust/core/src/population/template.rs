@@ -45,11 +45,12 @@ fn field(inside: &str, column: &mut dyn FnMut(&str) -> Option<usize>) -> Result<
         ("", Some(of), None) => Ok(Part::Number { of, width: 0 }),
         ("", _, Some(column)) => Ok(Part::Cell { column, slug: false }),
         ("slug", None, Some(column)) => Ok(Part::Cell { column, slug: true }),
+        ("json", None, Some(column)) => Ok(Part::Json { column }),
         (format, of, found) => {
             let width = format.strip_prefix('0').and_then(|digits| digits.strip_suffix('d')).and_then(|digits| digits.parse().ok());
             match (width, of.filter(|_| found.is_none()).or(found.map(Number::Column))) {
                 (Some(width), Some(of)) if width <= 20 => Ok(Part::Number { of, width }),
-                _ => Err(format!("unknown format {format:?}; known: 05d (zeros up to five digits), slug")),
+                _ => Err(format!("unknown format {format:?}; known: 05d (zeros up to five digits), slug, json")),
             }
         }
     }

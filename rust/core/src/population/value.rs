@@ -54,7 +54,7 @@ impl Population {
         Alone { population: self, table, at }.get(column)
     }
 
-    /// Appends the text of a value of a text column; false for null.
+    /// Appends a value as text; false for null.
     pub fn text(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
         let Some(found) = table.columns.get(column) else {
             return false;
@@ -66,11 +66,15 @@ impl Population {
             self.render(parts, table, at, &Alone { population: self, table, at }, out);
             return true;
         }
-        let code = self.integer(table, column, at);
-        if code == NULL {
+        let value = self.integer(table, column, at);
+        if value == NULL {
             return false;
         }
-        out.extend_from_slice(self.words.text(code).as_bytes());
+        if found.ty.is_text() {
+            out.extend_from_slice(self.words.text(value).as_bytes());
+        } else {
+            push_plain(out, found.ty, value);
+        }
         true
     }
 
@@ -92,24 +96,70 @@ impl Population {
                     let value = others.get(*column);
                     match table.columns.get(*column).map(|column| column.ty) {
                         Some(_) if value == NULL => {}
-                        Some(Type::Text) if *slug => out.extend_from_slice(self.words.slug(value).as_bytes()),
-                        Some(Type::Text) => out.extend_from_slice(self.words.text(value).as_bytes()),
+                        Some(ty) if ty.is_text() && *slug => out.extend_from_slice(self.words.slug(value).as_bytes()),
+                        Some(ty) if ty.is_text() => out.extend_from_slice(self.words.text(value).as_bytes()),
                         Some(ty) => push_plain(out, ty, value),
                         None => {}
                     }
+                }
+                Part::Json { column } => {
+                    let ty = table.columns.get(*column).map_or(Type::Text, |column| column.ty);
+                    self.push_json(out, ty, others.get(*column));
                 }
             }
         }
     }
 }
 
+impl Population {
+    /// Appends a value as JSON: numbers and truths bare, all else as a string, what is JSON already as it is.
+    fn push_json(&self, out: &mut Vec<u8>, ty: Type, value: i64) {
+        match ty {
+            _ if value == NULL => out.extend_from_slice(b"null"),
+            Type::Json | Type::Jsonb => out.extend_from_slice(self.words.text(value).as_bytes()),
+            Type::Text => out.extend_from_slice(serde_json::Value::from(self.words.text(value)).to_string().as_bytes()),
+            Type::Bigint | Type::Int | Type::Smallint | Type::Double | Type::Numeric { .. } | Type::Bool => push_plain(out, ty, value),
+            Type::Date | Type::Timestamptz | Type::Timestamp | Type::Uuid => {
+                out.push(b'"');
+                push_plain(out, ty, value);
+                out.push(b'"');
+            }
+        }
+    }
+}
+
+/// The UUID (version 4, RFC 9562) that a number stands for.
+pub(super) fn uuid(number: i64) -> [u8; 16] {
+    let high = number as u64;
+    let mut bytes = [0; 16];
+    let halves = [high, draw(high, 0)].map(u64::to_be_bytes);
+    bytes.iter_mut().zip(halves.iter().flatten()).for_each(|(byte, from)| *byte = *from);
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut bytes;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
+    bytes
+}
+
+fn push_uuid(out: &mut Vec<u8>, number: i64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (at, byte) in uuid(number).into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.extend([byte >> 4, byte & 15].iter().filter_map(|digit| DIGITS.get(usize::from(*digit))));
+    }
+}
+
 /// Appends a value other than text as Postgres would print it (times in UTC).
 pub fn push_plain(out: &mut Vec<u8>, ty: Type, value: i64) {
     match ty {
-        Type::Bigint | Type::Int | Type::Text => push_number(out, value, 0),
+        Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb => push_number(out, value, 0),
+        Type::Double => out.extend_from_slice((value as f64 / 1e6).to_string().as_bytes()),
+        Type::Uuid => push_uuid(out, value),
         Type::Bool => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),
         Type::Date => calendar::push_date(out, value),
         Type::Timestamptz => calendar::push_timestamp(out, value),
+        Type::Timestamp => calendar::push_clock(out, value),
         Type::Numeric { scale, .. } => {
             let unit = 10_i64.saturating_pow(u32::from(scale));
             if value < 0 {
@@ -186,6 +236,7 @@ impl Source {
             }
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, at.row)),
+            Source::Uuid => (draw(key, at.row) as i64).max(NULL + 1),
             Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
             Source::Flag { below } => i64::from(draw(key, at.row) < *below),
             Source::Reference { parent, from, count, pick } => {

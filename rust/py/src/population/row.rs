@@ -32,10 +32,15 @@ impl Row {
         let Some(ty) = table.columns.get(column).map(|column| column.ty) else {
             return Ok(py.None().into_bound(py));
         };
-        if ty == Type::Text {
+        if ty.is_text() || ty == Type::Uuid {
             let mut text = Vec::new();
             let present = self.population.text(table, column, self.at, &mut text);
-            return Ok(if present { PyString::new(py, &String::from_utf8_lossy(&text)).into_any() } else { py.None().into_bound(py) });
+            if !present {
+                return Ok(py.None().into_bound(py));
+            }
+            let text = PyString::new(py, &String::from_utf8_lossy(&text)).into_any();
+            static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+            return if ty == Type::Uuid { UUID.import(py, "uuid", "UUID")?.call1((text,)) } else { Ok(text) };
         }
         let value = self.population.integer(table, column, self.at);
         if value == NULL { Ok(py.None().into_bound(py)) } else { to_python(py, ty, value) }
@@ -104,23 +109,27 @@ fn to_python(py: Python<'_>, ty: Type, value: i64) -> PyResult<Bound<'_, PyAny>>
             let (year, month, day) = civil(value);
             Ok(PyDate::new(py, year as i32, month as u8, day as u8)?.into_any())
         }
-        Type::Timestamptz => timestamp(py, value),
+        Type::Timestamptz => timestamp(py, value, true),
+        Type::Timestamp => timestamp(py, value, false),
+        Type::Double => Ok((value as f64 / 1e6).into_pyobject(py)?.into_any()),
         Type::Numeric { .. } => {
             static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
             let mut text = Vec::new();
             push_plain(&mut text, ty, value);
             DECIMAL.import(py, "decimal", "Decimal")?.call1((String::from_utf8_lossy(&text),))
         }
-        Type::Bigint | Type::Int | Type::Text => Ok(value.into_pyobject(py)?.into_any()),
+        Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb | Type::Uuid => {
+            Ok(value.into_pyobject(py)?.into_any())
+        }
     }
 }
 
-fn timestamp(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+fn timestamp(py: Python<'_>, micros: i64, zoned: bool) -> PyResult<Bound<'_, PyAny>> {
     let (year, month, day) = civil(micros.div_euclid(DAY_MICROS));
     let of_day = micros.rem_euclid(DAY_MICROS);
     let seconds = of_day / MICROS;
     let (hour, minute, second) = ((seconds / 3600) as u8, (seconds / 60 % 60) as u8, (seconds % 60) as u8);
-    let utc = PyTzInfo::utc(py)?.to_owned();
-    let time = PyDateTime::new(py, year as i32, month as u8, day as u8, hour, minute, second, (of_day % MICROS) as u32, Some(&utc))?;
+    let zone = zoned.then(|| PyTzInfo::utc(py)).transpose()?.map(|utc| utc.to_owned());
+    let time = PyDateTime::new(py, year as i32, month as u8, day as u8, hour, minute, second, (of_day % MICROS) as u32, zone.as_ref())?;
     Ok(time.into_any())
 }

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyIndexError, PyKeyError, PyKeyboardInterrupt, PyLookupEr
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDate, PyDateTime, PyDict, PyType};
+use pyo3::types::{IntoPyDict, PyBool, PyDate, PyDateTime, PyDict, PyType, PyTzInfo};
 use tenantry_core::population::{self as core, Filter, Table, Type, Value, WriteError};
 
 use super::row::Row;
@@ -186,6 +186,9 @@ fn wanted(table: &Table, column: &str, value: &Bound<'_, PyAny>) -> PyResult<Opt
     if let Ok(text) = value.extract::<String>() {
         return Ok(Some(Value::Text(text)));
     }
+    if ty == Some(Type::Uuid) {
+        return Ok(Some(Value::Text(value.str()?.to_string())));
+    }
     let number: i64 = match ty {
         Some(Type::Numeric { scale, .. }) => {
             static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -196,6 +199,13 @@ fn wanted(table: &Table, column: &str, value: &Bound<'_, PyAny>) -> PyResult<Opt
             let seconds: f64 = value.call_method0("timestamp")?.extract()?;
             (seconds * 1e6).round() as i64
         }
+        Some(Type::Timestamp) if value.is_instance_of::<PyDateTime>() => {
+            let utc = PyTzInfo::utc(py)?;
+            let zoned = value.call_method("replace", (), Some(&[("tzinfo", utc)].into_py_dict(py)?))?;
+            let seconds: f64 = zoned.call_method0("timestamp")?.extract()?;
+            (seconds * 1e6).round() as i64
+        }
+        Some(Type::Double) => (value.extract::<f64>()? * 1e6).round() as i64,
         Some(Type::Date) if value.is_instance_of::<PyDate>() => {
             let ordinal: i64 = value.call_method0("toordinal")?.extract()?;
             ordinal - 719_163

@@ -1,0 +1,225 @@
+"""Every type that a dataset can write, as Postgres reads it, as Parquet holds it, and as a scenario sees it."""
+
+from __future__ import annotations
+
+import json
+import uuid as standard
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+from running_clinic import Database
+
+from tenantry.datasets import (
+    Dataset,
+    Table,
+    cell,
+    choice,
+    constant,
+    day,
+    decimal,
+    document,
+    flag,
+    integer,
+    key,
+    lognormal,
+    lookup,
+    moment,
+    reference,
+    template,
+    tenant_key,
+    uuid,
+    words,
+)
+from tenantry.datasets.generate import generate
+from tenantry.datasets.load import seed
+from tenantry.datasets.population import Population
+from tenantry.errors import PopulationError, UsageError
+
+SCHEMA = """
+CREATE TYPE plan AS ENUM ('free', 'paid');
+CREATE TABLE firms (id bigint PRIMARY KEY, slug text NOT NULL UNIQUE);
+CREATE TABLE things (
+    id uuid PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, small smallint, middle int, large bigint, share double precision,
+    price numeric(8,2), plan plan NOT NULL, code varchar(20), open boolean, day date, at timestamptz, clock timestamp, note text,
+    settings jsonb NOT NULL, raw json);
+CREATE TABLE parts (id bigint PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, thing_id uuid NOT NULL REFERENCES things);
+"""
+NOTES = ['say "hi"', "back\\slash", "new\nline", "tab\t", "Ünïcödé 🐈", "{braces}", ""]
+
+
+def things() -> dict[str, Any]:
+    return {
+        "id": uuid(),
+        "firm_id": tenant_key(),
+        "small": integer(-300, 300).typed("smallint"),
+        "middle": integer(-(10**9), 10**9),
+        "large": integer(-(10**15), 10**15).typed("bigint"),
+        "share": lognormal(0.2, 1, "0.000001", 50, "float8"),
+        "price": decimal("-5.00", "999.99", "numeric(8,2)"),
+        "plan": choice({"free": 3, "paid": 1}),
+        "code": template("T-{position:04d}"),
+        "open": flag(0.5),
+        "day": day(-900, 900),
+        "at": moment(-900, 0, every="1ms"),
+        "clock": moment(-900, 0).typed("timestamp"),
+        "note": words("notes").nullable(0.2),
+        "settings": document(
+            {
+                "note": cell("note"),
+                "plan": cell("plan"),
+                "price": cell("price"),
+                "open": cell("open"),
+                "day": cell("day"),
+                "share": cell("share"),
+                "deep": {"list": [1, None, cell("small"), {"braces": "{}"}], "at": cell("at"), "id": cell("id")},
+            }
+        ),
+        "raw": document({"a": [], "b": {}, "quote": '"'}, "json").nullable(0.3),
+    }
+
+
+def dataset(folder: Path, **changes: Any) -> Dataset:
+    schema = folder / "schema.sql"
+    schema.write_text(SCHEMA)
+    tables = {
+        "firms": Table(1, {"id": key(), "slug": template("loadtest-{tenant:03d}")}),
+        "things": Table(40, {**things(), **changes}),
+        "parts": Table(
+            60,
+            {"id": key(), "firm_id": tenant_key(), "thing": reference("things").helper(), "thing_id": lookup("thing", "id")},
+        ),
+    }
+    return Dataset(
+        name="types",
+        anchor=date(2026, 1, 5),
+        tables=tables,
+        tenant_table="firms",
+        tenant_column="firm_id",
+        mark="slug",
+        schema=schema,
+        pools={"notes": NOTES},
+        rng_seed=3,
+    )
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory: pytest.TempPathFactory) -> Population:
+    return Population(dataset(tmp_path_factory.mktemp("types")), 25)
+
+
+@pytest.fixture(scope="module")
+def seeded(population: Population, new_database: Callable[[], str]) -> Database:
+    dsn = new_database()
+    seed(population, dsn)
+    return Database(dsn)
+
+
+def rows(population: Population, table: str) -> list[dict[str, Any]]:
+    return [row._asdict() for row in population.rows(table, 0, population.count(table))]
+
+
+def test_postgres_holds_what_a_scenario_sees(population: Population, seeded: Database) -> None:
+    found = {row["id"]: dict(row) for row in seeded.run("SELECT * FROM things")}
+    seen = rows(population, "things")
+    assert len(found) == len(seen) == 1000
+    for row in seen:
+        there = found[row["id"]]
+        assert json.loads(there.pop("settings")) == json.loads(row.pop("settings"))
+        raw, wanted = there.pop("raw"), row.pop("raw")
+        assert raw == wanted
+        assert there == row
+
+
+def test_the_python_types_are_those_of_postgres_drivers(population: Population) -> None:
+    row = population.row("things", 3, 5)
+    wanted = {"id": standard.UUID, "small": int, "large": int, "share": float, "price": Decimal, "plan": str, "open": bool, "day": date}
+    assert {name: type(getattr(row, name)) for name in wanted} == wanted
+    assert (row.at.tzinfo, row.clock.tzinfo) == (UTC, None)
+    assert isinstance(row.clock, datetime)
+
+
+def test_documents_hold_the_cells_of_their_row(population: Population) -> None:
+    for row in rows(population, "things"):
+        told = json.loads(row["settings"])
+        assert (told["note"], told["plan"], told["open"]) == (row["note"], row["plan"], row["open"])
+        assert Decimal(str(told["price"])) == row["price"]
+        assert (told["day"], told["share"], told["deep"]["id"]) == (row["day"].isoformat(), row["share"], str(row["id"]))
+        assert told["deep"]["list"] == [1, None, row["small"], {"braces": "{}"}]
+        assert datetime.fromisoformat(told["deep"]["at"]) == row["at"]
+    assert {row["note"] for row in rows(population, "things")} == {*NOTES, None}
+
+
+def test_uuids_are_of_version_4_and_differ_over_millions_of_rows(population: Population) -> None:
+    made = [row["id"] for row in rows(population, "things")]
+    assert {(one.version, one.variant) for one in made} == {(4, standard.RFC_4122)}
+    assert len(set(made)) == len(made)
+
+
+def test_a_reference_to_a_uuid_is_a_look_up_of_it(population: Population, seeded: Database) -> None:
+    owners = {row["id"]: row["firm_id"] for row in rows(population, "things")}
+    assert all(owners[row["thing_id"]] == row["firm_id"] for row in rows(population, "parts"))
+    assert seeded.value("SELECT count(*) FROM parts JOIN things t ON t.id = thing_id AND t.firm_id = parts.firm_id") == 1500
+
+
+def test_a_row_is_picked_by_values_of_these_types(population: Population) -> None:
+    wanted = population.row("things", 4, 7)
+    for name in ("id", "small", "share", "plan", "code", "clock", "at", "settings"):
+        picked = population.pick(4, "things", Random(1), **{name: getattr(wanted, name)})
+        assert getattr(picked, name) == getattr(wanted, name)
+    assert population.pick(4, "things", Random(1), id=wanted.id) == wanted
+    assert population.pick(4, "things", Random(1), id=str(wanted.id)) == wanted
+
+
+def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
+    generate(population, tmp_path)
+    with duckdb.connect() as connection:
+        found = connection.sql(f"SELECT * REPLACE (epoch_us(at) AS at) FROM '{tmp_path}/things/*.parquet'")
+        names = found.columns
+        held = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    seen = rows(population, "things")
+    for row, there in zip(seen, held, strict=True):
+        there["at"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=there["at"])
+        assert there | {"id": standard.UUID(there["id"])} == row
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"small": integer(0, 40_000).typed("smallint")}, "40000 does not fit its type"),
+        ({"id": uuid().typed("text")}, "a UUID needs a uuid column"),
+        ({"plan": constant("x").typed("smallint")}, '"x" is text, the column is not'),
+        ({"settings": document({"a": cell("nobody")})}, "nobody"),
+    ],
+)
+def test_a_wrong_type_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Population(dataset(tmp_path, **changes), 2)
+
+
+def test_a_type_that_is_none_and_a_value_that_json_lacks_are_told() -> None:
+    with pytest.raises(UsageError, match="'timestampz' is no type that a dataset can write") as caught:
+        moment(0, 1).typed("timestampz")
+    assert "timestamp" in caught.value.hint
+    with pytest.raises(UsageError, match="cannot stand in a JSON document"):
+        document({"when": date(2026, 1, 5)})
+
+
+def test_a_column_of_another_type_is_refused_before_anything_is_written(tmp_path: Path, new_database: Callable[[], str]) -> None:
+    database = Database(new_database())
+    database.run(SCHEMA, "SELECT 1")
+    wrong = dataset(tmp_path, small=integer(0, 5), clock=moment(-1, 0), settings=document({}, "json"))
+    with pytest.raises(PopulationError) as caught:
+        seed(Population(wrong, 2), database.dsn)
+    for text in (
+        "things.small: its type is int2, the dataset's int",
+        "things.clock: its type is timestamp",
+        "things.settings: its type is jsonb",
+    ):
+        assert text in str(caught.value)
+    assert database.value("SELECT count(*) FROM firms") == 0
