@@ -179,7 +179,8 @@ def test_a_row_is_picked_by_values_of_these_types(population: Population) -> Non
 def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
     generate(population, tmp_path)
     with duckdb.connect() as connection:
-        found = connection.sql(f"SELECT * REPLACE (epoch_us(at) AS at) FROM '{tmp_path}/things/*.parquet'")
+        files = f"{tmp_path}/things/*.parquet"
+        found = connection.sql(f"""SELECT * REPLACE (epoch_us("at") AS "at") FROM '{files}'""")
         names = found.columns
         held = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     seen = rows(population, "things")

@@ -1,21 +1,13 @@
 //! `generate SPEC TENANTS SEED`: computes and encodes every row of a dataset on one core, writes nothing, and prints rows and seconds.
 
-use std::process::ExitCode;
+use std::io::Write;
 use std::time::Instant;
 
 use tenantry_core::population::{BLOCK_ROWS, Block, Population, encode};
 
-fn main() -> ExitCode {
-    match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            eprintln!("{fault}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> Result<(), String> {
+    let line = run(&std::env::args().skip(1).collect::<Vec<_>>())?;
+    writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string())
 }
 
 fn run(arguments: &[String]) -> Result<String, String> {

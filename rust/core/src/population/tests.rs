@@ -127,6 +127,7 @@ fn field_text(ty: Type, bytes: &[u8]) -> String {
                 (0..part(0)).map(|digit| part(4 + digit as usize) * 10_000_i64.pow((part(1) - digit + 1) as u32)).sum::<i64>() / 100;
             push_plain(&mut out, ty, if part(2) == 0 { hundredths } else { -hundredths });
         }
+        other => unreachable!("{other:?} is not in the spec of these tests"),
     }
     String::from_utf8(out).unwrap()
 }
