@@ -145,7 +145,8 @@ def main(tenants: int, rounds: int) -> None:
         "floor_s": floors,
         "verify_s": verifies,
         "clean_s": cleans,
-        "steps": seeds[-1]["seconds"],
+        "memory_bytes": memory,
+        "steps": seeds[-1],
     }
     click.echo(f"written to {write({'seeding': result})}")
 

@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "demo": ("tenantry.cli.demo:command", "Seed, load and judge the reference clinic app on a throwaway Postgres"),
     "doctor": ("tenantry.cli.doctor:command", "Check everything a run needs, each with the command that fixes it"),
+    "init": ("tenantry.cli.init:command", "Draft a dataset from the schema of a database"),
     "generate": ("tenantry.cli.generate:command", "Write a dataset as Parquet files"),
     "seed": ("tenantry.cli.seed:command", "Load a dataset into Postgres and verify it"),
     "verify": ("tenantry.cli.verify:command", "Check that a database holds what was seeded"),

@@ -66,7 +66,7 @@ def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
 def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
     rows = link.rows(
         "SELECT attname, CASE typtype WHEN 'e' THEN 'enum' ELSE typname END,"
-        " attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> '' OR attidentity = 'a'"
+        " attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> ''"
         " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
         f" WHERE attrelid = to_regclass({literal(quoted(table))}) AND attnum > 0 AND NOT attisdropped"
     )
