@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tenantry.config import KEYS, Config, load_config
 from tenantry.errors import UsageError, UsageErrors
@@ -128,3 +130,52 @@ def test_all_faults_are_told_together(tmp_path: Path) -> None:
     places = [fault.where for fault in caught.value.faults]
     assert len(places) == 5
     assert places[-2:] == ["--set rate", "TENANTRY_RUN_SET: --set vus"]
+
+
+PIECES = ["target = ", "workload", "[run]", "set = {rate = 5}", "processes = ", "[safety]", "allow = [", '"x"', "1", "]", "=", "'", "{"]
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+FILES = TEXTS | st.lists(st.sampled_from([*PIECES, "\n", "# x", "dsn"]), max_size=12).map("".join)
+ENVIRONMENTS = st.dictionaries(st.sampled_from([key.env for key in KEYS.values()]), TEXTS)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(FILES, ENVIRONMENTS)
+def test_any_file_and_any_environment_are_settings_or_an_error_of_their_user(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
+    (tmp_path / "tenantry.toml").write_text(text, encoding="utf-8", newline="")
+    try:
+        config = load(tmp_path, None, **environ)
+    except UsageError as fault:
+        assert fault.what and (fault.where or isinstance(fault, UsageErrors))
+    else:
+        assert set(config.values) == set(KEYS)
+        assert config.processes is None or config.processes >= 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message", "hint"),
+    [
+        ("TENANTRY_RUN_PROCESSES", "0", "run.processes is '0'", "auto"),
+        ("TENANTRY_RUN_PROCESSES", "-3", "run.processes is '-3'", "auto"),
+        ("TENANTRY_RUN_PROCESSES", "513", "run.processes is '513'", "auto"),
+        ("TENANTRY_RUN_PROCESSES", "two", "run.processes is 'two'", "auto"),
+        ("TENANTRY_RUN_SET", "rate", "rate", "rate=200/s"),
+        ("TENANTRY_RUNS", " ", "runs is ' '", 'a folder such as "runs"'),
+        ("TENANTRY_DSN_ENV", " ", "dsn_env is ' '", "DATABASE_URL"),
+        ("TENANTRY_TARGET", " ", "target is ' '", "http://127.0.0.1:8000"),
+        ("TENANTRY_WORKLOAD", "  ", "workload is '  '", "clinic.py:mixed"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(tmp_path: Path, variable: str, value: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, None, **{variable: value})
+    assert caught.value.where.startswith(variable)
+    assert message in f"{caught.value.where} {caught.value.what}" and hint in caught.value.hint
+
+
+def test_faults_of_file_environment_and_flags_are_told_together(tmp_path: Path) -> None:
+    write(tmp_path / "tenantry.toml", "targt = 1\n[run]\nprocesses = 1.5\n")
+    with pytest.raises(UsageErrors) as caught:
+        load(tmp_path, {"run.set": ("rate",)}, TENANTRY_RUNS=" ", TENANTRY_DSN_ENV=" ")
+    told = str(caught.value)
+    for part in ("tenantry.toml:1", "tenantry.toml:3", "TENANTRY_RUNS", "TENANTRY_DSN_ENV", "--set rate"):
+        assert part in told

@@ -12,9 +12,11 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from runfolder import RunFolder
 
-from tenantry.control import CONTROL, Desk, Obeyed, Order, give, listening, read_order
+from tenantry.control import CONTROL, WORDS, Desk, Obeyed, Order, _answer, give, listening, read_order
 from tenantry.engine import Engine
 from tenantry.errors import UsageError
 from tenantry.results.running import mark_running
@@ -113,6 +115,18 @@ def test_a_line_that_is_no_order_is_answered_and_does_nothing(tmp_path: Path, li
 
     assert "does not understand the order" in json.loads(asyncio.run(send()))["refusal"]["what"]
     assert (load.given, load.ends) == ([], 0)
+
+
+WORDS_OF_JSON = [*"{}[]:,", '"word"', '"value"', '"scenario"', *(f'"{word}"' for word in WORDS), '"5/s"', '"7"', "7", "null", "-1", '"buy"']
+
+
+@given(st.binary(max_size=60) | st.lists(st.sampled_from(WORDS_OF_JSON), max_size=14).map(lambda words: " ".join(words).encode()))
+def test_whatever_comes_is_answered_in_json(line: bytes) -> None:
+    load = Load()
+    answer = _answer(load.desk(), line)
+    assert (answer.obeyed is None) != (answer.refusal is None)
+    assert bool(load.marks) == (answer.obeyed is not None)
+    msgspec.json.encode(answer)
 
 
 def test_who_sends_no_end_of_line_is_let_go(tmp_path: Path) -> None:

@@ -272,20 +272,21 @@ impl Inner {
         if !self.is_recorded() {
             return Ok(());
         }
-        let mut state = self.state.lock();
-        let scenario = state.current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
-        let names = &self.hub.engine.names;
-        let make = || Ok(names.check(scenario, place.group()?, name.to_str()?, place.tags));
+        let scenario = self.state.lock().current.as_ref().map_or(u32::MAX, |(iteration, _)| iteration.scenario);
+        let (names, text) = (&self.hub.engine.names, name.to_str()?);
+        let make = || Ok(names.check(scenario, place.group()?, text, place.tags));
         let check = if place.tags.is_empty() { self.hub.checks.get(name, place.group, u64::from(scenario), make)? } else { make()? };
         names.count_check(check, ok);
         if ok {
             return Ok(());
         }
+        // Only now the lock: what remembers the name may free another one, and with it run Python.
+        let mut state = self.state.lock();
         let is_last = exchange.is_none_or(|exchange| state.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, exchange)));
         if is_last && !state.last_failed {
             state.last_failed = true;
             if let Some(last) = &state.last {
-                let detail = Some(name.to_str()?.into());
+                let detail = Some(text.into());
                 let response = Evidence::of_response(last.sample.status, &last.message);
                 let evidence = Some(Evidence { response, ..Evidence::default() });
                 let extras = Some(Box::new(Extras { evidence, ..Extras::default() }));
