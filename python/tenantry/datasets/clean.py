@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tenantry.datasets.catalog import Catalog
 from tenantry.datasets.database import Link, OnProgress, connect, literal, lock, quiet, quoted, transaction
-from tenantry.datasets.manifest import forget, remember, remembered
+from tenantry.datasets.manifest import forget, remembered, unsettle
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
@@ -46,30 +46,40 @@ def clean(
     """
     with connect(dsn, allow=allow, confirm=confirm) as link:
         order = _order(link, dataset)
-        keys = _own_tenants(link, dataset, tenants)
+        own = _own_tenants(link, dataset, tenants)
+        keys = list(own.values())
         found = {table: link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_whose(dataset, table, keys)}") for table in order}
         result = Cleaned(dataset.name, len(keys), found)
         if yes and keys:
-            _note(link, dataset, keys)
+            unsettle(link, dataset)
             result.removed = _remove(link, dataset, order, keys, on_progress)
+            if not _own_tenants(link, dataset, None):
+                forget(link, dataset)
         return result
 
 
-def _own_tenants(link: Link, dataset: Dataset, limit: int | None) -> list[int]:
-    """Keys of the tenants that carry the mark which arithmetic gives their key; a foreign row with such a mark is left alone."""
+def _own_tenants(link: Link, dataset: Dataset, limit: int | None) -> dict[int, str]:
+    """Keys of the tenants, by number from 1, that have the mark which arithmetic gives them; foreign rows with such a mark stay."""
     table, mark = dataset.tenant_table, dataset.mark
-    column = dataset.tables[table].columns[mark]
-    prefix = str(column.parameters.get("text", "")).partition("{")[0]
-    key = quoted(dataset.owner_column(table))
-    rows = link.rows(
-        f"SELECT {key}, {quoted(mark)} FROM {quoted(table)}"
-        f" WHERE {key} BETWEEN 1 AND {limit or _LAST_KEY} AND starts_with({quoted(mark)}, {literal(prefix)}) ORDER BY {key}"
-    )
-    candidates = [(int(row[0] or 0), row[1]) for row in rows]
-    if not candidates:
-        return []
-    population = Population(dataset, candidates[-1][0])
-    return [number for number, text in candidates if getattr(population.tenant(number - 1), mark) == text]
+    prefix = str(dataset.tables[table].columns[mark].parameters.get("text", "")).partition("{")[0]
+    key, written = quoted(dataset.owner_column(table)), quoted(mark)
+    within = "true" if dataset.has_uuid_tenants else f"{key} BETWEEN 1 AND {limit or _LAST_KEY}"
+    marked = link.rows(f"SELECT {key}, {written} FROM {quoted(table)} WHERE {within} AND starts_with({written}, {literal(prefix)})")
+    if not marked:
+        return {}
+    candidates = {row[0] or "": row[1] for row in marked}
+    population = Population(dataset, min(_last_tenant(link, dataset, candidates), limit or _LAST_KEY))
+    ours = ((number, population.tenant_id(number), getattr(population.tenant(number), mark)) for number in range(population.tenants))
+    return {number + 1: key for number, key, text in ours if candidates.get(key) == text}
+
+
+def _last_tenant(link: Link, dataset: Dataset, candidates: Collection[str]) -> int:
+    """The highest number that one of the tenants with these keys may have."""
+    if not dataset.has_uuid_tenants:
+        return max(map(int, candidates))
+    known = remembered(link, dataset)
+    # A UUID does not tell its number. Where the database remembers nothing, some may have been removed before.
+    return known.tenants if known is not None else 2 * len(candidates) + 1000
 
 
 def _order(link: Link, dataset: Dataset) -> list[str]:
@@ -117,12 +127,13 @@ def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> 
     return order
 
 
-def _whose(dataset: Dataset, table: str, keys: Sequence[int]) -> str:
+def _whose(dataset: Dataset, table: str, keys: Sequence[str]) -> str:
     column = dataset.owner_column(table) if table in dataset.tables else dataset.tenant_column
-    return f"{quoted(column)} = ANY ('{{{','.join(map(str, keys))}}}'::bigint[])"
+    kind = "uuid" if dataset.has_uuid_tenants else "bigint"
+    return f"{quoted(column)} = ANY ('{{{','.join(keys)}}}'::{kind}[])"
 
 
-def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[int], on_progress: OnProgress) -> dict[str, int]:
+def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[str], on_progress: OnProgress) -> dict[str, int]:
     removed = dict.fromkeys(order, 0)
     start, size = 0, _FIRST_BATCH
     on_progress("tenants", 0, len(keys))
@@ -140,21 +151,6 @@ def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[i
     return removed
 
 
-def _note(link: Link, dataset: Dataset, gone: Sequence[int]) -> None:
-    """Before anything is removed: what the database remembers of the dataset is at most those before the first tenant that goes."""
-    known = remembered(link, dataset)
-    if known is None:
-        return
-    kept = min(gone[0] - 1, known.tenants)
-    with transaction(link):
-        if not kept:
-            forget(link, dataset)
-        elif kept < known.tenants:
-            population = Population(dataset, kept, known.rng_seed)
-            rows = {table: population.count(table) for table in population.tables()}
-            remember(link, replace(known, tenants=kept, rows=rows))
-
-
-def _delete(link: Link, dataset: Dataset, table: str, keys: Sequence[int]) -> int:
+def _delete(link: Link, dataset: Dataset, table: str, keys: Sequence[str]) -> int:
     condition = _whose(dataset, table, keys)
     return link.number(f"WITH gone AS (DELETE FROM {quoted(table)} WHERE {condition} RETURNING 1) SELECT count(*) FROM gone")

@@ -75,8 +75,13 @@ def key() -> Column:
 
 
 def tenant_key() -> Column:
-    """The key of the row's tenant: 1 for the first."""
-    return Column("tenant_key", "bigint")
+    """The key of the row's tenant, of the type that it has in the table of the tenants: 1 for the first, or its UUID."""
+    return Column("tenant_key")
+
+
+def of_tenant(column: str) -> Column:
+    """A column of the row's tenant: `of_tenant("plan")`."""
+    return Column("of_tenant", "", {"column": column})
 
 
 def position(start: int = 1, step: int = 1) -> Column:

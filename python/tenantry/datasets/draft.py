@@ -107,9 +107,9 @@ class _Writer:
         """Keys, listed values, unique columns."""
         whole = _WHOLE.get(column.type)
         if table.name == self.schema.tenant_table and column.name == table.key(self.schema.tenant_column):
-            return f"key(){_typed(whole, 'bigint')}"
+            return "uuid()" if column.type == "uuid" else f"key(){_typed(whole, 'bigint')}"
         if column.name == self.schema.tenant_column:
-            return f"tenant_key(){_typed(whole, 'bigint')}"
+            return "tenant_key()"
         if column.name == table.key(self.schema.tenant_column) and whole is not None:
             return f"key(){_typed(whole, 'bigint')}"
         listed = column.labels or table.listed(column.name)

@@ -157,9 +157,10 @@ class _Load:
     def _check_free(self) -> None:
         table = self.dataset.tenant_table
         key, first, last = quoted(self.dataset.owner_column(table)), self.first + 1, self.population.tenants
-        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} BETWEEN {first} AND {last}")
+        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
         if found:
-            what = f"{table} has {found:,} rows with the keys {first:,} to {last:,} already"
+            which = "the keys of the tenants" if self.dataset.has_uuid_tenants else "the keys"
+            what = f"{table} has {found:,} rows with {which} {first:,} to {last:,} already"
             raise PopulationError(what, where=self.link.place, hint="remove them first: tenantry clean --yes")
 
     def _copy(self, table: str, *, frozen: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -12,6 +12,7 @@ from tenantry.datasets.database import Link, literal
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
 
+_PARTLY = "cleaned in part"
 _THERE = "SELECT to_regclass('tenantry.datasets')"
 _TABLE = """CREATE SCHEMA IF NOT EXISTS tenantry;
 CREATE TABLE IF NOT EXISTS tenantry.datasets (
@@ -68,6 +69,13 @@ def remember(link: Link, seeding: Seeding) -> str | None:
     return None
 
 
+def unsettle(link: Link, dataset: Dataset) -> None:
+    """Before some of it is removed: what is there is no longer what was seeded, so nothing can be added to it."""
+    known = remembered(link, dataset)
+    if known is not None:
+        remember(link, replace(known, spec_hash=_PARTLY))
+
+
 def forget(link: Link, dataset: Dataset) -> None:
     """Remove the row, if there is one."""
     if link.texts(_THERE):
@@ -79,6 +87,9 @@ def same(link: Link, dataset: Dataset, rng_seed: int, found: Seeding | None) -> 
     if found is None:
         hint = "seed it first: `tenantry seed` without --add-tenants"
         raise PopulationError(f"nothing was seeded of the dataset {dataset.name}", where=link.place, hint=hint)
+    if found.spec_hash == _PARTLY:
+        what = f"the dataset {dataset.name} was cleaned in part"
+        raise PopulationError(what, where=link.place, hint="clean the rest, and seed anew")
     if found.rng_seed != rng_seed:
         what = f"the dataset {dataset.name} was seeded with the rng_seed {found.rng_seed}, not {rng_seed}"
         raise PopulationError(what, where=link.place, hint=f"give --rng-seed {found.rng_seed}, or clean and seed anew")

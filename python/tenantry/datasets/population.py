@@ -34,6 +34,16 @@ class Population(engine.Population):
 
     def __init__(self, dataset: Dataset, tenants: int | None = None, rng_seed: int | None = None) -> None: ...
 
+    def tenant_ids(self, first: int = 0) -> str:
+        """The keys of the tenants from number `first` (from 0) on as the inside of an SQL condition: `BETWEEN 1 AND 9`, `= ANY (...)`."""
+        if not self.dataset.has_uuid_tenants:
+            return f"BETWEEN {first + 1} AND {self.tenants}"
+        return f"= ANY ('{{{','.join(self.tenant_id(number) for number in range(first, self.tenants))}}}'::uuid[])"
+
+    def tenant_id(self, number: int) -> str:
+        """The key of a tenant (from 0) as text."""
+        return str(getattr(self.tenant(number), self.dataset.tenant_id))
+
     def identity(self, tenant: Any, user: Any, /) -> Mapping[str, str]:
         """The headers of a request of this user; none when the dataset declares no identity."""
         return {} if self.dataset.identity is None else self.dataset.identity(tenant, user)

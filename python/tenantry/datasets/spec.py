@@ -79,9 +79,20 @@ class Dataset:
         """The column of a table that holds its arithmetic key."""
         return next((name for name, column in self.tables[table].columns.items() if column.kind == "key"), None)
 
+    @property
+    def tenant_id(self) -> str:
+        """The column of the tenant table that holds its key: a number or a UUID."""
+        columns = self.tables[self.tenant_table].columns if self.tenant_table in self.tables else {}
+        return next((name for name, column in columns.items() if column.kind in ("key", "uuid")), self.tenant_column)
+
+    @property
+    def has_uuid_tenants(self) -> bool:
+        """Whether tenants are told apart by UUIDs."""
+        return self.column_type(self.tenant_table, self.tenant_id) == "uuid"
+
     def owner_column(self, table: str) -> str:
         """The column of a table that holds the tenant's key."""
-        return (self.key_column(table) or self.tenant_column) if table == self.tenant_table else self.tenant_column
+        return self.tenant_id if table == self.tenant_table else self.tenant_column
 
     def written(self, table: str) -> dict[str, Column]:
         """The columns of a table that are written."""
@@ -92,6 +103,8 @@ class Dataset:
         found = self._column(table, column)
         if found.type:
             return found.type
+        if found.kind in ("tenant_key", "of_tenant"):
+            return self.column_type(self.tenant_table, self.tenant_id if found.kind == "tenant_key" else found.parameters["column"])
         target = self._column(table, found.parameters["reference"])
         if target.kind != "reference":
             raise UsageError(f"{found.parameters['reference']} is not a reference", where=self._place(table, column))
@@ -128,6 +141,8 @@ class Dataset:
         return {"name": name, "type": _type_json(sql_type), "hidden": column.hidden, "nulls": column.nulls, "source": source}
 
     def _source(self, table: str, column: Column, sql_type: str) -> dict[str, Any]:
+        if column.kind == "tenant_key" and self.has_uuid_tenants:
+            return {"kind": "of_tenant", "column": self.tenant_id}
         parameters = {name: _encoded(name, value, column.kind, sql_type) for name, value in column.parameters.items()}
         if column.kind == "runs":
             parameters["runs"] = [(count, encode_value(value, sql_type)) for count, value in column.parameters["runs"]]

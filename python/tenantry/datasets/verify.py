@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tenantry.datasets.columns import Column
 from tenantry.datasets.database import Link, literal, quoted
 from tenantry.datasets.population import Population
+from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
 
 
@@ -49,7 +51,7 @@ def verify(link: Link, population: Population, *, loading: bool = False) -> Veri
 def _seeded(population: Population, table: str, alias: str = "") -> str:
     """The condition for rows of the dataset: tenant and key lie in the arithmetic ranges."""
     dataset, dot = population.dataset, f"{alias}." if alias else ""
-    condition = f"{dot}{quoted(dataset.owner_column(table))} BETWEEN 1 AND {population.tenants}"
+    condition = f"{dot}{quoted(dataset.owner_column(table))} {population.tenant_ids()}"
     key = dataset.key_column(table)
     if key is None or table == dataset.tenant_table:
         return condition
@@ -62,16 +64,30 @@ def _orphan_queries(population: Population) -> dict[str, str]:
     queries = {}
     for table in population.tables():
         for name, column in dataset.written(table).items():
-            parent = dataset.tenant_table if column.kind == "tenant_key" else column.parameters.get("table")
-            if parent is None or column.kind not in ("reference", "tenant_key") or parent == table:
+            parent, target = _referred(dataset, table, column)
+            if parent is None or parent == table:
                 continue
-            key = quoted(dataset.key_column(parent) or dataset.owner_column(parent))
+            key = quoted(target)
             same = "" if parent == dataset.tenant_table else _same_tenant(population, table, parent)
             queries[f"{table}.{name}"] = (
                 f"SELECT count(*) FROM {quoted(table)} c WHERE {_seeded(population, table, 'c')} AND c.{quoted(name)} IS NOT NULL"
                 f" AND NOT EXISTS (SELECT FROM {quoted(parent)} p WHERE p.{key} = c.{quoted(name)}{same})"
             )
     return queries
+
+
+def _referred(dataset: Dataset, table: str, column: Column) -> tuple[str | None, str]:
+    """Table and column that a column refers to: by a number, or by a UUID that it looks up there."""
+    match column.kind:
+        case "tenant_key":
+            return dataset.tenant_table, dataset.tenant_id
+        case "reference":
+            parent = column.parameters["table"]
+            return parent, dataset.key_column(parent) or dataset.owner_column(parent)
+        case "lookup":
+            parent, target = dataset.tables[table].columns[column.parameters["reference"]].parameters["table"], column.parameters["column"]
+            return (parent if dataset.tables[parent].columns[target].kind == "uuid" else None), target
+    return None, ""
 
 
 def _same_tenant(population: Population, table: str, parent: str) -> str:
@@ -120,13 +136,13 @@ def _counts(link: Link, population: Population, tenant: int | None) -> list[tupl
     """Per table, seeded rows of the tenant and rows of other tenants that the app's role sees."""
     dataset = population.dataset
     assert dataset.isolation is not None
-    told = "" if tenant is None else str(tenant)
+    told = "" if tenant is None else population.tenant_id(tenant - 1)
     link.execute(
         f"SET LOCAL ROLE {quoted(dataset.isolation.role)}; SELECT set_config({literal(dataset.isolation.setting)}, {literal(told)}, true)"
     )
     counts = []
     for table in population.tables():
-        own = f"{quoted(dataset.owner_column(table))} = {tenant or 0}"
+        own = f"{quoted(dataset.owner_column(table))} = {literal(told)}" if told else "false"
         seeded, strange = f"{own} AND {_seeded(population, table)}", f"NOT ({own})"
         row = link.rows(f"SELECT count(*) FILTER (WHERE {seeded}), count(*) FILTER (WHERE {strange}) FROM {quoted(table)}")[0]
         counts.append((table, int(row[0] or 0), int(row[1] or 0)))

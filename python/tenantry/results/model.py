@@ -132,7 +132,7 @@ class ScriptCost(msgspec.Struct, frozen=True):
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """What one tenant saw, by its key; the percentiles come from a sketch and are at most 2 % off.
+    """What one tenant saw, by its number from 1; the percentiles come from a sketch and are at most 2 % off.
 
     `insufficient` names those that rest on too few requests to be bounded.
     """

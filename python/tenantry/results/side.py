@@ -49,7 +49,7 @@ def _status(status: int | None) -> str:
 
 
 def tenants(tables: Tables) -> Tenants:
-    """The tenants side by side, by their keys, which begin at 1."""
+    """The tenants side by side, by their numbers, which begin at 1 as their keys do."""
     rows = tables.rows(
         """SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns), flatten(list(buckets)), flatten(list(counts))
            FROM tenants GROUP BY tenant""",

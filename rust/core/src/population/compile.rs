@@ -153,6 +153,7 @@ impl<'a> Compiler<'a> {
             SourceSpec::Constant { value } => Source::Constant(self.value(ty, value)),
             SourceSpec::Key => Source::Key,
             SourceSpec::TenantKey => Source::TenantKey,
+            SourceSpec::OfTenant { column } => self.of_tenant(ty, column),
             SourceSpec::Position { start, step } => Source::Position { start: *start, step: *step },
             SourceSpec::Choice { values, weights } => self.choice(ty, values, weights),
             SourceSpec::Runs { runs } => self.runs(ty, runs),
@@ -334,6 +335,30 @@ impl<'a> Compiler<'a> {
         Source::Reference { parent: target, from, count, pick }
     }
 
+    fn of_tenant(&mut self, ty: Type, column: &str) -> Source {
+        let Some(table) = self.index_of(&self.spec.tenant_table) else {
+            return Source::Constant(0);
+        };
+        let Some(tenants) = self.spec.tables.get(table) else {
+            return Source::Constant(0);
+        };
+        let column = self.named_column(tenants, column);
+        self.can_be_looked_up(tenants, column, ty);
+        Source::OfTenant { table, column }
+    }
+
+    fn can_be_looked_up(&mut self, table: &TableSpec, column: usize, ty: Type) {
+        let Some(found) = table.columns.get(column) else {
+            return;
+        };
+        if found.ty != ty {
+            self.fault(format!("{}.{} has another type", table.name, found.name));
+        }
+        if matches!(found.source, SourceSpec::Template { .. }) {
+            self.fault(format!("{}.{} is a template, which cannot be looked up", table.name, found.name));
+        }
+    }
+
     fn lookup(&mut self, table: &TableSpec, ty: Type, reference: &str, column: &str) -> Source {
         let index = self.named_column(table, reference);
         let Some(SourceSpec::Reference { table: parent, .. }) = table.columns.get(index).map(|column| &column.source) else {
@@ -347,14 +372,7 @@ impl<'a> Compiler<'a> {
             return Source::Constant(0);
         };
         let column = self.named_column(parent, column);
-        if let Some(found) = parent.columns.get(column) {
-            if found.ty != ty {
-                self.fault(format!("{}.{} has another type", parent.name, found.name));
-            }
-            if matches!(found.source, SourceSpec::Template { .. }) {
-                self.fault(format!("{}.{} is a template, which cannot be looked up", parent.name, found.name));
-            }
-        }
+        self.can_be_looked_up(parent, column, ty);
         Source::Lookup { reference: index, table: target, column }
     }
 

@@ -64,6 +64,7 @@ pub(crate) enum Source {
     Constant(i64),
     Key,
     TenantKey,
+    OfTenant { table: usize, column: usize },
     Position { start: i64, step: i64 },
     Choice { ends: Vec<u64>, values: Vec<i64> },
     Runs { ends: Vec<u64>, values: Vec<i64> },

@@ -57,6 +57,7 @@ fn dependencies(source: &Source, table: usize, needs: &mut Vec<Node>) {
         Source::Reference { pick: Pick::By { column }, .. } => needs.push((table, *column)),
         Source::Each { by: Some(column), .. } => needs.push((table, *column)),
         Source::Lookup { reference, table: parent, column } => needs.extend([(table, *reference), (*parent, *column)]),
+        Source::OfTenant { table, column } => needs.push((*table, *column)),
         Source::SlotTime(slots) => needs.push((table, slots.slot)),
         Source::Moment(moment) => needs.extend([&moment.low, &moment.high].iter().filter_map(|bound| bound.column).map(|it| (table, it.0))),
         Source::By { column, cases } => {

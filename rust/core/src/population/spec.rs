@@ -159,6 +159,11 @@ pub enum SourceSpec {
     Key,
     /// The key of the row's tenant: 1 + its number.
     TenantKey,
+    /// A column of the row's tenant.
+    OfTenant {
+        /// The column in the table of the tenants.
+        column: String,
+    },
     /// Arithmetic on the position inside the tenant: start + step * position.
     Position {
         /// Value at position 0.

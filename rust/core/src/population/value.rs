@@ -227,6 +227,10 @@ impl Source {
             Source::Constant(value) => *value,
             Source::Key => at.row as i64 + 1,
             Source::TenantKey => at.tenant as i64 + 1,
+            Source::OfTenant { table, column } => match population.tables.get(*table) {
+                Some(tenants) => population.integer(tenants, *column, tenants.at(at.tenant, 0)),
+                None => NULL,
+            },
             Source::Position { start, step } => start + step * at.position as i64,
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
             Source::Runs { ends, values } => element(values, interval(ends, at.position)),
