@@ -119,6 +119,8 @@ class TruthServer:
             "/chunked-short": lambda: _end(writer, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
             "/idle-close": lambda: _end(writer, OK),
         }
+        if arrival.method == "PRI":  # the preface of HTTP/2, which is not spoken here
+            return await self._refuse(reader, writer)
         if split.path in special:
             return await special[split.path]()
         if "ms" in query:
@@ -126,6 +128,13 @@ class TruthServer:
         writer.write(_response(split.path, query, arrival))
         await writer.drain()
         return True
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """As a server of HTTP/1.1 does. What else comes is read: closing before that is a reset, which can overtake the answer."""
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        return False
 
     async def _hang(self, reader: asyncio.StreamReader) -> bool:
         """Never answer; notice when the client gives up."""
