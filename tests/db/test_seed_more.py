@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from running_clinic import Database
+from test_seed import refused
 from test_seed_commands import DATASET, document, tenantry
 
-from tenantry.datasets import Dataset, Table, lognormal, poisson, words
+from tenantry.datasets import Dataset, Table, lognormal, parent, per, poisson, words
 from tenantry.datasets.clean import clean
 from tenantry.datasets.load import add_tenants, check, seed
 from tenantry.datasets.population import Population
-from tenantry.errors import PopulationError
 from tenantry_clinic.dataset import clinic
 
 TABLES = tuple(clinic.tables)
 REMEMBERED = "SELECT to_jsonb(d) - 'seeded_at' FROM tenantry.datasets d"
 
 
-def resized(**rows: Any) -> Dataset:
-    """The clinic with other numbers of rows per tenant."""
-    tables = {name: Table(rows.get(name, table.per_tenant), table.columns) for name, table in clinic.tables.items()}
-    return dataclasses.replace(clinic, tables=tables)
+def skewed() -> Dataset:
+    """The clinic with clinics of different sizes, and records for each pet."""
+    records = Table(per("pets", poisson(2)), {**clinic.tables["medical_records"].columns, "pet_id": parent()})
+    pets, invoices = clinic.tables["pets"].columns, clinic.tables["invoices"].columns
+    changed = {"pets": Table(lognormal(30, 1, 1, 500), pets), "invoices": Table(poisson(4), invoices), "medical_records": records}
+    return dataclasses.replace(clinic, tables={**clinic.tables, **changed})
 
 
-SKEWED = resized(pets=lognormal(30, 1, 1, 500), invoices=poisson(4), medical_records=lognormal(60, 1.2, 1, 2000))
+SKEWED = skewed()
 
 
 @pytest.fixture
 def fresh(new_database: Callable[[], str]) -> Database:
     return Database(new_database())
-
-
-@contextmanager
-def refused(*wanted: str) -> Iterator[None]:
-    with pytest.raises(PopulationError) as caught:
-        yield
-    for text in wanted:
-        assert text in str(caught.value), str(caught.value)
 
 
 def contents(database: Database) -> dict[str, str]:

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from running_clinic import Database
 from test_init import drafted
-from test_seed_more import refused
+from test_seed import refused
 
 from tenantry.datasets import (
     Dataset,

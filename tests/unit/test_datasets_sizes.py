@@ -220,7 +220,7 @@ def test_a_discrete_column_has_its_distribution(column: Column, weight: Callable
             lambda: Population(shop(integer(0, 3)), 50),
             r"visits, column item_id: positions 0 to 1 are not in items, of which a tenant may have only 0",
         ),
-        (lambda: Population(shop(integer(-2, 3)), 50), "rows per tenant cannot be negative"),
+        (lambda: Population(shop(integer(-2, 3)), 50), "numbers of rows cannot be negative"),
         (lambda: Population(shop(constant(0)), 50), "drawn from one of: integer, normal"),
         (lambda: Population(shop(each(0)), 50), "no tenant can have a row"),
         (lambda: Population(shop(flag(0.5)), 50), "the rows per tenant are no whole numbers"),

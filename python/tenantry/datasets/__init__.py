@@ -18,6 +18,7 @@ from tenantry.datasets.columns import (
     lookup,
     moment,
     of_tenant,
+    parent,
     position,
     reference,
     runs,
@@ -27,7 +28,7 @@ from tenantry.datasets.columns import (
     uuid,
     words,
 )
-from tenantry.datasets.spec import Dataset, Isolation, Table
+from tenantry.datasets.spec import Dataset, Isolation, Table, per
 from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "moment",
     "normal",
     "of_tenant",
+    "parent",
+    "per",
     "poisson",
     "position",
     "quantiles",

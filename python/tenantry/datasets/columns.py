@@ -79,6 +79,11 @@ def tenant_key() -> Column:
     return Column("tenant_key")
 
 
+def parent() -> Column:
+    """The key of the row's parent, in a table with rows `per` row of another one."""
+    return Column("parent")
+
+
 def of_tenant(column: str) -> Column:
     """A column of the row's tenant: `of_tenant("plan")`."""
     return Column("of_tenant", "", {"column": column})

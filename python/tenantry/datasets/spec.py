@@ -18,13 +18,27 @@ _VALUES = {"value": False, "values": True, "low": False, "high": False}
 
 
 @dataclass(frozen=True, slots=True)
+class Per:
+    """So many rows for each row of `table`."""
+
+    table: str
+    rows: int | Column
+
+
+def per(table: str, rows: int | Column) -> Per:
+    """So many rows for each row of another table of the dataset, a number or drawn for each: `Table(per("pets", poisson(2)), ...)`."""
+    return Per(table, rows)
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`per_tenant` rows for each tenant, with these columns, in this order.
 
-    A column in its place draws a number for each tenant: `lognormal(100, 1, 5, 5000)`; `runs` and `each` count the tenants.
+    A column in its place draws a number for each tenant: `lognormal(100, 1, 5, 5000)`; `runs` and `each` count the tenants. With `per`
+    there are so many for each row of another table.
     """
 
-    per_tenant: int | Column
+    per_tenant: int | Column | Per
     columns: Mapping[str, Column]
 
 
@@ -105,10 +119,19 @@ class Dataset:
             return found.type
         if found.kind in ("tenant_key", "of_tenant"):
             return self.column_type(self.tenant_table, self.tenant_id if found.kind == "tenant_key" else found.parameters["column"])
-        target = self._column(table, found.parameters["reference"])
-        if target.kind != "reference":
-            raise UsageError(f"{found.parameters['reference']} is not a reference", where=self._place(table, column))
-        return self.column_type(target.parameters["table"], found.parameters["column"])
+        if found.kind == "parent":
+            parent = self.parent(table, column)
+            return self.column_type(parent, self.key_column(parent) or "")
+        return self.column_type(self.parent(table, found.parameters["reference"]), found.parameters["column"])
+
+    def parent(self, table: str, column: str) -> str:
+        """The table that a reference or `parent` column leads to."""
+        found, rows = self._column(table, column), self.tables[table].per_tenant
+        if found.kind == "reference":
+            return str(found.parameters["table"])
+        if found.kind == "parent" and isinstance(rows, Per):
+            return rows.table
+        raise UsageError(f"{column} is not a reference", where=self._place(table, column))
 
     def _column(self, table: str, column: str) -> Column:
         if table not in self.tables or column not in self.tables[table].columns:
@@ -124,6 +147,8 @@ class Dataset:
 
     def _rows(self, name: str, table: Table) -> Any:
         drawn = table.per_tenant
+        if isinstance(drawn, Per):
+            return {"parent": drawn.table, "rows": self._rows(name, Table(drawn.rows, {}))}
         if not isinstance(drawn, Column):
             return drawn
         if drawn.type != "int" or drawn.nulls:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tenantry.datasets.columns import Column
 from tenantry.datasets.database import Link, literal, quoted
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
@@ -63,8 +62,8 @@ def _orphan_queries(population: Population) -> dict[str, str]:
     dataset = population.dataset
     queries = {}
     for table in population.tables():
-        for name, column in dataset.written(table).items():
-            parent, target = _referred(dataset, table, column)
+        for name in dataset.written(table):
+            parent, target = _referred(dataset, table, name)
             if parent is None or parent == table:
                 continue
             key = quoted(target)
@@ -76,16 +75,17 @@ def _orphan_queries(population: Population) -> dict[str, str]:
     return queries
 
 
-def _referred(dataset: Dataset, table: str, column: Column) -> tuple[str | None, str]:
+def _referred(dataset: Dataset, table: str, name: str) -> tuple[str | None, str]:
     """Table and column that a column refers to: by a number, or by a UUID that it looks up there."""
+    column = dataset.tables[table].columns[name]
     match column.kind:
         case "tenant_key":
             return dataset.tenant_table, dataset.tenant_id
-        case "reference":
-            parent = column.parameters["table"]
+        case "reference" | "parent":
+            parent = dataset.parent(table, name)
             return parent, dataset.key_column(parent) or dataset.owner_column(parent)
         case "lookup":
-            parent, target = dataset.tables[table].columns[column.parameters["reference"]].parameters["table"], column.parameters["column"]
+            parent, target = dataset.parent(table, column.parameters["reference"]), column.parameters["column"]
             return (parent if dataset.tables[parent].columns[target].kind == "uuid" else None), target
     return None, ""
 

@@ -2,7 +2,7 @@
 
 use super::model::{Bound, Column, DAY, Moment, Nulls, Number, Part, Pick, Population, SlotTime, Source, Table, Words};
 use super::random::{cumulative, subkey, threshold};
-use super::sizes::Sizes;
+use super::sizes::{Parents, Sizes};
 use super::spec::{BoundSpec, ColumnSpec, HoursSpec, RowsSpec, SourceSpec, Spec, TableSpec, Type, Value};
 use super::{order, template};
 use std::collections::HashMap;
@@ -23,7 +23,11 @@ impl Population {
     /// Compiles a spec for so many tenants.
     pub fn compile(spec: &Spec, tenants: u64, rng_seed: u64) -> Result<Self, SpecFaults> {
         let mut compiler = Compiler::new(spec, tenants, rng_seed);
-        let sizes: Vec<Sizes> = spec.tables.iter().map(|table| compiler.sizes(table)).collect();
+        let mut sizes: Vec<(Sizes, Option<Parents>)> = Vec::with_capacity(spec.tables.len());
+        for table in &spec.tables {
+            let made = compiler.rows(table, &sizes);
+            sizes.push(made);
+        }
         let mut tables: Vec<Table> = spec.tables.iter().map(|table| compiler.table(table)).collect();
         let tenant_table = compiler.named_table(&spec.tenant_table, "tenant_table");
         if spec.tables.get(tenant_table).is_some_and(|table| !matches!(table.per_tenant, RowsSpec::Fixed(1))) {
@@ -36,8 +40,8 @@ impl Population {
         if !compiler.faults.is_empty() {
             return Err(SpecFaults(compiler.faults));
         }
-        for (table, sizes) in tables.iter_mut().zip(sizes) {
-            table.sizes = sizes;
+        for (table, (sizes, parents)) in tables.iter_mut().zip(sizes) {
+            (table.sizes, table.parents) = (sizes, parents);
         }
         Ok(Self { name: spec.name.clone(), tenants, rng_seed, tenant_table, users_table, tables, words: compiler.words })
     }
@@ -83,50 +87,80 @@ impl<'a> Compiler<'a> {
         by_name.retain(|name, _| spec.columns.iter().any(|column| column.name == *name && !column.hidden));
         let columns = spec.columns.iter().map(|column| self.column(spec, column, key)).collect();
         let visible = spec.columns.iter().enumerate().filter(|(_, column)| !column.hidden).map(|(index, _)| index).collect();
-        Table { name: spec.name.clone(), sizes: Sizes::Fixed(1), columns, visible, by_name, order: Vec::new() }
+        Table { name: spec.name.clone(), sizes: Sizes::Fixed(1), parents: None, columns, visible, by_name, order: Vec::new() }
     }
 
     fn key_of(&self, table: &TableSpec) -> u64 {
         subkey(subkey(0, "tenantry").wrapping_add(self.rng_seed), &table.name)
     }
 
-    /// How many rows each tenant has: of the draws of a tenant alone, so that more tenants leave those before them as they are.
-    fn sizes(&mut self, table: &TableSpec) -> Sizes {
+    /// How many rows each tenant has: of its own draws or those of its rows, so that more tenants leave those before them as they are.
+    fn rows(&mut self, table: &TableSpec, before: &[(Sizes, Option<Parents>)]) -> (Sizes, Option<Parents>) {
         self.place = format!("table {}", table.name);
-        let source = match &table.per_tenant {
-            RowsSpec::Fixed(count) => {
-                if *count == 0 {
-                    self.fault("rows per tenant must be at least 1");
-                }
-                self.bounds.push((*count, *count));
-                return Sizes::Fixed((*count).max(1));
-            }
-            RowsSpec::Drawn(source) => source,
-        };
         self.bounds.push((1, 1));
-        let (SourceSpec::Integer { .. }
-        | SourceSpec::Spread { .. }
-        | SourceSpec::Choice { .. }
-        | SourceSpec::Runs { .. }
-        | SourceSpec::Each { by: None, .. }) = source
-        else {
-            self.fault("rows per tenant are a number, or drawn from one of: integer, normal, lognormal, exponential, poisson, zipf, choice, runs, each");
-            return Sizes::Fixed(1);
+        let (parent, rows) = match &table.per_tenant {
+            RowsSpec::Per { parent, rows } => (Some(parent), rows.as_ref()),
+            rows => (None, rows),
         };
-        let drawn = self.source(table, Type::Int, source);
-        let key = subkey(self.key_of(table), "rows per tenant");
+        let Some(drawn) = self.counts(rows) else {
+            return (Sizes::Fixed(1), None);
+        };
         let (low, high) = drawn.bounds();
-        if low < 0 {
-            self.fault("rows per tenant cannot be negative");
-            return Sizes::Fixed(1);
+        if low < 0 || high < 1 {
+            self.fault(if low < 0 { "numbers of rows cannot be negative" } else { "no tenant can have a row" });
+            return (Sizes::Fixed(1), None);
         }
-        if high < 1 {
-            self.fault("no tenant can have a row");
-        }
+        let key = subkey(self.key_of(table), "rows per tenant");
+        let count = |number: u64| drawn.drawn(key, number) as u64;
+        let parents = match parent {
+            Some(name) => match self.index_of(name).and_then(|index| Some((index, before.get(index)?))) {
+                Some((index, (sizes, _))) => Some((index, Parents::drawn(index, sizes, self.tenants, count))),
+                None => {
+                    self.fault(format!("has rows per row of {name}, which does not stand before it"));
+                    return (Sizes::Fixed(1), None);
+                }
+            },
+            None => None,
+        };
+        let (most, least) = parents.as_ref().map_or((1, 1), |(index, _)| (self.bounds_of(*index).1, self.bounds_of(*index).0));
         if let Some(bounds) = self.bounds.last_mut() {
-            *bounds = (low as u64, high as u64);
+            *bounds = (least.saturating_mul(low as u64), most.saturating_mul(high as u64));
         }
-        Sizes::drawn((0..self.tenants).map(|tenant| drawn.drawn(key, tenant) as u64))
+        match (parents, rows) {
+            (Some((_, (parents, sizes))), _) => (sizes, Some(parents)),
+            (None, RowsSpec::Fixed(count)) => (Sizes::Fixed(*count), None),
+            (None, _) => (Sizes::drawn((0..self.tenants).map(count)), None),
+        }
+    }
+
+    /// Where numbers of rows come from; none when that is no source of whole numbers on its own.
+    fn counts(&mut self, rows: &RowsSpec) -> Option<Source> {
+        match rows {
+            RowsSpec::Fixed(0) => self.fault("rows per tenant must be at least 1"),
+            RowsSpec::Fixed(count) => return Some(Source::Integer { low: *count as i64, count: 1 }),
+            RowsSpec::Drawn(
+                source @ (SourceSpec::Integer { .. }
+                | SourceSpec::Spread { .. }
+                | SourceSpec::Choice { .. }
+                | SourceSpec::Runs { .. }
+                | SourceSpec::Each { by: None, .. }),
+            ) => return Some(self.number(source)),
+            _ => self.fault(
+                "numbers of rows are fixed, or drawn from one of: integer, normal, lognormal, exponential, poisson, zipf, quantiles, choice, runs, each",
+            ),
+        }
+        None
+    }
+
+    fn number(&mut self, source: &SourceSpec) -> Source {
+        match source {
+            SourceSpec::Integer { low, high } => self.integer(Type::Int, *low, *high),
+            SourceSpec::Spread { knots } => self.spread(Type::Int, knots),
+            SourceSpec::Choice { values, weights } => self.choice(Type::Int, values, weights),
+            SourceSpec::Runs { runs } => self.runs(Type::Int, runs),
+            SourceSpec::Each { values, .. } => Source::Each { values: self.values(Type::Int, values), by: None },
+            _ => Source::Constant(0),
+        }
     }
 
     /// The fewest and the most rows of a tenant in a table.
@@ -154,6 +188,12 @@ impl<'a> Compiler<'a> {
             SourceSpec::Key => Source::Key,
             SourceSpec::TenantKey => Source::TenantKey,
             SourceSpec::OfTenant { column } => self.of_tenant(ty, column),
+            SourceSpec::Parent => {
+                if !matches!(table.per_tenant, RowsSpec::Per { .. }) {
+                    self.fault("has no parent: the table has no rows per row of another one");
+                }
+                Source::Parent { own: self.index_of(&table.name).unwrap_or(0) }
+            }
             SourceSpec::Position { start, step } => Source::Position { start: *start, step: *step },
             SourceSpec::Choice { values, weights } => self.choice(ty, values, weights),
             SourceSpec::Runs { runs } => self.runs(ty, runs),
@@ -361,9 +401,12 @@ impl<'a> Compiler<'a> {
 
     fn lookup(&mut self, table: &TableSpec, ty: Type, reference: &str, column: &str) -> Source {
         let index = self.named_column(table, reference);
-        let Some(SourceSpec::Reference { table: parent, .. }) = table.columns.get(index).map(|column| &column.source) else {
-            self.fault(format!("{reference} is not a reference, so there is nothing to look up"));
-            return Source::Constant(0);
+        let parent = match (table.columns.get(index).map(|column| &column.source), &table.per_tenant) {
+            (Some(SourceSpec::Reference { table: parent, .. }), _) | (Some(SourceSpec::Parent), RowsSpec::Per { parent, .. }) => parent,
+            _ => {
+                self.fault(format!("{reference} is not a reference, so there is nothing to look up"));
+                return Source::Constant(0);
+            }
         };
         let Some(target) = self.spec.tables.iter().position(|table| table.name == *parent) else {
             return Source::Constant(0);

@@ -1,6 +1,6 @@
 //! The compiled population: names are resolved to numbers, literals to codes, shares to thresholds.
 
-use super::sizes::Sizes;
+use super::sizes::{Parents, Sizes};
 use super::spec::{HoursSpec, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Table {
     pub name: String,
     /// Rows of each tenant.
     pub sizes: Sizes,
+    /// Whose rows they are, when there are so many for each row of another table.
+    pub(crate) parents: Option<Parents>,
     /// All columns, helpers too, in the order of the spec.
     pub columns: Vec<Column>,
     /// The columns that are written, in the order of the spec.
@@ -65,6 +67,7 @@ pub(crate) enum Source {
     Key,
     TenantKey,
     OfTenant { table: usize, column: usize },
+    Parent { own: usize },
     Position { start: i64, step: i64 },
     Choice { ends: Vec<u64>, values: Vec<i64> },
     Runs { ends: Vec<u64>, values: Vec<i64> },

@@ -9,6 +9,42 @@ pub enum Sizes {
     Starts(Vec<u64>),
 }
 
+/// The rows of a table that belong to rows of another one: inside a tenant, those of one parent follow those of the parent before it.
+#[derive(Debug)]
+pub(crate) struct Parents {
+    /// The other table.
+    pub(crate) table: usize,
+    /// For each of its rows, how many rows here its tenant has up to and with it.
+    ends: Vec<u32>,
+}
+
+impl Parents {
+    /// From the number of rows of each parent; `sizes` are those of the parents' table.
+    pub(crate) fn drawn(table: usize, sizes: &Sizes, tenants: u64, mut count: impl FnMut(u64) -> u64) -> (Self, Sizes) {
+        let mut ends = Vec::with_capacity(sizes.start(tenants) as usize);
+        let totals: Vec<u64> = (0..tenants)
+            .map(|tenant| {
+                let mut end = 0;
+                for row in sizes.start(tenant)..sizes.start(tenant + 1) {
+                    end += count(row);
+                    ends.push(u32::try_from(end).unwrap_or(u32::MAX));
+                }
+                end
+            })
+            .collect();
+        (Self { table, ends }, Sizes::drawn(totals))
+    }
+
+    /// Number of the parent's row among those of its tenant, which are `count` from row `start` on; and which of its rows is meant.
+    #[inline]
+    pub(crate) fn place(&self, start: u64, count: u64, position: u64) -> (u64, u64) {
+        let ends = self.ends.get(start as usize..(start + count) as usize).unwrap_or_default();
+        let index = ends.partition_point(|end| u64::from(*end) <= position);
+        let before = index.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| u64::from(*end));
+        (index as u64, position - before)
+    }
+}
+
 impl Sizes {
     /// From the number of rows of each tenant, in their order.
     pub(crate) fn drawn(counts: impl IntoIterator<Item = u64>) -> Self {
@@ -69,6 +105,22 @@ mod tests {
             }
             for (tenant, count) in counts.iter().enumerate() {
                 prop_assert_eq!(sizes.of(tenant as u64), *count);
+            }
+        }
+
+        #[test]
+        fn each_row_belongs_to_one_parent(counts in prop::collection::vec(prop::collection::vec(0_u64..5, 0..6), 1..20)) {
+            let sizes = Sizes::drawn(counts.iter().map(|rows| rows.len() as u64));
+            let flat: Vec<u64> = counts.iter().flatten().copied().collect();
+            let tenants = counts.len() as u64;
+            let (parents, own) = Parents::drawn(0, &sizes, tenants, |row| flat[row as usize]);
+            for (tenant, rows) in counts.iter().enumerate() {
+                let wanted: Vec<(u64, u64)> = rows.iter().enumerate().flat_map(|(index, count)| (0..*count).map(move |at| (index as u64, at))).collect();
+                prop_assert_eq!(own.of(tenant as u64), wanted.len() as u64);
+                for (position, place) in wanted.iter().enumerate() {
+                    let (start, count) = (sizes.start(tenant as u64), sizes.of(tenant as u64));
+                    prop_assert_eq!(parents.place(start, count, position as u64), *place);
+                }
             }
         }
 

@@ -39,6 +39,13 @@ pub struct TableSpec {
 pub enum RowsSpec {
     /// As many for each tenant.
     Fixed(u64),
+    /// So many for each row of another table.
+    Per {
+        /// The other table, which stands before this one.
+        parent: String,
+        /// How many for each of its rows; what is drawn has the parent's row as its own.
+        rows: Box<RowsSpec>,
+    },
     /// A source of whole numbers; its row and position are the number of the tenant.
     Drawn(SourceSpec),
 }
@@ -159,6 +166,8 @@ pub enum SourceSpec {
     Key,
     /// The key of the row's tenant: 1 + its number.
     TenantKey,
+    /// The key of the row's parent, in a table with rows per row of another one.
+    Parent,
     /// A column of the row's tenant.
     OfTenant {
         /// The column in the table of the tenants.

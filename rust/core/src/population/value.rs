@@ -231,6 +231,7 @@ impl Source {
                 Some(tenants) => population.integer(tenants, *column, tenants.at(at.tenant, 0)),
                 None => NULL,
             },
+            Source::Parent { own } => parent_key(*own, at, population),
             Source::Position { start, step } => start + step * at.position as i64,
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
             Source::Runs { ends, values } => element(values, interval(ends, at.position)),
@@ -274,6 +275,18 @@ fn between(knots: &[i64], draw: u64) -> i64 {
     let (index, part) = ((scaled >> 64) as usize, i128::from(scaled as u64));
     let (low, high) = (element(knots, index), element(knots, index + 1));
     low + (((i128::from(high) - i128::from(low)) * part + (1 << 63)) >> 64) as i64
+}
+
+/// The key of the row in another table that a row of table `own` belongs to.
+#[inline]
+fn parent_key(own: usize, at: At, population: &Population) -> i64 {
+    let parents = population.tables.get(own).and_then(|table| table.parents.as_ref());
+    let Some((parents, table)) = parents.and_then(|parents| Some((parents, population.tables.get(parents.table)?))) else {
+        return NULL;
+    };
+    let start = table.sizes.start(at.tenant);
+    let (index, _) = parents.place(start, table.sizes.of(at.tenant), at.position);
+    (start + index) as i64 + 1
 }
 
 #[inline]
