@@ -130,6 +130,10 @@ class Dataset:
         if found.kind == "reference":
             return str(found.parameters["table"])
         if found.kind == "parent" and isinstance(rows, Per):
+            names = list(self.tables)
+            if rows.table not in names[: names.index(table)]:
+                what = f"has rows per row of {rows.table}, which does not stand before it"
+                raise UsageError(what, where=f"dataset {self.name}, table {table}", hint="put parents first")
             return rows.table
         raise UsageError(f"{column} is not a reference", where=self._place(table, column))
 
