@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 
 import pytest
+from commandline import Done, Shell, one_message
 from running_clinic import Database
 from test_seed import refused
 from test_seed_commands import DATASET, document, tenantry
+from truth import TruthServer
 
 from tenantry.datasets import Dataset, Table, lognormal, parent, per, poisson, words
 from tenantry.datasets.clean import clean
@@ -163,3 +165,35 @@ def test_words_of_the_dataset_are_part_of_its_declaration(fresh: Database) -> No
     assert words(pool).kind == "words"
     with refused("was declared otherwise"):
         add_tenants(other, 1, fresh.dsn)
+
+
+SCENARIO = """
+from tenantry import Vu, constant_vus, scenario, workload
+from tenantry_clinic.dataset import clinic
+
+@scenario
+async def look(vu: Vu) -> None:
+    await vu.get("/pets/{id}", id=vu.pick("pets").id)
+
+load = workload(look, constant_vus(2, "300ms"), dataset=clinic)
+"""
+
+
+def test_a_run_that_takes_more_tenants_than_were_seeded_is_refused(fresh: Database, shell: Shell, truth: TruthServer) -> None:
+    (shell.folder / "file.py").write_text(SCENARIO)
+    seed(Population(clinic, 3), fresh.dsn)
+
+    def run(*options: str, dsn: str = fresh.dsn) -> Done:
+        return shell.run("run", "file.py:load", "--target", truth.url, "--quiet", *options, environment={"DATABASE_URL": dsn})
+
+    denied = run("--tenants", "5")
+    assert denied.code == 2 and truth.connections == 0 and shell.runs() == []
+    message = one_message(denied.err)
+    assert "has 3 tenants of the dataset clinic, and 5 are wanted" in message and "--add-tenants 2" in message and "--tenants 3" in message
+    assert run("--tenants", "3").code == 0
+    assert run("--tenants", "5", dsn="postgresql://nobody@127.0.0.1:1/none").code == 0, "a database that cannot be reached says nothing"
+    fresh.run("UPDATE tenantry.datasets SET spec_hash = 'another'", "SELECT 1")
+    changed = run("--tenants", "3")
+    assert changed.code == 2 and "was declared otherwise" in changed.err
+    clean(clinic, fresh.dsn, yes=True)
+    assert run("--tenants", "5").code == 0, "a database that remembers nothing says nothing"

@@ -81,6 +81,7 @@ def command(workload: str | None, target: str | None, runs: Path | None, as_json
 
 def _prepared(config: Config, options: Options, given: dict[str, Any]) -> Prepared:
     from tenantry.capacity.measure import check_workload
+    from tenantry.cli.seeded import check_seeded
     from tenantry.prepare import prepare, shared_out
     from tenantry.scenario.loader import load_workload
 
@@ -97,7 +98,9 @@ def _prepared(config: Config, options: Options, given: dict[str, Any]) -> Prepar
         confirm=given["yes_production"],
         environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
     )
-    return shared_out(prepared, config.processes)
+    prepared = shared_out(prepared, config.processes)
+    check_seeded(prepared, config)
+    return prepared
 
 
 def _options(given: dict[str, Any]) -> Options:

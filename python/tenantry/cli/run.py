@@ -43,6 +43,7 @@ def command(
     early, 15 no data, 130 interrupted.
     """
     from tenantry.cli.result import show
+    from tenantry.cli.seeded import check_seeded
     from tenantry.config import load_config
     from tenantry.plan.tags import parse_tags
     from tenantry.prepare import prepare, shared_out
@@ -64,6 +65,7 @@ def command(
         tags=parse_tags(tags),
     )
     prepared = shared_out(prepared, config.processes)
+    check_seeded(prepared, config)
     with LiveView(quiet=quiet) as view:
         finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
     return show(finished, as_json=as_json)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from tenantry.datasets.database import Link, literal
+from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
 
@@ -82,18 +83,33 @@ def forget(link: Link, dataset: Dataset) -> None:
         link.execute(f"DELETE FROM tenantry.datasets WHERE name = {literal(dataset.name)}")
 
 
+def fits(found: Seeding, population: Population, place: str) -> None:
+    """Raise PopulationError unless the rows of the population are among those that were seeded."""
+    _same(found, population.dataset, population.rng_seed, place)
+    if population.tenants > found.tenants:
+        more = f"tenantry seed --add-tenants {population.tenants - found.tenants}"
+        what = f"the database has {found.tenants:,} tenants of the dataset {found.dataset}, and {population.tenants:,} are wanted"
+        raise PopulationError(
+            what, where=place, hint=f"give --tenants {found.tenants}, or load more: tenantry seed --add-tenants {missing}"
+        )
+
+
 def same(link: Link, dataset: Dataset, rng_seed: int, found: Seeding | None) -> Seeding:
     """What was seeded, if it was seeded from this very declaration; raises PopulationError if not."""
     if found is None:
         hint = "seed it first: `tenantry seed` without --add-tenants"
         raise PopulationError(f"nothing was seeded of the dataset {dataset.name}", where=link.place, hint=hint)
+    _same(found, dataset, rng_seed, link.place)
+    return found
+
+
+def _same(found: Seeding, dataset: Dataset, rng_seed: int, place: str) -> None:
     if found.spec_hash == _PARTLY:
         what = f"the dataset {dataset.name} was cleaned in part"
-        raise PopulationError(what, where=link.place, hint="clean the rest, and seed anew")
+        raise PopulationError(what, where=place, hint="clean the rest, and seed anew")
     if found.rng_seed != rng_seed:
         what = f"the dataset {dataset.name} was seeded with the rng_seed {found.rng_seed}, not {rng_seed}"
-        raise PopulationError(what, where=link.place, hint=f"give --rng-seed {found.rng_seed}, or clean and seed anew")
+        raise PopulationError(what, where=place, hint=f"give --rng-seed {found.rng_seed} or declare it, or clean and seed anew")
     if found.spec_hash != spec_hash(dataset):
         what = f"the dataset {dataset.name} was declared otherwise when it was seeded: its rows there are not those that it declares now"
-        raise PopulationError(what, where=link.place, hint="clean and seed anew, or go back to that declaration")
-    return found
+        raise PopulationError(what, where=place, hint="clean and seed anew, or go back to that declaration")
