@@ -89,9 +89,7 @@ def fits(found: Seeding, population: Population, place: str) -> None:
     if population.tenants > found.tenants:
         more = f"tenantry seed --add-tenants {population.tenants - found.tenants}"
         what = f"the database has {found.tenants:,} tenants of the dataset {found.dataset}, and {population.tenants:,} are wanted"
-        raise PopulationError(
-            what, where=place, hint=f"give --tenants {found.tenants}, or load more: tenantry seed --add-tenants {missing}"
-        )
+        raise PopulationError(what, where=place, hint=f"give --tenants {found.tenants}, or load more: {more}")
 
 
 def same(link: Link, dataset: Dataset, rng_seed: int, found: Seeding | None) -> Seeding:
