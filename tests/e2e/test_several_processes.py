@@ -121,7 +121,8 @@ def test_virtual_users_of_a_closed_load_are_those_of_one_process(shell: Shell, t
     assert done.code == 0, done
     assert samples(shell, "DISTINCT vu, parse_path(filename)[-3] = 'process-1'") == [(n, n % 2 == 0) for n in range(1, 7)]
     told = shell.run("report", "latest", "--format", "json").document
-    assert max(told["timeline"]["vus"]) == 6
+    assert (max(told["timeline"]["vus"]), told["about"]["processes"]) == (6, 2)
+    assert "generator  2 processes" in shell.run("report", "latest", "--format", "text").out
 
 
 def test_orders_reach_all_processes_and_hold_from_one_instant(shell: Shell, truth: TruthServer) -> None:

@@ -126,7 +126,8 @@ def _requests(document: Document, width: int) -> Iterator[Line]:
         yield Line((f"{_INDENT}all, with 95 % confidence: {sure} ms", "dim"))
     beside = "; svc: service time, from the start of the request itself; ±: 95 % confidence" if wide else ""
     beside += "; ≈: too few samples" if any("≈" in text for cell in cells for text in cell.texts) else ""
-    yield Line((f"{_INDENT}ms from the intended start{beside}", "dim"))
+    for text in _wrapped(f"ms from the intended start{beside}", width):
+        yield Line((_INDENT + text, "dim"))
 
 
 def _counted(requests: object) -> str:
@@ -240,7 +241,8 @@ def _resent(document: Document) -> str:
 def _generator(document: Document) -> str:
     generator = part(document, "generator")
     delay, hand_over = part(generator, "start_delay_s"), part(generator, "hand_over_s")
-    facts = []
+    processes = finite(part(document, "about").get("processes")) or 1
+    facts = [f"{plain(int(processes))} processes"] if processes > 1 else []
     if delay:
         facts.append(f"start delay {', '.join(f'{stat} {duration(delay.get(stat))}' for stat in ('p50', 'p99', 'max'))}")
     if finite(generator.get("busy_share")) is not None:
