@@ -79,7 +79,7 @@ def test_a_schema_of_many_types_is_drafted_and_seeded(fresh: Database, tmp_path:
     text = (tmp_path / "dataset.py").read_text()
     assert "No tenant's, and therefore not here: countries, rates." in text
     for left in (
-        "tags (text[])",
+        "place (point): left to the database: nothing here makes its values",
         "shout (text): the database generates it",
         "latest_task (bigint): left to the database: it refers to tasks",
     ):
@@ -87,6 +87,7 @@ def test_a_schema_of_many_types_is_drafted_and_seeded(fresh: Database, tmp_path:
     assert "rate_id (integer): left to the database: no value of rates.id" in text
     seed(Population(dataset, 15), fresh.dsn)
     assert fresh.value("SELECT count(*) FROM people") == 150
+    assert fresh.value("SELECT max(cardinality(tags)) FROM people") == 3
     assert {row[0] for row in fresh.run("SELECT DISTINCT country FROM people")} == {"PY", "DE", None}
     assert {row[0] for row in fresh.run("SELECT DISTINCT tier::text FROM people")} == {"free", "it's paid"}
     assert fresh.value("SELECT count(*) FROM people p JOIN people b ON b.id = p.boss_id WHERE b.org_id <> p.org_id") == 0

@@ -18,6 +18,7 @@ from running_clinic import Database
 from tenantry.datasets import (
     Dataset,
     Table,
+    blob,
     cell,
     choice,
     constant,
@@ -31,6 +32,7 @@ from tenantry.datasets import (
     lookup,
     moment,
     reference,
+    several,
     template,
     tenant_key,
     uuid,
@@ -47,7 +49,7 @@ CREATE TABLE firms (id bigint PRIMARY KEY, slug text NOT NULL UNIQUE);
 CREATE TABLE things (
     id uuid PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, small smallint, middle int, large bigint, share double precision,
     price numeric(8,2), plan plan NOT NULL, code varchar(20), open boolean, day date, at timestamptz, clock timestamp, note text,
-    settings jsonb NOT NULL, raw json);
+    settings jsonb NOT NULL, raw json, tags text[] NOT NULL, small_ones int[], large_ones bigint[], hash bytea);
 CREATE TABLE parts (id bigint PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, thing_id uuid NOT NULL REFERENCES things);
 """
 NOTES = ['say "hi"', "back\\slash", "new\nline", "tab\t", "Ünïcödé 🐈", "{braces}", ""]
@@ -81,6 +83,10 @@ def things() -> dict[str, Any]:
             }
         ),
         "raw": document({"a": [], "b": {}, "quote": '"'}, "json").nullable(0.3),
+        "tags": several(words("notes"), 0, 4),
+        "small_ones": several(integer(-3, 3), 1, 5).nullable(0.2),
+        "large_ones": several(lognormal(10**6, 2, 0, 10**12, "bigint"), 0, 2),
+        "hash": blob(0, 40).nullable(0.1),
     }
 
 
@@ -155,6 +161,18 @@ def test_documents_hold_the_cells_of_their_row(population: Population) -> None:
     assert {row["note"] for row in rows(population, "things")} == {*NOTES, None}
 
 
+def test_arrays_and_bytes_have_their_lengths_and_values(population: Population) -> None:
+    seen = rows(population, "things")
+    assert {len(row["tags"]) for row in seen} == {0, 1, 2, 3, 4}
+    assert {note for row in seen for note in row["tags"]} == set(NOTES)
+    assert {len(row["small_ones"]) for row in seen if row["small_ones"] is not None} == {1, 2, 3, 4, 5}
+    assert {one for row in seen for one in row["small_ones"] or ()} == set(range(-3, 4))
+    lengths = {len(row["hash"]) for row in seen if row["hash"] is not None}
+    assert lengths == set(range(41))
+    assert len({row["hash"] for row in seen if row["hash"]}) > 850, "each is of its own"
+    assert 0.05 < sum(row["hash"] is None for row in seen) / len(seen) < 0.15
+
+
 def test_uuids_are_of_version_4_and_differ_over_millions_of_rows(population: Population) -> None:
     made = [row["id"] for row in rows(population, "things")]
     assert {(one.version, one.variant) for one in made} == {(4, standard.RFC_4122)}
@@ -196,6 +214,10 @@ def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
         ({"id": uuid().typed("text")}, "a UUID needs a uuid column"),
         ({"plan": constant("x").typed("smallint")}, '"x" is text, the column is not'),
         ({"settings": document({"a": cell("nobody")})}, "nobody"),
+        ({"settings": document({"a": cell("tags")})}, "tags is no single value"),
+        ({"tags": several(integer(1, 2), 3, 1)}, "the range 3 to 1 is empty"),
+        ({"tags": several(flag(0.5).typed("int"), 0, 1)}, "the values of an array are drawn from one of"),
+        ({"hash": blob(1, 2).typed("text")}, "bytes need a bytea column"),
     ],
 )
 def test_a_wrong_type_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -207,6 +229,8 @@ def test_a_type_that_is_none_and_a_value_that_json_lacks_are_told() -> None:
     with pytest.raises(UsageError, match="'timestampz' is no type that a dataset can write") as caught:
         moment(0, 1).typed("timestampz")
     assert "timestamp" in caught.value.hint
+    with pytest.raises(UsageError, match="an array cannot hold bool"):
+        several(flag(0.5), 0, 3)
     with pytest.raises(UsageError, match="cannot stand in a JSON document"):
         document({"when": date(2026, 1, 5)})
 

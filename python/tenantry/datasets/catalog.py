@@ -22,6 +22,10 @@ _TYPES = {
     "text": {"text", "varchar", "bpchar", "citext", "enum"},
     "json": {"json"},
     "jsonb": {"jsonb"},
+    "bytea": {"bytea"},
+    "text[]": {"_text"},
+    "int[]": {"_int4"},
+    "bigint[]": {"_int8"},
 }
 
 

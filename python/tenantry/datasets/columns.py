@@ -25,7 +25,8 @@ _HOUR_US = _DAY_US // 24
 _NUMERIC = re.compile(r"numeric\([1-9]\d*,\d+\)")
 
 
-TYPES = ("bigint", "int", "smallint", "float8", "bool", "date", "timestamptz", "timestamp", "uuid", "text", "json", "jsonb")
+TYPES = ("bigint", "int", "smallint", "float8", "bool", "date", "timestamptz", "timestamp", "uuid", "text", "json", "jsonb", "bytea")
+ARRAYS = {"text": "text[]", "int": "int[]", "bigint": "bigint[]"}
 # Digits after the point that a float8 can have here.
 _FLOAT_SCALE = 6
 
@@ -51,7 +52,7 @@ class Column:
 
     def typed(self, name: str) -> Self:
         """The same column with another type in Postgres: one of `TYPES`, or `numeric(precision,scale)`."""
-        if name not in TYPES and not _NUMERIC.fullmatch(name):
+        if name not in (*TYPES, *ARRAYS.values()) and not _NUMERIC.fullmatch(name):
             raise UsageError(f"{name!r} is no type that a dataset can write", hint=did_you_mean(name, (*TYPES, "numeric(12,2)")))
         return replace(self, type=name)
 
@@ -195,6 +196,18 @@ def template(text: str) -> Column:
 def uuid() -> Column:
     """A UUID that no other row of the table has; as primary key, or beside one. A reference to it is a `lookup`."""
     return Column("uuid", "uuid")
+
+
+def blob(low: int, high: int) -> Column:
+    """From `low` to `high` bytes by chance, in a bytea column."""
+    return Column("bytes", "bytea", {"low": low, "high": high})
+
+
+def several(of: Column, low: int, high: int) -> Column:
+    """An array of `low` to `high` values, each drawn by itself: `several(choice({"new": 1, "vip": 1}), 0, 3)`."""
+    if of.type not in ARRAYS or of.nulls:
+        raise UsageError(f"an array cannot hold {of.type or 'what is looked up'}", hint=f"give it {', '.join(ARRAYS)}")
+    return Column("several", ARRAYS[of.type], {"of": of, "low": low, "high": high})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _PRECISION = re.compile(r"numeric\((\d+),(\d+)\)")
 _ORDER = re.compile(r"^CHECK \(\(+\"?(\w+)\"? >=? \"?(\w+)\"?\)+$")
 _WORDS = (
     *("after", "choice", "constant", "day", "decimal", "document", "flag", "integer", "key", "lognormal", "lookup", "moment", "position"),
-    *("quantiles", "reference", "template", "tenant_key", "uuid"),
+    *("blob", "quantiles", "reference", "several", "template", "tenant_key", "uuid"),
 )
 Values = Callable[[str, str], list[Any]]
 Sizes = Callable[[str], list[int] | None]
@@ -174,7 +174,9 @@ def _by_type(table: Table, column: Column) -> str | None:
     if column.type in _POINTS:
         span = f"after({_text(earlier)}), after({_text(earlier)}, 30)" if earlier else "-365, 0"
         return f"{_POINTS[column.type]}({span}){_typed('timestamp' if column.type == 'timestamp' else '', '')}"
-    plain = {"bool": "flag(0.5)", "float8": 'lognormal(10, 1, 0, 1000, "float8")', "uuid": "uuid()"}
+    plain = {"bool": "flag(0.5)", "float8": 'lognormal(10, 1, 0, 1000, "float8")', "uuid": "uuid()", "bytea": "blob(8, 64)"}
+    elements = {"_text": 'constant("word")', "_int4": "integer(1, 100)", "_int8": 'integer(1, 100).typed("bigint")'}
+    plain |= {kind: f"several({element}, 0, 3)" for kind, element in elements.items()}
     plain |= {kind: f"document({{}}, {_text(kind)})" for kind in ("json", "jsonb")}
     return plain.get(column.type)
 

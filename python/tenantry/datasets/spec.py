@@ -172,6 +172,11 @@ class Dataset:
     def _source(self, table: str, column: Column, sql_type: str) -> dict[str, Any]:
         if column.kind == "tenant_key" and self.has_uuid_tenants:
             return {"kind": "of_tenant", "column": self.tenant_id}
+        if column.kind == "bytes":
+            return {"kind": "bytes", **column.parameters}
+        if column.kind == "several":
+            of = column.parameters["of"]
+            return {"kind": "several", **column.parameters, "of": self._source(table, of, of.type)}
         parameters = {name: _encoded(name, value, column.kind, sql_type) for name, value in column.parameters.items()}
         if column.kind == "runs":
             parameters["runs"] = [(count, encode_value(value, sql_type)) for count, value in column.parameters["runs"]]
@@ -192,6 +197,8 @@ def _encoded(name: str, value: Any, kind: str, sql_type: str) -> Any:
 def _type_json(sql_type: str) -> Any:
     if sql_type == "float8":
         return "double"
+    if sql_type.endswith("[]"):
+        return f"{sql_type.removesuffix('[]')}_array"
     if sql_type.startswith("numeric("):
         return {"numeric": {"precision": int(sql_type[8:].partition(",")[0]), "scale": type_scale(sql_type)}}
     return sql_type

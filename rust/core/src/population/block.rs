@@ -19,6 +19,13 @@ pub enum Cells {
         /// End of each text in `bytes`, and whether it is null.
         ends: Vec<(usize, bool)>,
     },
+    /// Arrays, one after the other, with the end of each; a null has the mark set.
+    Lists {
+        /// All elements.
+        values: Vec<i64>,
+        /// End of each array in `values`, and whether it is null.
+        ends: Vec<(usize, bool)>,
+    },
 }
 
 /// The values of consecutive rows of a table.
@@ -83,6 +90,22 @@ impl Block {
                     }
                     Cells::Text { bytes, ends }
                 }
+                Source::Bytes { .. } => {
+                    let (mut bytes, mut ends) = reuse_text(old);
+                    for at in &self.places {
+                        let null = !column.push_bytes(*at, &mut bytes);
+                        ends.push((bytes.len(), null));
+                    }
+                    Cells::Text { bytes, ends }
+                }
+                Source::Several { .. } => {
+                    let (mut values, mut ends) = (reuse_integers(old), Vec::with_capacity(self.places.len()));
+                    for at in &self.places {
+                        let null = !column.push_elements(*at, &mut values);
+                        ends.push((values.len(), null));
+                    }
+                    Cells::Lists { values, ends }
+                }
                 _ => {
                     let mut values = reuse_integers(old);
                     let places = self.places.iter().enumerate();
@@ -113,7 +136,7 @@ impl Block {
 
 fn reuse_integers(old: Cells) -> Vec<i64> {
     match old {
-        Cells::Integers(mut values) => {
+        Cells::Integers(mut values) | Cells::Lists { mut values, .. } => {
             values.clear();
             values
         }
@@ -128,6 +151,6 @@ fn reuse_text(old: Cells) -> (Vec<u8>, Vec<(usize, bool)>) {
             ends.clear();
             (bytes, ends)
         }
-        Cells::Integers(_) => Default::default(),
+        Cells::Integers(_) | Cells::Lists { .. } => Default::default(),
     }
 }

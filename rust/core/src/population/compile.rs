@@ -209,6 +209,13 @@ impl<'a> Compiler<'a> {
                 }
                 Source::Uuid
             }
+            SourceSpec::Bytes { low, high } => {
+                if ty != Type::Bytea {
+                    self.fault("bytes need a bytea column");
+                }
+                Source::Bytes { low: *low, count: self.span(*low, *high) }
+            }
+            SourceSpec::Several { of, low, high } => self.several(table, ty, of, *low, *high),
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
             SourceSpec::Reference { table: parent, from, count, weights, by } => {
@@ -307,6 +314,34 @@ impl<'a> Compiler<'a> {
         Source::Spread(knots.to_vec())
     }
 
+    fn several(&mut self, table: &TableSpec, ty: Type, of: &SourceSpec, low: u64, high: u64) -> Source {
+        let count = self.span(low, high);
+        let Some(element) = ty.element() else {
+            self.fault("several values need an array column");
+            return Source::Constant(0);
+        };
+        let plain = matches!(
+            of,
+            SourceSpec::Constant { .. }
+                | SourceSpec::Choice { .. }
+                | SourceSpec::Integer { .. }
+                | SourceSpec::Spread { .. }
+                | SourceSpec::Words { .. }
+        );
+        if !plain {
+            self.fault("the values of an array are drawn from one of: constant, choice, integer, words, normal and the like");
+        }
+        Source::Several { of: Box::new(self.source(table, element, of)), low, count }
+    }
+
+    /// How many numbers there are from `low` to `high`.
+    fn span(&mut self, low: u64, high: u64) -> u64 {
+        if high < low {
+            self.fault(format!("the range {low} to {high} is empty"));
+        }
+        high.saturating_sub(low) + 1
+    }
+
     fn pool(&mut self, ty: Type, name: &str) -> Source {
         if ty != Type::Text {
             self.fault("words need a text column");
@@ -396,6 +431,8 @@ impl<'a> Compiler<'a> {
         }
         if matches!(found.source, SourceSpec::Template { .. }) {
             self.fault(format!("{}.{} is a template, which cannot be looked up", table.name, found.name));
+        } else if is_long(found) {
+            self.fault(format!("{}.{} is no single value, and cannot be looked up", table.name, found.name));
         }
     }
 
@@ -479,8 +516,9 @@ impl<'a> Compiler<'a> {
         }
         let mut compiled: Vec<(i64, Source)> = Vec::with_capacity(cases.len());
         for (value, source) in cases {
-            if matches!(source, SourceSpec::Template { .. } | SourceSpec::By { .. }) {
-                self.fault("a case cannot be a template or depend on a further column");
+            if matches!(source, SourceSpec::Template { .. } | SourceSpec::By { .. } | SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
+            {
+                self.fault("a case cannot be a template, an array or bytes, or depend on a further column");
             }
             compiled.push((self.value(decider.ty, value), self.source(table, ty, source)));
         }
@@ -517,11 +555,18 @@ impl<'a> Compiler<'a> {
         };
         if matches!(column.source, SourceSpec::Template { .. }) {
             self.fault(format!("{} is a template itself", column.name));
+        } else if is_long(column) {
+            self.fault(format!("{} is no single value", column.name));
         }
         if numeric && !matches!(column.ty, Type::Smallint | Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
             self.fault(format!("the format does not suit the type of {}", column.name));
         }
     }
+}
+
+/// Whether its values are arrays or bytes.
+fn is_long(column: &ColumnSpec) -> bool {
+    matches!(column.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
 }
 
 /// Values that a deciding column can take and no case covers; empty where they cannot be told.

@@ -75,6 +75,8 @@ pub(crate) enum Source {
     Integer { low: i64, count: u64 },
     Spread(Vec<i64>),
     Uuid,
+    Bytes { low: u64, count: u64 },
+    Several { of: Box<Source>, low: u64, count: u64 },
     Words(Arc<[i64]>),
     Flag { below: u64 },
     Reference { parent: usize, from: u64, count: u64, pick: Pick },

@@ -8,10 +8,11 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
-use arrow_array::builder::StringBuilder;
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch,
-    TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use std::fs::File;
@@ -122,7 +123,15 @@ fn data_type(column: &Column) -> DataType {
         Type::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         Type::Text | Type::Json | Type::Jsonb | Type::Uuid => DataType::Utf8,
+        Type::Bytea => DataType::Binary,
+        Type::TextArray => list_of(DataType::Utf8),
+        Type::IntArray => list_of(DataType::Int32),
+        Type::BigintArray => list_of(DataType::Int64),
     }
+}
+
+fn list_of(element: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(element, true)))
 }
 
 fn batch(population: &Population, table: &Table, schema: &Arc<Schema>, block: &Block) -> Result<RecordBatch, ArrowError> {
@@ -133,7 +142,9 @@ fn batch(population: &Population, table: &Table, schema: &Arc<Schema>, block: &B
 
 fn array(population: &Population, column: &Column, cells: &Cells) -> Result<ArrayRef, ArrowError> {
     let values = match cells {
+        Cells::Text { bytes, ends } if column.ty == Type::Bytea => return Ok(Arc::new(binaries(bytes, ends))),
         Cells::Text { bytes, ends } => return Ok(Arc::new(texts(bytes, ends))),
+        Cells::Lists { values, ends } => return Ok(lists(population, column.ty, values, ends)),
         Cells::Integers(values) => values,
     };
     let present = values.iter().map(|value| (*value != NULL).then_some(*value));
@@ -150,6 +161,7 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
             let decimals = present.map(|value| value.map(i128::from)).collect::<Decimal128Array>();
             Arc::new(decimals.with_precision_and_scale(precision, scale as i8)?)
         }
+        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => new_null_array(&data_type(column), values.len()),
         Type::Uuid => {
             let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 36);
             let mut text = Vec::with_capacity(36);
@@ -166,6 +178,38 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
             Arc::new(builder.finish())
         }
     })
+}
+
+fn binaries(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::BinaryArray {
+    let mut start = 0;
+    let one = |(end, null): &(usize, bool)| {
+        let found = bytes.get(std::mem::replace(&mut start, *end)..*end);
+        found.filter(|_| !null)
+    };
+    ends.iter().map(one).collect()
+}
+
+fn lists(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)]) -> ArrayRef {
+    let mut start = 0;
+    let mut ranges = ends.iter().map(|(end, null)| values.get(std::mem::replace(&mut start, *end)..*end).filter(|_| !null));
+    match ty {
+        Type::IntArray => {
+            let lists = ranges.map(|list| list.map(|list| list.iter().map(|value| Some(*value as i32)).collect::<Vec<_>>()));
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists))
+        }
+        Type::BigintArray => {
+            let lists = ranges.map(|list| list.map(|list| list.iter().copied().map(Some).collect::<Vec<_>>()));
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists))
+        }
+        _ => {
+            let mut builder = ListBuilder::new(StringBuilder::new());
+            ranges.by_ref().for_each(|list| {
+                list.into_iter().flatten().for_each(|code| builder.values().append_value(population.words.text(*code)));
+                builder.append(list.is_some());
+            });
+            Arc::new(builder.finish())
+        }
+    }
 }
 
 fn texts(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::StringArray {

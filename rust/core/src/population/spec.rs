@@ -104,6 +104,14 @@ pub enum Type {
     Json,
     /// JSON as the server parses it.
     Jsonb,
+    /// Bytes.
+    Bytea,
+    /// text[]
+    TextArray,
+    /// int4[]
+    IntArray,
+    /// int8[]
+    BigintArray,
 }
 
 impl Type {
@@ -111,6 +119,17 @@ impl Type {
     #[must_use]
     pub fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Json | Self::Jsonb)
+    }
+
+    /// The type of an array's elements; none for other types.
+    #[must_use]
+    pub fn element(self) -> Option<Self> {
+        match self {
+            Self::TextArray => Some(Self::Text),
+            Self::IntArray => Some(Self::Int),
+            Self::BigintArray => Some(Self::Bigint),
+            _ => None,
+        }
     }
 
     /// Microseconds of one unit of a point in time; none for other types.
@@ -213,6 +232,22 @@ pub enum SourceSpec {
     },
     /// A number that no other row of the table has, from which a UUID is made.
     Uuid,
+    /// So many bytes, each by chance.
+    Bytes {
+        /// The fewest.
+        low: u64,
+        /// The most.
+        high: u64,
+    },
+    /// An array of so many values, each drawn by itself.
+    Several {
+        /// Where they come from: a source that needs no other column.
+        of: Box<SourceSpec>,
+        /// The fewest.
+        low: u64,
+        /// The most.
+        high: u64,
+    },
     /// A word of a pool.
     Words {
         /// Name of the pool.

@@ -54,6 +54,21 @@ impl Population {
         Alone { population: self, table, at }.get(column)
     }
 
+    /// Appends the bytes of a bytea column; false for null.
+    pub fn bytes(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
+        table.columns.get(column).is_some_and(|column| column.push_bytes(at, out))
+    }
+
+    /// Appends the elements of an array column, each as the integer that stands for it; false for null.
+    pub fn elements(&self, table: &Table, column: usize, at: At, out: &mut Vec<i64>) -> bool {
+        table.columns.get(column).is_some_and(|column| column.push_elements(at, out))
+    }
+
+    /// The text that a code stands for.
+    pub fn word(&self, code: i64) -> &str {
+        self.words.text(code)
+    }
+
     /// Appends a value as text; false for null.
     pub fn text(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
         let Some(found) = table.columns.get(column) else {
@@ -119,6 +134,7 @@ impl Population {
             Type::Json | Type::Jsonb => out.extend_from_slice(self.words.text(value).as_bytes()),
             Type::Text => out.extend_from_slice(serde_json::Value::from(self.words.text(value)).to_string().as_bytes()),
             Type::Bigint | Type::Int | Type::Smallint | Type::Double | Type::Numeric { .. } | Type::Bool => push_plain(out, ty, value),
+            Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => out.extend_from_slice(b"null"),
             Type::Date | Type::Timestamptz | Type::Timestamp | Type::Uuid => {
                 out.push(b'"');
                 push_plain(out, ty, value);
@@ -154,6 +170,7 @@ fn push_uuid(out: &mut Vec<u8>, number: i64) {
 pub fn push_plain(out: &mut Vec<u8>, ty: Type, value: i64) {
     match ty {
         Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb => push_number(out, value, 0),
+        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => {}
         Type::Double => out.extend_from_slice((value as f64 / 1e6).to_string().as_bytes()),
         Type::Uuid => push_uuid(out, value),
         Type::Bool => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),
@@ -176,6 +193,32 @@ pub fn push_plain(out: &mut Vec<u8>, ty: Type, value: i64) {
 }
 
 impl Column {
+    pub(crate) fn push_bytes(&self, at: At, out: &mut Vec<u8>) -> bool {
+        let Source::Bytes { low, count } = &self.source else {
+            return false;
+        };
+        if self.is_null(at) {
+            return false;
+        }
+        let key = draw(self.key, at.row);
+        let length = (low + below(key, *count)) as usize;
+        let eights = (0..).flat_map(|number| draw(key, number).to_be_bytes());
+        out.extend(eights.take(length));
+        true
+    }
+
+    pub(crate) fn push_elements(&self, at: At, out: &mut Vec<i64>) -> bool {
+        let Source::Several { of, low, count } = &self.source else {
+            return false;
+        };
+        if self.is_null(at) {
+            return false;
+        }
+        let key = draw(self.key, at.row);
+        out.extend((0..low + below(key, *count)).map(|number| of.drawn(key, number)));
+        true
+    }
+
     #[inline(always)]
     pub(crate) fn is_null(&self, at: At) -> bool {
         self.nulls.is_some_and(|nulls| draw(nulls.key, at.row) < nulls.below)
@@ -209,7 +252,7 @@ impl Source {
         }
     }
 
-    /// The number that a tenant draws, for a source that needs no other column.
+    /// What number `tenant` draws, for a source that needs no other column.
     pub(crate) fn drawn(&self, key: u64, tenant: u64) -> i64 {
         match self {
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, tenant))),
@@ -217,6 +260,8 @@ impl Source {
             Source::Each { values, .. } => element(values, (tenant % values.len().max(1) as u64) as usize),
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, tenant), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, tenant)),
+            Source::Words(values) => element(values, below(draw(key, tenant), values.len() as u64) as usize),
+            Source::Constant(value) => *value,
             _ => NULL,
         }
     }
@@ -258,7 +303,7 @@ impl Source {
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
             Source::SlotTime(slots) => slots.time(others.get(slots.slot)),
             Source::Moment(moment) => moment.value(key, at, others),
-            Source::By { .. } | Source::Template(_) => NULL,
+            Source::By { .. } | Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } => NULL,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDate, PyDateTime, PyDict, PyString, PyType, PyTzInfo};
+use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDict, PyList, PyString, PyType, PyTzInfo};
 use tenantry_core::population::{At, NULL, Population, Table, Type, civil, push_plain};
 
 const MICROS: i64 = 1_000_000;
@@ -32,6 +32,25 @@ impl Row {
         let Some(ty) = table.columns.get(column).map(|column| column.ty) else {
             return Ok(py.None().into_bound(py));
         };
+        if let Some(element) = ty.element() {
+            let mut values = Vec::new();
+            if !self.population.elements(table, column, self.at, &mut values) {
+                return Ok(py.None().into_bound(py));
+            }
+            let list = PyList::empty(py);
+            for value in values {
+                match element {
+                    Type::Text => list.append(self.population.word(value))?,
+                    _ => list.append(value)?,
+                }
+            }
+            return Ok(list.into_any());
+        }
+        if ty == Type::Bytea {
+            let mut bytes = Vec::new();
+            let present = self.population.bytes(table, column, self.at, &mut bytes);
+            return Ok(if present { PyBytes::new(py, &bytes).into_any() } else { py.None().into_bound(py) });
+        }
         if ty.is_text() || ty == Type::Uuid {
             let mut text = Vec::new();
             let present = self.population.text(table, column, self.at, &mut text);
@@ -118,6 +137,7 @@ fn to_python(py: Python<'_>, ty: Type, value: i64) -> PyResult<Bound<'_, PyAny>>
             push_plain(&mut text, ty, value);
             DECIMAL.import(py, "decimal", "Decimal")?.call1((String::from_utf8_lossy(&text),))
         }
+        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => Ok(py.None().into_bound(py)),
         Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb | Type::Uuid => {
             Ok(value.into_pyobject(py)?.into_any())
         }
