@@ -4,14 +4,18 @@
 mod block;
 mod calendar;
 mod compile;
+mod counts;
 mod database;
+mod links;
 mod model;
 mod order;
 mod parquet;
 mod pgcopy;
 mod pick;
+mod print;
 pub(crate) mod random;
 mod sizes;
+mod sources;
 mod spec;
 mod template;
 #[cfg(test)]
@@ -26,6 +30,7 @@ pub use model::{Column, NULL, Population, Table};
 pub use parquet::{WriteError, write as write_parquet};
 pub use pgcopy::{HEADER, TRAILER, encode};
 pub use pick::Filter;
+pub use print::push_plain;
 pub use sizes::Sizes;
 pub use spec::{Spec, Type, Value};
-pub use value::{At, push_plain};
+pub use value::At;

@@ -2,8 +2,8 @@
 
 use super::block::{BLOCK_ROWS, Block, Cells};
 use super::model::{Column, NULL, Population, Table};
+use super::print::push_plain;
 use super::spec::Type;
-use super::value::push_plain;
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;

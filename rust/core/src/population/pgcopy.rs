@@ -2,8 +2,8 @@
 
 use super::block::{Block, Cells};
 use super::model::{NULL, Population, Table};
+use super::print::uuid;
 use super::spec::Type;
-use super::value::uuid;
 
 /// What a stream starts with: signature, no flags, no extension.
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
