@@ -16,6 +16,7 @@ LAYERS: dict[str, float] = {
     "plan": 1,
     "metrics": 1.05,
     "datasets.columns": 1.1,
+    "datasets.pools": 1.1,
     "datasets.spread": 1.15,
     "datasets.spec": 1.2,
     "thresholds": 2,

@@ -30,6 +30,7 @@ from tenantry.datasets.columns import (
     uuid,
     words,
 )
+from tenantry.datasets.pools import pool
 from tenantry.datasets.spec import Dataset, Isolation, Table, per
 from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
 
@@ -61,6 +62,7 @@ __all__ = [
     "parent",
     "per",
     "poisson",
+    "pool",
     "position",
     "quantiles",
     "reference",
