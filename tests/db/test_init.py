@@ -155,3 +155,12 @@ def test_the_database_is_only_read(fresh: Database, tmp_path: Path) -> None:
     before = fresh.value(state)
     drafted(tmp_path, fresh, "--measure")
     assert json.loads(fresh.value(state)) == json.loads(before)
+
+
+def test_where_there_are_tenants_already_the_draft_begins_far_above_them(fresh: Database, tmp_path: Path) -> None:
+    customer = "INSERT INTO orgs OVERRIDING SYSTEM VALUE VALUES (1, 'Customer', 'customer'), (2, 'Another', 'another')"
+    fresh.run(SCHEMA, customer, "SELECT 1")
+    dataset = drafted(tmp_path, fresh)
+    assert dataset.first_key == 1_000_000_000
+    seed(Population(dataset, 4), fresh.dsn)
+    assert [row["id"] for row in fresh.run("SELECT id FROM orgs ORDER BY id")] == [1, 2, *range(1_000_000_000, 1_000_000_004)]

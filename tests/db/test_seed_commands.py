@@ -64,7 +64,7 @@ def test_a_refusal_is_one_message_with_exit_code_2(fresh: Database) -> None:
     tenantry("seed", DATASET, "--tenants", "2", dsn=fresh.dsn)
     done = tenantry("seed", DATASET, "--tenants", "2", "--quiet", dsn=fresh.dsn)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: 127.0.0.1:") and "help: remove them first: tenantry clean --yes" in done.stderr
+    assert done.stderr.startswith("error: 127.0.0.1:") and "remove them first: tenantry clean --yes" in done.stderr
     assert fresh.dsn.partition("@")[0].rpartition(":")[2] not in done.stderr
 
 

@@ -197,3 +197,20 @@ def test_a_run_that_takes_more_tenants_than_were_seeded_is_refused(fresh: Databa
     assert changed.code == 2 and "was declared otherwise" in changed.err
     clean(clinic, fresh.dsn, yes=True)
     assert run("--tenants", "5").code == 0, "a database that remembers nothing says nothing"
+
+
+def test_a_dataset_beside_rows_that_are_there_leaves_them_alone(fresh: Database) -> None:
+    seed(Population(clinic, 3), fresh.dsn)
+    fresh.run("UPDATE clinics SET slug = 'customer-' || id", "UPDATE users SET email = 'customer-' || email", "SELECT 1")
+    before = contents(fresh)
+    with refused("clinics has 3 rows with the keys 1 to 5 already", "a first_key above all of them"):
+        seed(Population(dataclasses.replace(clinic, name="mine"), 5), fresh.dsn)
+    mine = dataclasses.replace(clinic, name="mine", first_key=1_000_000_001)
+    result = seed(Population(mine, 5), fresh.dsn)
+    assert set(result.verification.isolation) == {"1", "3", "5"}
+    assert fresh.value("SELECT min(id) FROM pets WHERE clinic_id > 1000000000") == 1_000_000_001
+    add_tenants(mine, 2, fresh.dsn)
+    assert check(mine, fresh.dsn).tenants == 7
+    gone = clean(mine, fresh.dsn, yes=True)
+    assert (gone.tenants, gone.removed["pets"]) == (7, 700)
+    assert contents(fresh) == before

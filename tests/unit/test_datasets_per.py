@@ -128,3 +128,26 @@ def test_a_pick_and_a_reference_reach_them() -> None:
 def test_a_mistake_is_told(dataset: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Population(dataset(), 5)
+
+
+def test_keys_may_begin_elsewhere() -> None:
+    """Everything moves by the same number, and nothing else changes."""
+    base = clinic(integer(1, 4))
+    tables = {**base.tables, "notes": Table(3, {"id": key(), "clinic_id": tenant_key(), "visit_id": reference("pets")})}
+    place: Any = {"name": "c", "anchor": base.anchor, "tenant_table": "clinics", "tenant_column": "clinic_id", "mark": "slug"}
+    moved, still = (Dataset(**place, tables=tables, first_key=first) for first in (1_000_000_000, 1))
+    far, near = Population(moved, 20), Population(still, 20)
+    keys = {"id", "clinic_id", "pet_id", "visit_id"}
+    for table in tables:
+        for one, other in zip(everything(far, table), everything(near, table), strict=True):
+            wanted = {name: value + 999_999_999 if name in keys else value for name, value in other._asdict().items()}
+            assert one._asdict() == wanted
+
+
+@pytest.mark.parametrize("first", [0, -5, 2**31])
+def test_keys_must_fit_their_type(first: int) -> None:
+    tables = {"firms": Table(1, {"id": key().typed("int"), "slug": template("x-{tenant}")})}
+    place: Any = {"name": "s", "anchor": date(2026, 1, 5), "tenant_table": "firms", "tenant_column": "firm_id", "mark": "slug"}
+    small = Dataset(**place, tables=tables, first_key=first)
+    with pytest.raises(UsageError, match="do not fit its type"):
+        Population(small, 5)

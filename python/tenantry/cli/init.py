@@ -53,6 +53,7 @@ def command(
             name=link.place.rpartition("/")[2],
             anchor=datetime.now(UTC).date(),
             values=partial(discover.values, link),
+            occupied=discover.has_tenants(link, schema),
             sizes=partial(discover.sizes, link, schema) if measure else None,
         )
     try:

@@ -15,7 +15,7 @@ from tenantry.errors import PopulationError
 
 _SLOW_S, _FAST_S = 0.8, 0.3
 _FIRST_BATCH = 20
-_LAST_KEY = 999_999_999_999
+_MOST_TENANTS = 999_999_999
 
 
 @dataclass(slots=True)
@@ -63,12 +63,13 @@ def _own_tenants(link: Link, dataset: Dataset, limit: int | None) -> dict[int, s
     table, mark = dataset.tenant_table, dataset.mark
     prefix = str(dataset.tables[table].columns[mark].parameters.get("text", "")).partition("{")[0]
     key, written = quoted(dataset.owner_column(table)), quoted(mark)
-    within = "true" if dataset.has_uuid_tenants else f"{key} BETWEEN 1 AND {limit or _LAST_KEY}"
+    first = dataset.first_key
+    within = "true" if dataset.has_uuid_tenants else f"{key} BETWEEN {first} AND {first - 1 + (limit or _MOST_TENANTS)}"
     marked = link.rows(f"SELECT {key}, {written} FROM {quoted(table)} WHERE {within} AND starts_with({written}, {literal(prefix)})")
     if not marked:
         return {}
     candidates = {row[0] or "": row[1] for row in marked}
-    population = Population(dataset, min(_last_tenant(link, dataset, candidates), limit or _LAST_KEY))
+    population = Population(dataset, min(_last_tenant(link, dataset, candidates), limit or _MOST_TENANTS))
     ours = ((number, population.tenant_id(number), getattr(population.tenant(number), mark)) for number in range(population.tenants))
     return {number + 1: key for number, key, text in ours if candidates.get(key) == text}
 
@@ -76,7 +77,7 @@ def _own_tenants(link: Link, dataset: Dataset, limit: int | None) -> dict[int, s
 def _last_tenant(link: Link, dataset: Dataset, candidates: Collection[str]) -> int:
     """The highest number that one of the tenants with these keys may have."""
     if not dataset.has_uuid_tenants:
-        return max(map(int, candidates))
+        return max(map(int, candidates)) - dataset.first_key + 1
     known = remembered(link, dataset)
     # A UUID does not tell its number. Where the database remembers nothing, some may have been removed before.
     return known.tenants if known is not None else 2 * len(candidates) + 1000

@@ -137,6 +137,11 @@ def discover(link: Link, *, tenant_table: str | None = None, tenant_column: str 
     )
 
 
+def has_tenants(link: Link, schema: Schema) -> bool:
+    """Whether there is a tenant already, as far as the role sees."""
+    return link.texts(f"SELECT EXISTS (SELECT FROM {quoted(schema.tenant_table)})") == ["t"]
+
+
 def sizes(link: Link, schema: Schema, table: str, points: int = 20) -> list[int] | None:
     """Quantiles of the rows per tenant, from the fewest to the most; None where there are no tenants, or the role may not see all rows."""
     home = schema.tables[schema.tenant_table]

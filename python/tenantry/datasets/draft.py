@@ -13,6 +13,8 @@ from typing import Any
 from tenantry.datasets.discover import Column, Rule, Schema, Table
 
 ROWS = 10
+# Above the keys of every app, and within four bytes.
+_FAR_ABOVE = 1_000_000_000
 _WHOLE = {"int2": "smallint", "int4": "int", "int8": "bigint"}
 _TEXTS = ("text", "varchar", "bpchar", "citext")
 _POINTS = {"date": "day", "timestamptz": "moment", "timestamp": "moment"}
@@ -56,8 +58,11 @@ class _Lines:
             self.notes.append(f"{column.table}.{column.name} must not be null, and {why}")
 
 
-def draft(schema: Schema, *, name: str, anchor: date, values: Values, sizes: Sizes | None = None) -> Draft:
-    """`values` gives some values of a column that is not part of the dataset; `sizes` the measured quantiles of rows per tenant."""
+def draft(schema: Schema, *, name: str, anchor: date, values: Values, sizes: Sizes | None = None, occupied: bool = False) -> Draft:
+    """`values` gives some values of a column that is not part of the dataset; `sizes` the measured quantiles of rows per tenant.
+
+    `occupied`: there are tenants already, so that keys have to begin far above theirs.
+    """
     writer = _Writer(schema, values)
     tables, notes = [], []
     for table in schema.tables.values():
@@ -66,7 +71,7 @@ def draft(schema: Schema, *, name: str, anchor: date, values: Values, sizes: Siz
         tables.append(_table(schema, table, lines, _rows(table, schema, measured)))
         notes += lines.notes
     body = "\n".join(tables)
-    return Draft(_file(schema, name, anchor, body), notes)
+    return Draft(_file(schema, name, anchor, body, _FAR_ABOVE if occupied else 1), notes)
 
 
 class _Writer:
@@ -254,12 +259,13 @@ def _flat(rule: Rule) -> str:
     return shorten(rule.text, 110, placeholder=" ...")
 
 
-def _file(schema: Schema, name: str, anchor: date, tables: str) -> str:
+def _file(schema: Schema, name: str, anchor: date, tables: str, first_key: int) -> str:
     users = next((known for known in ("users", "members", "accounts", "employees") if known in schema.tables), None)
     options = [
         f"name={_text(name)}",
         f"anchor=date({anchor.year}, {anchor.month}, {anchor.day})",
         "tenants=100",
+        *([f"first_key={first_key:_}"] if first_key != 1 else []),
         f"tenant_table={_text(schema.tenant_table)}",
         f"tenant_column={_text(schema.tenant_column)}",
         f"mark={_text(_mark(schema))}",

@@ -160,8 +160,10 @@ class _Load:
         found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
         if found:
             which = "the keys of the tenants" if self.dataset.has_uuid_tenants else "the keys"
-            what = f"{table} has {found:,} rows with {which} {first:,} to {last:,} already"
-            raise PopulationError(what, where=self.link.place, hint="remove them first: tenantry clean --yes")
+            low = 0 if self.dataset.has_uuid_tenants else self.dataset.first_key - 1
+            what = f"{table} has {found:,} rows with {which} {low + first:,} to {low + last:,} already"
+            hint = "if they are the dataset's, remove them first: tenantry clean --yes; if not, give it a first_key above all of them"
+            raise PopulationError(what, where=self.link.place, hint=hint)
 
     def _copy(self, table: str, *, frozen: bool) -> int:
         """Stream one table; in a table made by this transaction the rows are frozen at once, which spares a later vacuum."""

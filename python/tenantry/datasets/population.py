@@ -37,7 +37,7 @@ class Population(engine.Population):
     def tenant_ids(self, first: int = 0) -> str:
         """The keys of the tenants from number `first` (from 0) on as the inside of an SQL condition: `BETWEEN 1 AND 9`, `= ANY (...)`."""
         if not self.dataset.has_uuid_tenants:
-            return f"BETWEEN {first + 1} AND {self.tenants}"
+            return f"BETWEEN {self.dataset.first_key + first} AND {self.dataset.first_key + self.tenants - 1}"
         return f"= ANY ('{{{','.join(self.tenant_id(number) for number in range(first, self.tenants))}}}'::uuid[])"
 
     def tenant_id(self, number: int) -> str:

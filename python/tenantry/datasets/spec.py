@@ -56,7 +56,8 @@ class Dataset:
 
     `tables`: parents first. `tenant_table` has one row per tenant; the other tables say whose a row is in `tenant_column`; `mark` is the
     column of the tenant table by which `tenantry clean` recognises its own. `users`: the table a virtual user is drawn from.
-    `anchor`: "today" of the data. `pools`: lists of words by name. `app_tables`: tables that only the app fills, children first.
+    `first_key`: the lowest key of every table, above those of rows that are there already. `anchor`: "today" of the data.
+    `pools`: lists of words by name. `app_tables`: tables that only the app fills, children first.
     `schema`, `constraints`: SQL files to run before and after the load on a database without these tables.
     `identity`: from a tenant's row and a user's row to the headers that a request of that user carries.
     """
@@ -70,6 +71,7 @@ class Dataset:
     users: str | None = None
     tenants: int = 100
     rng_seed: int = 1
+    first_key: int = 1
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     app_tables: Sequence[str] = ()
     isolation: Isolation | None = None
@@ -87,7 +89,8 @@ class Dataset:
             "pools": {name: list(pool) for name, pool in self.pools.items()},
             "tables": [self._table(name, table) for name, table in self.tables.items()],
         }
-        return json.dumps(spec)
+        # Not told where it is as ever, so that what was seeded before is still known as the same.
+        return json.dumps(spec | ({"first_key": self.first_key} if self.first_key != 1 else {}))
 
     def key_column(self, table: str) -> str | None:
         """The column of a table that holds its arithmetic key."""

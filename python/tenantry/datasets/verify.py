@@ -54,7 +54,8 @@ def _seeded(population: Population, table: str, alias: str = "") -> str:
     key = dataset.key_column(table)
     if key is None or table == dataset.tenant_table:
         return condition
-    return f"{condition} AND {dot}{quoted(key)} BETWEEN 1 AND {population.count(table)}"
+    first = dataset.first_key
+    return f"{condition} AND {dot}{quoted(key)} BETWEEN {first} AND {first + population.count(table) - 1}"
 
 
 def _orphan_queries(population: Population) -> dict[str, str]:

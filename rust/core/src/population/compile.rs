@@ -43,7 +43,20 @@ impl Population {
         for (table, (sizes, parents)) in tables.iter_mut().zip(sizes) {
             (table.sizes, table.parents) = (sizes, parents);
         }
-        Ok(Self { name: spec.name.clone(), tenants, rng_seed, tenant_table, users_table, tables, words: compiler.words })
+        let faults = keys_that_do_not_fit(&tables, spec.first_key, tenants);
+        if !faults.is_empty() {
+            return Err(SpecFaults(faults));
+        }
+        Ok(Self {
+            name: spec.name.clone(),
+            tenants,
+            rng_seed,
+            first_key: spec.first_key,
+            tenant_table,
+            users_table,
+            tables,
+            words: compiler.words,
+        })
     }
 }
 
@@ -185,10 +198,8 @@ impl<'a> Compiler<'a> {
 
     pub(super) fn within(&mut self, ty: Type, number: i64) {
         let limit = match ty {
-            Type::Int => i64::from(i32::MAX),
-            Type::Smallint => i64::from(i16::MAX),
             Type::Numeric { precision, .. } => 10_i64.saturating_pow(u32::from(precision)) - 1,
-            _ => i64::MAX,
+            other => other.highest(),
         };
         if number > limit || number < -limit {
             self.fault(format!("{number} does not fit its type"));
@@ -209,4 +220,17 @@ impl<'a> Compiler<'a> {
             0
         })
     }
+}
+
+/// Columns of keys whose type is too small for the highest one.
+fn keys_that_do_not_fit(tables: &[Table], first_key: i64, tenants: u64) -> Vec<String> {
+    let mut faults = Vec::new();
+    for table in tables {
+        let last = first_key.saturating_add_unsigned(table.rows(tenants)) - 1;
+        let columns = table.columns.iter().filter(|column| matches!(column.source, Source::Key));
+        for column in columns.filter(|column| last > column.ty.highest() || first_key < 1) {
+            faults.push(format!("table {}, column {}: the keys {first_key} to {last} do not fit its type", table.name, column.name));
+        }
+    }
+    faults
 }

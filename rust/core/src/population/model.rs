@@ -16,6 +16,7 @@ pub struct Population {
     pub(crate) name: String,
     pub(crate) tenants: u64,
     pub(crate) rng_seed: u64,
+    pub(crate) first_key: i64,
     pub(crate) tenant_table: usize,
     pub(crate) users_table: Option<usize>,
     pub(crate) tables: Vec<Table>,

@@ -11,6 +11,9 @@ pub struct Spec {
     pub name: String,
     /// "Today" of the data, in days since 1970-01-01.
     pub anchor: i64,
+    /// The lowest key of every table.
+    #[serde(default = "one")]
+    pub first_key: i64,
     /// The table with one row per tenant.
     pub tenant_table: String,
     /// The table that holds the people who use the app, where there is one.
@@ -19,6 +22,10 @@ pub struct Spec {
     pub pools: BTreeMap<String, Vec<String>>,
     /// The tables, parents first.
     pub tables: Vec<TableSpec>,
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// One table.
@@ -119,6 +126,15 @@ impl Type {
     #[must_use]
     pub fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Json | Self::Jsonb)
+    }
+
+    /// The highest whole number that it holds.
+    pub(crate) fn highest(self) -> i64 {
+        match self {
+            Self::Int => i64::from(i32::MAX),
+            Self::Smallint => i64::from(i16::MAX),
+            _ => i64::MAX,
+        }
     }
 
     /// The type of an array's elements; none for other types.

@@ -205,8 +205,8 @@ impl Source {
     fn integer(&self, key: u64, at: At, others: &impl Others, population: &Population) -> i64 {
         match self {
             Source::Constant(value) => *value,
-            Source::Key => at.row as i64 + 1,
-            Source::TenantKey => at.tenant as i64 + 1,
+            Source::Key => at.row as i64 + population.first_key,
+            Source::TenantKey => at.tenant as i64 + population.first_key,
             Source::OfTenant { table, column } => match population.tables.get(*table) {
                 Some(tenants) => population.integer(tenants, *column, tenants.at(at.tenant, 0)),
                 None => NULL,
@@ -232,7 +232,7 @@ impl Source {
                 if room == 0 {
                     return NULL;
                 }
-                (parent.sizes.start(at.tenant) + from + pick.position(key, at, others, room)) as i64 + 1
+                (parent.sizes.start(at.tenant) + from + pick.position(key, at, others, room)) as i64 + population.first_key
             }
             Source::Lookup { reference, table, column } => looked_up(others.get(*reference), *table, *column, population),
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
@@ -266,13 +266,13 @@ fn parent_key(own: usize, at: At, population: &Population) -> i64 {
     };
     let start = table.sizes.start(at.tenant);
     let (index, _) = parents.place(start, table.sizes.of(at.tenant), at.position);
-    (start + index) as i64 + 1
+    (start + index) as i64 + population.first_key
 }
 
 #[inline]
 fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> i64 {
     match population.tables.get(table) {
-        Some(table) if key != NULL => population.integer(table, column, table.at_row(key as u64 - 1)),
+        Some(table) if key != NULL => population.integer(table, column, table.at_row((key - population.first_key) as u64)),
         _ => NULL,
     }
 }
