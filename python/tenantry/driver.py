@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -166,8 +166,11 @@ class Crew:
         seed, people = self.plan.rng_seed, self.population
         return Vu(session, number=number, rng_seed=seed, population=people, identity=identity, shared=shared, env=env)
 
-    async def work(self, worker: Worker) -> None:
+    def work(self, worker: Worker) -> Coroutine[Any, Any, None]:
         """Run iterations until the schedule has no more for this virtual user."""
+        return self.engine.direct(self._work(worker))
+
+    async def _work(self, worker: Worker) -> None:
         vu, session = worker.vu, worker.session
         current_session.set(session)
         who: Identity | None = None

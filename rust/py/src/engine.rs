@@ -14,6 +14,7 @@ use tenantry_core::plan::Plan;
 use tenantry_core::record::{Record, this_thread};
 use tenantry_core::scheduler::{Control, Order};
 
+use crate::direct::{Direct, Tasks};
 use crate::hub::Hub;
 use crate::labels::Labels;
 use crate::pending::{Pending, Waiting};
@@ -38,7 +39,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the engine's threads for `plan` (JSON); tasks of `event_loop` will wait for it.
     #[new]
-    fn new(plan: &[u8], event_loop: Py<PyAny>) -> PyResult<Self> {
+    fn new(plan: &[u8], event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let plan = read_plan(plan)?;
         let user_agent = HeaderValue::try_from(&plan.user_agent).map_err(|error| UsageError::new_err(error.to_string()))?;
         let timeout = Duration::from_nanos(plan.request_timeout_ns);
@@ -54,7 +55,8 @@ impl Engine {
         let hub = Arc::new(Hub {
             engine,
             slots: Slots::default(),
-            event_loop,
+            tasks: Tasks::of(event_loop)?,
+            event_loop: event_loop.clone().unbind(),
             turn: AtomicU64::new(0),
             redirects: http.redirects,
             http,
@@ -73,6 +75,12 @@ impl Engine {
     /// Resumes the tasks whose results have come.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
         self.hub.drain(py)
+    }
+
+    /// `coroutine`, to be the coroutine of a task or awaited in one: its waits for the engine end without the task.
+    #[pyo3(signature = (coroutine, /))]
+    fn direct(&self, coroutine: Py<PyAny>) -> Direct {
+        Direct::new(&self.hub, coroutine)
     }
 
     /// A virtual user's side of the engine.

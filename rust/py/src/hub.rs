@@ -8,8 +8,9 @@ use tenantry_core::engine::Engine;
 use tenantry_core::http::{Endpoint, Settings};
 use tenantry_core::queue::{Completion, Token};
 
+use crate::direct::Tasks;
 use crate::labels::Labels;
-use crate::pending::{Pending, Waiting, call_soon};
+use crate::pending::{Pending, Waiting};
 use crate::response::Response;
 use crate::slots::Slots;
 
@@ -20,6 +21,7 @@ pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) slots: Slots,
     pub(crate) event_loop: Py<PyAny>,
+    pub(crate) tasks: Tasks,
     /// What holds for all connections.
     pub(crate) http: Settings,
     /// How many redirects are followed unless a request says otherwise.
@@ -107,9 +109,5 @@ impl Hub {
             Waiting::Drill => self.engine.client.cut_off(),
             Waiting::Pause(_) | Waiting::Order => {}
         }
-    }
-
-    pub(crate) fn call_soon(&self, pending: &Bound<'_, Pending>, function: &Py<PyAny>, context: Option<&Py<PyAny>>) -> PyResult<()> {
-        call_soon(self.event_loop.bind(pending.py()), pending, function, context)
     }
 }

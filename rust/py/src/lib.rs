@@ -1,5 +1,6 @@
 //! The seam between the engine and asyncio: a plan goes in, awaitables come out.
 
+mod direct;
 mod engine;
 mod hub;
 mod inner;
@@ -12,6 +13,7 @@ mod schedule;
 mod session;
 mod slots;
 mod stream;
+mod waiter;
 
 use pyo3::prelude::*;
 
@@ -25,6 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<direct::Direct>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<response::Response>()?;

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
-use pyo3::{PyTraverseError, PyVisit, import_exception, intern};
+use pyo3::{PyTraverseError, PyVisit, import_exception};
 use smallvec::SmallVec;
 use tenantry_core::queue::Token;
 
+use crate::direct::Direct;
 use crate::hub::Hub;
 use crate::inner::Inner as SessionInner;
+use crate::waiter::Waiter;
 
 import_exception!(asyncio, CancelledError);
 import_exception!(asyncio, InvalidStateError);
@@ -44,44 +45,9 @@ pub(crate) struct Pending {
 }
 
 enum State {
-    Waiting(SmallVec<[Callback; 1]>),
+    Waiting(SmallVec<[Waiter; 1]>),
     Done(Py<PyAny>),
     Cancelled,
-}
-
-struct Callback {
-    function: Py<PyAny>,
-    context: Option<Py<PyAny>>,
-}
-
-impl Callback {
-    /// Runs it now, in the context it was added with.
-    fn run(&self, py: Python<'_>, pending: &Bound<'_, Pending>) -> PyResult<()> {
-        let _entered = self.context.as_ref().map(|context| Entered::new(context.bind(py))).transpose()?;
-        self.function.bind(py).call1((pending,)).map(drop)
-    }
-}
-
-/// What `Context.run` does around a call, without looking the method up for every response.
-struct Entered<'a, 'py>(&'a Bound<'py, PyAny>);
-
-impl<'a, 'py> Entered<'a, 'py> {
-    fn new(context: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        // SAFETY: the thread is attached and the reference is valid; what is no context is answered with an error.
-        if unsafe { pyo3::ffi::PyContext_Enter(context.as_ptr()) } != 0 {
-            return Err(PyErr::fetch(context.py()));
-        }
-        Ok(Self(context))
-    }
-}
-
-impl Drop for Entered<'_, '_> {
-    fn drop(&mut self) {
-        // SAFETY: as above; this context was entered by `new`, and whatever was entered in between has been left.
-        if unsafe { pyo3::ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
-            PyErr::fetch(self.0.py()).write_unraisable(self.0.py(), Some(self.0));
-        }
-    }
 }
 
 impl Pending {
@@ -100,27 +66,45 @@ impl Pending {
     /// Sets the result and resumes whoever waits, at once.
     pub(crate) fn complete(slf: &Bound<'_, Self>, result: Py<PyAny>) {
         let before = mem::replace(&mut *slf.get().state.lock(), State::Done(result));
-        if let State::Waiting(callbacks) = before {
-            for callback in callbacks {
-                if let Err(error) = callback.run(slf.py(), slf) {
+        if let State::Waiting(waiters) = before {
+            for waiter in waiters {
+                if let Err(error) = waiter.tell(slf) {
                     error.write_unraisable(slf.py(), Some(slf));
                 }
             }
         }
     }
 
-    /// Gives up: the engine aborts what it was doing. Returns the callbacks to be told, None when it was over already.
-    fn abandon(&self) -> Option<SmallVec<[Callback; 1]>> {
+    /// Has a coroutine of the engine wait for it; false when it is over already.
+    pub(crate) fn wait(&self, direct: &Bound<'_, Direct>) -> bool {
+        let waiter = Waiter::Direct(direct.clone().unbind());
+        self.blocking.store(false, Ordering::Relaxed);
+        self.add(waiter).is_ok()
+    }
+
+    /// Adds one who waits, or gives it back because all is over.
+    fn add(&self, waiter: Waiter) -> Result<(), Waiter> {
+        match &mut *self.state.lock() {
+            State::Waiting(waiters) => {
+                waiters.push(waiter);
+                Ok(())
+            }
+            _ => Err(waiter),
+        }
+    }
+
+    /// Gives up: the engine aborts what it was doing. Returns those to be told, None when it was over already.
+    fn abandon(&self) -> Option<SmallVec<[Waiter; 1]>> {
         let mut state = self.state.lock();
         if !matches!(*state, State::Waiting(_)) {
             return None;
         }
-        let State::Waiting(callbacks) = mem::replace(&mut *state, State::Cancelled) else {
+        let State::Waiting(waiters) = mem::replace(&mut *state, State::Cancelled) else {
             return None;
         };
         drop(state);
         self.hub.abandon(self.token, &self.waiting);
-        Some(callbacks)
+        Some(waiters)
     }
 }
 
@@ -183,25 +167,21 @@ impl Pending {
 
     #[pyo3(signature = (function, *, context=None))]
     fn add_done_callback(slf: &Bound<'_, Self>, function: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
-        let callback = Callback { function, context };
-        if let State::Waiting(callbacks) = &mut *slf.get().state.lock() {
-            callbacks.push(callback);
-            return Ok(());
-        }
-        slf.get().hub.call_soon(slf, &callback.function, callback.context.as_ref())
+        let added = slf.get().add(Waiter::Callback(function, context));
+        added.or_else(|waiter| waiter.tell_soon(slf.get().hub.event_loop.bind(slf.py()), slf))
     }
 
     fn remove_done_callback(&self, py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<usize> {
         let known: Vec<Py<PyAny>> = match &*self.state.lock() {
-            State::Waiting(callbacks) => callbacks.iter().map(|callback| callback.function.clone_ref(py)).collect(),
+            State::Waiting(waiters) => waiters.iter().filter_map(|waiter| waiter.callback(py)).collect(),
             _ => return Ok(0),
         };
         // Without the lock: the comparison may run Python.
-        let equal: Vec<_> = known.iter().filter(|known| known.bind(py).eq(function).unwrap_or(false)).map(Py::as_ptr).collect();
-        let mut removed = SmallVec::<[Callback; 1]>::new();
-        if let State::Waiting(callbacks) = &mut *self.state.lock() {
-            let (gone, kept) = mem::take(callbacks).into_iter().partition(|callback| equal.contains(&callback.function.as_ptr()));
-            (removed, *callbacks) = (gone, kept);
+        let equal: Vec<_> = known.iter().filter(|known| known.bind(py).eq(function).unwrap_or(false)).collect();
+        let mut removed = SmallVec::<[Waiter; 1]>::new();
+        if let State::Waiting(waiters) = &mut *self.state.lock() {
+            let (gone, kept) = mem::take(waiters).into_iter().partition(|waiter| equal.iter().any(|function| waiter.is(function)));
+            (removed, *waiters) = (gone, kept);
         }
         Ok(removed.len())
     }
@@ -227,23 +207,20 @@ impl Pending {
     }
 
     #[pyo3(signature = (msg=None))]
-    fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+    pub(crate) fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let _ = msg;
-        let Some(callbacks) = slf.get().abandon() else {
+        let Some(waiters) = slf.get().abandon() else {
             return Ok(false);
         };
-        for callback in callbacks {
-            slf.get().hub.call_soon(slf, &callback.function, callback.context.as_ref())?;
+        for waiter in waiters {
+            waiter.tell_soon(slf.get().hub.event_loop.bind(slf.py()), slf)?;
         }
         Ok(true)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self.state.try_lock().as_deref() {
-            Some(State::Waiting(callbacks)) => callbacks.iter().try_for_each(|callback| {
-                visit.call(&callback.function)?;
-                callback.context.as_ref().map_or(Ok(()), |context| visit.call(context))
-            }),
+            Some(State::Waiting(waiters)) => waiters.iter().try_for_each(|waiter| waiter.traverse(&visit)),
             Some(State::Done(result)) => visit.call(result),
             _ => Ok(()),
         }
@@ -253,20 +230,4 @@ impl Pending {
         let old = self.state.try_lock().map(|mut state| mem::replace(&mut *state, State::Cancelled));
         drop(old);
     }
-}
-
-/// Schedules `function(pending)` on the loop, in `context`.
-pub(crate) fn call_soon(
-    event_loop: &Bound<'_, PyAny>,
-    pending: &Bound<'_, Pending>,
-    function: &Py<PyAny>,
-    context: Option<&Py<PyAny>>,
-) -> PyResult<()> {
-    let py = event_loop.py();
-    let options = PyDict::new(py);
-    if let Some(context) = context {
-        options.set_item(intern!(py, "context"), context)?;
-    }
-    event_loop.call_method(intern!(py, "call_soon"), (function, pending), Some(&options))?;
-    Ok(())
 }

@@ -92,7 +92,8 @@ impl Response {
 
     #[getter]
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        Ok(PyString::new(py, &String::from_utf8_lossy(&self.decoded()?)))
+        let body = self.decoded()?;
+        Ok(std::str::from_utf8(&body).map_or_else(|_| PyString::new(py, &String::from_utf8_lossy(&body)), |text| PyString::new(py, text)))
     }
 
     /// The version of HTTP that it came over.
