@@ -4,6 +4,7 @@ set -u
 cd "$(dirname "$0")/../.."
 PEERS=$PWD/build/peers
 K6=v2.2.0
+SOURCES=benchmarks/peers/gatling
 mkdir -p "$PEERS/bin" "$PEERS/log"
 
 say() { printf '%-8s %s\n' "$1" "$2"; }
@@ -56,8 +57,24 @@ from_uv() {
     UV_PROJECT_ENVIRONMENT=$PEERS/locust .venv/bin/uv sync --frozen --no-install-project --only-group peers
 }
 
+# The flags are those that Gatling's own build plugins start it with.
+from_maven() {
+    command -v mvn >/dev/null || fail "no mvn here; install a JDK and Maven" || return
+    command -v javac >/dev/null || fail "no javac here; install a JDK" || return
+    mvn --quiet --batch-mode --file "$SOURCES/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$PEERS/gatling/lib" || return
+    javac -cp "$PEERS/gatling/lib/*" -d "$PEERS/gatling/classes" "$SOURCES/Peer.java" && cp "$SOURCES/logback.xml" "$PEERS/gatling/classes" || return
+    cat >"$PEERS/bin/gatling" <<EOF
+#!/bin/sh
+[ "\$1" = --version ] && ls "$PEERS/gatling/lib" | sed -n 's/gatling-app-\(.*\).jar/\1/p' && exit
+exec java --add-opens=java.base/java.lang=ALL-UNNAMED -Xmx1G -XX:+UseG1GC -XX:+ParallelRefProcEnabled -XX:MaxInlineLevel=20 \
+    -XX:MaxTrivialSize=12 -cp "$PEERS/gatling/classes:$PEERS/gatling/lib/*" "\$@"
+EOF
+    chmod +x "$PEERS/bin/gatling"
+}
+
 install_peer nginx /usr/sbin/nginx from_debian nginx-light
 install_peer wrk /usr/bin/wrk from_debian wrk
 install_peer oha "$PEERS/bin/oha" from_cargo
 install_peer k6 "$PEERS/bin/k6" from_go
 install_peer locust "$PEERS/locust/bin/locust" from_uv
+install_peer gatling "$PEERS/bin/gatling" from_maven

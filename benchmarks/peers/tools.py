@@ -104,6 +104,19 @@ def read_locust(output: str, load: Load) -> Claim:
     return Claim(requests, sum(row["num_failures"] for row in rows), requests / lasted)
 
 
+def _gatling(load: Load) -> list[str]:
+    settings = {"connections": load.connections, "seconds": load.seconds, "target": load.url}
+    properties = [f"-D{name}={value}" for name, value in settings.items()]
+    return [*properties, "io.gatling.app.Gatling", "-s", "Peer", "-rf", str(load.folder), "-nr"]
+
+
+def read_gatling(output: str, load: Load) -> Claim:
+    """From the last table that it prints."""
+    total, _, failed = re.findall(r"> Global +\| +([\d,]+) \| +([\d,]+) \| +([\d,]+)", output)[-1]
+    requests = int(total.replace(",", ""))
+    return Claim(requests, int(failed.replace(",", "")), requests / load.seconds)
+
+
 def _wrk(load: Load) -> list[str]:
     return ["-t1", f"-c{load.connections}", f"-d{load.seconds}s", f"{load.url}/item"]
 
@@ -137,6 +150,7 @@ TOOLS = (
     Tool("quick", "tenantry", False, _quick, read_tenantry, codes=(0, 12)),
     Tool("k6", "k6", True, _k6, read_k6, environment={"K6_NO_USAGE_REPORT": "true"}, version=("version",)),
     Tool("Locust", "locust", True, _locust, read_locust, codes=(0, 1)),
+    Tool("Gatling", "gatling", True, _gatling, read_gatling),
     Tool("wrk", "wrk", False, _wrk, read_wrk, version=("-v",)),
     Tool("oha", "oha", False, _oha, read_oha),
 )

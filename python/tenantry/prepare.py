@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from tenantry.errors import UsageError
+from tenantry.plan.closed import PerVuIterations, SharedIterations
 from tenantry.plan.faults import Faults, raise_all
 from tenantry.plan.plan import Plan
 from tenantry.safety import check_host, check_target
@@ -63,9 +64,10 @@ def shared_out(prepared: Prepared, processes: int | None) -> Prepared:
     note = Faults("--processes" if processes is None else f"--processes {processes}")
     if count > plan.max_vus:
         note.add(f"there are {plan.max_vus} virtual users to share out", f"give at most {plan.max_vus}")
+    counted = {stream.name for stream in plan.streams if isinstance(stream.profile, SharedIterations | PerVuIterations)}
     for stream in plan.streams if count > 1 else ():
-        if isinstance(stream.start_after, str):
-            what = f"{stream.name} begins when {stream.start_after} has ended, which several processes do not see at one moment"
+        if stream.start_after in counted:
+            what = f"{stream.name} begins when the last iteration of {stream.start_after} has ended, which no process sees of the others"
             note.add(what, 'write its start_after as a time, such as "60s", or use one process')
     raise_all(note.found)
     return replace(prepared, plan=replace(plan, share=(0, count)))

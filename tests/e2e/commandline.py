@@ -178,7 +178,7 @@ def small_files(most_bytes: int) -> tuple[str, ...]:
 
 
 SCENARIO_IMPORTS = """\
-from tenantry import Vu, constant_rate, constant_vus, on_start, on_stop, scenario, setup, teardown, workload
+from tenantry import Vu, constant_rate, constant_vus, on_start, on_stop, scenario, setup, shared_iterations, teardown, workload
 
 """
 

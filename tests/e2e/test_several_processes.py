@@ -64,7 +64,7 @@ async def first(vu: Vu) -> None:
 async def second(vu: Vu) -> None:
     await vu.get("/second")
 
-load = workload(first.at(constant_vus(2, "1s")), second.at(constant_vus(2, "1s"), start_after="first"))
+load = workload(first.at(PROFILE), second.at(constant_rate("50/s", "1s", max_vus=4), start_after="first"))
 """
 
 
@@ -123,6 +123,14 @@ def test_virtual_users_of_a_closed_load_are_those_of_one_process(shell: Shell, t
     told = shell.run("report", "latest", "--format", "json").document
     assert (max(told["timeline"]["vus"]), told["about"]["processes"]) == (6, 2)
     assert "generator  2 processes" in shell.run("report", "latest", "--format", "text").out
+
+
+def test_a_stream_begins_in_all_processes_when_the_time_of_another_is_over(shell: Shell, truth: TruthServer) -> None:
+    done = run(shell, truth, AFTER.replace("PROFILE", 'constant_rate("20/s", "500ms", max_vus=2)'), "--processes", "2")
+    assert (done.code, done.document["totals"]["requests"]) == (0, 60), done
+    assert samples(shell, "intended_start_ns") == [
+        (at,) for at in (*(k * NS // 20 for k in range(10)), *(NS // 2 + k * NS // 50 for k in range(50)))
+    ]
 
 
 def test_orders_reach_all_processes_and_hold_from_one_instant(shell: Shell, truth: TruthServer) -> None:
@@ -288,8 +296,13 @@ def test_what_setup_returns_must_be_fit_to_be_handed_on(shell: Shell, truth: Tru
         (("--processes", "many"), CLOSED, ("--processes", "run.processes is 'many'", "auto")),
         (
             ("--processes", "2"),
-            AFTER,
-            ("--processes 2", "second begins when first has ended", 'start_after as a time, such as "60s"', "use one process"),
+            AFTER.replace("PROFILE", "shared_iterations(4, vus=2)"),
+            (
+                "--processes 2",
+                "second begins when the last iteration of first has ended",
+                'start_after as a time, such as "60s"',
+                "use one process",
+            ),
         ),
     ],
 )

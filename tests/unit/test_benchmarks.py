@@ -57,6 +57,13 @@ def test_oha_counts_transport_errors_and_bad_statuses_as_failures(tools: ModuleT
     assert (claim.requests, claim.failures, claim.per_s) == (100, 15, 50.0)
 
 
+def test_gatling_is_read_from_its_last_table(tools: ModuleType) -> None:
+    row = "> Global                     | {} | {} |         {}"
+    told = "\n".join([row.format("   26,146", "   26,146", "0"), "> item | 9 | 9 | 0", row.format("  217,208", "  217,201", "7")])
+    claim = tools.read_gatling(told, tools.Load("", 50, 4, Path()))
+    assert (claim.requests, claim.failures, claim.per_s) == (217208, 7, 54302.0)
+
+
 def test_a_tool_stands_for_its_median_round_and_its_worst_disagreement_with_the_server(tools: ModuleType, rounds: ModuleType) -> None:
     tool = next(tool for tool in tools.TOOLS if tool.name == "wrk")
     facts = [(100.0, 1000, 1000, 1.0), (300.0, 1000, 1000, 3.0), (200.0, 990, 1000, 2.0)]
