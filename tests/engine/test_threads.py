@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from truth import TruthServer
 from tenantry import Vu, constant_vus, scenario, shared_iterations, workload
 from tenantry.datasets.population import Population
 from tenantry.driver import ScriptErrors
-from tenantry.engine import schedule
+from tenantry.engine import close_engine, open_engine, schedule
 from tenantry_clinic.dataset import clinic
 
 THREADS = 6
@@ -94,3 +95,22 @@ def test_each_thread_may_drive_an_engine_of_its_own(tmp_path: Path, truth: Truth
     assert [(run.total("series/http", "requests"), run.total("series/http", "failures")) for run in found] == [(180, 0)] * THREADS
     assert [run.total("series/checks", "passes") for run in found] == [60] * THREADS
     assert len(truth.arrivals) == 180 * THREADS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_what_writes_lets_go_first_what_sends(tmp_path: Path) -> None:
+    async def priorities() -> dict[str, int]:
+        engine = open_engine(workload(quiet, constant_vus(1, "1s")).plan(target="http://127.0.0.1:1"), tmp_path)
+        try:
+            await asyncio.sleep(0.1)
+            found = {}
+            for thread in Path("/proc/self/task").iterdir():
+                found[(thread / "comm").read_text().strip()] = os.getpriority(os.PRIO_PROCESS, int(thread.name))
+            return found
+        finally:
+            close_engine(engine)
+
+    found = asyncio.run(priorities())
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    named = {name: priority - own for name, priority in found.items() if name.startswith("tenantry-")}
+    assert named == {"tenantry-io": 0, "tenantry-pace": 0, "tenantry-record": min(10, 19 - own)}

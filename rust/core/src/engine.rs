@@ -16,6 +16,7 @@ use crate::queue::CompletionQueue;
 use crate::record::{LastSecond, Measures, Names, Progress, Record, Recorder, RecorderHandle, Records};
 use crate::schedule::Unrepresentable;
 use crate::scheduler::Scheduler;
+use crate::turns::go_first;
 
 /// Why an engine cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads; no load begins before [`start`](Self::start). `loop_thread` is the thread that runs the scripts.
+    /// Starts the threads; no load begins before [`start`](Self::start). `loop_thread` is the thread that runs the scripts,
+    /// which is this one.
     ///
     /// # Errors
     /// When the target is no URL, or the system refuses a thread, a descriptor or the run folder.
@@ -119,6 +121,7 @@ impl Engine {
         let pacer = Arc::clone(&scheduler);
         let thread = std::thread::Builder::new().name("tenantry-pace".into()).spawn(move || pacer.run())?;
         let scheduling = Mutex::new(Some(thread));
+        go_first();
         Ok(Self {
             clock,
             target,

@@ -1,5 +1,5 @@
 //! The load engine of tenantry. It knows nothing of Python: it takes a plan, drives connections and clocks, and writes samples.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod clock;
 pub mod engine;
@@ -13,3 +13,4 @@ pub mod record;
 pub mod sample;
 pub mod schedule;
 pub mod scheduler;
+mod turns;

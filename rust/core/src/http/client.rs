@@ -21,6 +21,7 @@ use super::traceparent::Traces;
 use crate::clock::Clock;
 use crate::queue::{CompletionQueue, Token};
 use crate::record::{Names, Records, this_thread};
+use crate::turns::go_first;
 
 /// Commands on their way to the thread.
 #[derive(Default)]
@@ -148,6 +149,7 @@ impl Client {
         let thread_id = Arc::new(AtomicU64::new(0));
         let (open, id) = (Arc::clone(&open_connections), Arc::clone(&thread_id));
         let thread = std::thread::Builder::new().name("tenantry-io".into()).spawn(move || {
+            go_first();
             id.store(this_thread().unwrap_or(0), Ordering::Release);
             let desk = Rc::new(Desk::new(Office {
                 clock: parts.clock,

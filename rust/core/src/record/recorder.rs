@@ -22,6 +22,7 @@ use crate::http::Traces;
 use crate::plan::Plan;
 use crate::sample::Outcome;
 use crate::scheduler::Scheduler;
+use crate::turns::give_way;
 
 /// How often queued records are folded.
 const TICK: Duration = Duration::from_millis(50);
@@ -158,8 +159,10 @@ impl Recorder {
         let shared = Arc::new(Shared::default());
         let closing = Arc::new(AtomicBool::new(false));
         let (mine, stop) = (Arc::clone(&shared), Arc::clone(&closing));
-        let thread =
-            std::thread::Builder::new().name("tenantry-record".into()).spawn(move || Recording::new(self, mine).run(&records, &stop))?;
+        let thread = std::thread::Builder::new().name("tenantry-record".into()).spawn(move || {
+            give_way();
+            Recording::new(self, mine).run(&records, &stop);
+        })?;
         Ok(RecorderHandle { thread: Mutex::new(Some(thread)), closing, shared })
     }
 }

@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::queue::{CompletionQueue, Token};
 use crate::record::{Due, Record, Records};
 use crate::schedule::Unrepresentable;
+use crate::turns::go_first;
 use state::State;
 
 /// The start of one pass of a scenario.
@@ -204,6 +205,7 @@ impl Scheduler {
 
     /// Fires events until [`close`](Self::close); the body of the scheduler's thread.
     pub fn run(&self) {
+        go_first();
         // Linux delays a sleeping thread by up to 50 microseconds unless told otherwise.
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
