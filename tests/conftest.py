@@ -8,11 +8,13 @@ import base64
 import hashlib
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from commandline import Shell
 from running_clinic import SECRET, Clinic, Database
@@ -28,8 +30,14 @@ TODAY = "2026-01-05"
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A throwaway server; tests make their own databases in it."""
-    with start_postgres(find_postgres(), max_connections=200) as server:
+    with start_postgres(find_postgres(), max_connections=200, parent=roomy_memory()) as server:
         yield server
+
+
+def roomy_memory() -> Path | None:
+    """The file system in memory, if there is plenty: making and removing some hundred databases takes a tenth of the time there."""
+    place, wanted = Path("/dev/shm"), 8_000_000_000
+    return place if place.is_dir() and min(shutil.disk_usage(place).free, psutil.virtual_memory().available) > wanted else None
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def command(
 ) -> int:
     """Seed, load and judge the reference clinic app on a throwaway Postgres.
 
-    Nothing to configure, about a minute; everything that is started is stopped again.
+    Nothing to configure, half a minute; everything that is started is stopped again.
     """
     from tenantry.config import load_config
 
