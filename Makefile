@@ -53,12 +53,15 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks
 	cargo fmt
 
-test: build browser postgres ## All tests: Rust and Python, with a real Postgres, app and browser
+test: build browser postgres pooler ## All tests: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
 	$(BIN)/pytest
 
 browser:
 	bash tests/browser.sh
+
+pooler:
+	bash tests/pooler.sh
 
 postgres: $(VENV)/synced
 	bash tests/postgres/install.sh
@@ -75,4 +78,4 @@ bench-seeding: native ## How long a dataset takes into Postgres, beside the serv
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres bench soak bench-seeding peers
+.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding peers

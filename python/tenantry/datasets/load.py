@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tenantry.datasets.catalog import Catalog, check_tables
 from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, transaction
+from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.datasets.verify import Verification, verify
-from tenantry.errors import PopulationError, UsageError
+from tenantry.errors import EnvironmentFault, PopulationError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,19 @@ def seed(
     population: Population,
     dsn: str,
     *,
+    files: Generated | None = None,
     allow: Collection[str] = (),
     confirm: str | None = None,
     on_progress: OnProgress = quiet,
 ) -> Seeded:
     """Load all rows of the population: schema where the tables are missing, rows, constraints, statistics, verification.
 
-    One transaction: after a failure, or a kill, the database is as it was before. Raises PopulationError when the database does not take
-    the rows or does not hold afterwards what it should, UnsafeTarget for a host that is not allowed.
+    Rows are computed, or read from `files`, those of this very population. One transaction: after a failure, or a kill, the database is
+    as it was before. Raises PopulationError when the database does not take the rows or does not hold afterwards what it should,
+    EnvironmentFault when a file cannot be read, UnsafeTarget for a host that is not allowed.
     """
     with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
-        return _Load(link, population, on_progress).run()
+        return _Load(link, population, on_progress, files=files).run()
 
 
 def add_tenants(
@@ -100,10 +103,19 @@ def check(
 class _Load:
     """The tenants from number `first` on."""
 
-    def __init__(self, link: Link, population: Population, on_progress: OnProgress, *, first: int = 0) -> None:
+    def __init__(
+        self,
+        link: Link,
+        population: Population,
+        on_progress: OnProgress,
+        *,
+        first: int = 0,
+        files: Generated | None = None,
+    ) -> None:
         self.link = link
         self.population = population
         self.first = first
+        self.files = files
         self.dataset: Dataset = population.dataset
         self.on_progress = on_progress
         self.seconds: dict[str, float] = {}
@@ -177,10 +189,19 @@ class _Load:
 
         progress(0)
         began = time.perf_counter()
-        done = self.link.database.copy(self.population, table, statement, start=start, stop=stop, progress=progress)
+        if self.files is None:
+            done = self.link.database.copy(self.population, table, statement, start=start, stop=stop, progress=progress)
+        else:
+            done = self._copy_files(self.files.of_table(table), table, statement, progress)
         self.seconds[table] = time.perf_counter() - began
         progress(done)
         return done
+
+    def _copy_files(self, files: list[Path], table: str, statement: str, progress: Callable[[int], None]) -> int:
+        try:
+            return self.link.database.copy_files(self.population, table, statement, files=files, progress=progress)
+        except OSError as error:
+            raise EnvironmentFault(str(error), hint="nothing was loaded; generate the files again") from None
 
 
 def _script(path: Path) -> str:

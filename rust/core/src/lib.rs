@@ -13,3 +13,4 @@ pub mod record;
 pub mod sample;
 pub mod schedule;
 pub mod scheduler;
+mod tls;
