@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -56,15 +57,36 @@ def check_tables(link: Link, dataset: Dataset) -> None:
         raise PopulationError("the database does not take the dataset:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
 
 
+def check_allowed(link: Link, tables: Sequence[str], *privileges: str) -> None:
+    """Raise PopulationError with each of the tables that the role may not use so, or that row-level security shows it only in part."""
+    faults = [fault for table in tables for fault in _role_faults(link, table, privileges)]
+    if faults:
+        hint = "connect as the owner of the tables, or give the role what it lacks (row-level security: BYPASSRLS)"
+        raise PopulationError("the role may not do it:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
+
+
+def check_may_create(link: Link) -> None:
+    """Raise PopulationError when the role may not make tables."""
+    schema, user, may = link.rows("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')")[0]
+    if may != "t":
+        what = f"the role {user} may not make tables in the schema {schema}"
+        hint = f"GRANT CREATE ON SCHEMA {quoted(schema or 'public')} TO {quoted(user or '')}, or make the tables first"
+        raise PopulationError(what, where=link.place, hint=hint)
+
+
 def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
-    faults = _column_faults(link, dataset, table)
+    return [*_column_faults(link, dataset, table), *_role_faults(link, table, ("INSERT", "SELECT"))]
+
+
+def _role_faults(link: Link, table: str, privileges: Sequence[str]) -> list[str]:
     name = literal(quoted(table))
-    user, insert, secured = link.rows(f"SELECT current_user, has_table_privilege({name}, 'INSERT'), row_security_active({name})")[0]
-    if insert != "t":
-        faults.append(f"{table}: the role {user} may not insert (GRANT INSERT ON {quoted(table)} TO {quoted(user or '')})")
-    elif secured == "t":
-        faults.append(f"{table}: row-level security binds the role {user}, and COPY is refused then")
-    return faults
+    asked = ", ".join(f"has_table_privilege({name}, '{privilege}')" for privilege in privileges)
+    user, secured, *granted = link.rows(f"SELECT current_user, row_security_active({name}), {asked}")[0]
+    lacking = [privilege for privilege, given in zip(privileges, granted, strict=True) if given != "t"]
+    if lacking:
+        grant = f"GRANT {', '.join(lacking)} ON {quoted(table)} TO {quoted(user or '')}"
+        return [f"{table}: the role {user} may not {' or '.join(lacking).lower()} ({grant})"]
+    return [f"{table}: row-level security binds the role {user}: it sees some rows only, and may not COPY"] if secured == "t" else []
 
 
 def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:

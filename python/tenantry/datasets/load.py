@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenantry.datasets.catalog import Catalog, check_tables
+from tenantry.datasets.catalog import Catalog, check_allowed, check_may_create, check_tables
 from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, transaction
 from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
@@ -97,6 +97,7 @@ def check(
         population = Population(dataset, tenants, rng_seed)
         if tenants is None:
             population = Population(dataset, same(link, dataset, population.rng_seed, remembered(link, dataset)).tenants, rng_seed)
+        check_allowed(link, population.tables(), "SELECT")
         return Checked(dataset.name, population.tenants, population.rng_seed, verify(link, population))
 
 
@@ -161,6 +162,7 @@ class _Load:
         if self.dataset.schema is None:
             hint = "create the tables first, or name a schema file in the dataset"
             raise PopulationError(f"the tables of the dataset are missing: {', '.join(missing)}", where=self.link.place, hint=hint)
+        check_may_create(self.link)
         with self._step("schema"):
             self.link.execute(_script(self.dataset.schema))
         check_tables(self.link, self.dataset)
