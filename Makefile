@@ -40,8 +40,8 @@ demo: build ## Seed, load and judge the reference app on a throwaway Postgres
 	$(BIN)/tenantry demo
 
 check: build ## Format, lint, types, layers, stubs
-	$(BIN)/ruff format --check python tests benchmarks
-	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/ruff format --check python tests benchmarks examples
+	$(BIN)/ruff check python tests benchmarks examples
 	$(BIN)/mypy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
@@ -49,8 +49,8 @@ check: build ## Format, lint, types, layers, stubs
 	$(BIN)/pytest tests/agree
 
 fix: $(VENV)/synced ## Format and repair what can be repaired by itself
-	$(BIN)/ruff check --fix python tests benchmarks
-	$(BIN)/ruff format python tests benchmarks
+	$(BIN)/ruff check --fix python tests benchmarks examples
+	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
 test: build browser postgres pooler ## All tests: Rust and Python, with a real Postgres, app and browser

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tenantry.datasets.database import Link, in_list, literal, quoted
+from tenantry.datasets.database import Link, in_list, literal, quoted, relation
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
 
@@ -40,8 +40,8 @@ class Catalog:
     @classmethod
     def read(cls, link: Link, dataset: Dataset) -> Self:
         """Look the dataset's tables up on the search path."""
-        names = [name for name in dataset.tables if link.texts(f"SELECT to_regclass({literal(quoted(name))})")]
-        oids = f"SELECT to_regclass(quote_ident(name)) FROM unnest(ARRAY[{in_list(names)}]::text[]) name"
+        names = [name for name in dataset.tables if link.texts(f"SELECT to_regclass({literal(relation(name))})")]
+        oids = f"SELECT to_regclass(name) FROM unnest(ARRAY[{in_list(map(relation, names))}]::text[]) name"
         marks = link.number(
             f"SELECT (SELECT count(*) FROM pg_constraint WHERE contype IN ('f', 'u') AND conrelid IN ({oids}))"
             f" + (SELECT count(*) FROM pg_policy WHERE polrelid IN ({oids}))"
@@ -79,12 +79,12 @@ def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
 
 
 def _role_faults(link: Link, table: str, privileges: Sequence[str]) -> list[str]:
-    name = literal(quoted(table))
+    name = literal(relation(table))
     asked = ", ".join(f"has_table_privilege({name}, '{privilege}')" for privilege in privileges)
     user, secured, *granted = link.rows(f"SELECT current_user, row_security_active({name}), {asked}")[0]
     lacking = [privilege for privilege, given in zip(privileges, granted, strict=True) if given != "t"]
     if lacking:
-        grant = f"GRANT {', '.join(lacking)} ON {quoted(table)} TO {quoted(user or '')}"
+        grant = f"GRANT {', '.join(lacking)} ON {relation(table)} TO {quoted(user or '')}"
         return [f"{table}: the role {user} may not {' or '.join(lacking).lower()} ({grant})"]
     return [f"{table}: row-level security binds the role {user}: it sees some rows only, and may not COPY"] if secured == "t" else []
 
@@ -94,7 +94,7 @@ def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
         "SELECT attname, CASE typtype WHEN 'e' THEN 'enum' ELSE typname END,"
         " attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> ''"
         " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
-        f" WHERE attrelid = to_regclass({literal(quoted(table))}) AND attnum > 0 AND NOT attisdropped"
+        f" WHERE attrelid = to_regclass({literal(relation(table))}) AND attnum > 0 AND NOT attisdropped"
     )
     there = {name: (kind, needed, generated) for name, kind, needed, generated in rows}
     written = dataset.written(table)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenantry.datasets.catalog import Catalog, check_allowed
-from tenantry.datasets.database import Link, OnProgress, connect, literal, lock, quiet, quoted, transaction
+from tenantry.datasets.database import Link, OnProgress, connect, in_list, literal, lock, quiet, quoted, relation, transaction
 from tenantry.datasets.manifest import forget, remembered, unsettle
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
@@ -52,7 +52,9 @@ def clean(
         own = _own_tenants(link, dataset)
         chosen = {number: key for number, key in own.items() if tenants is None or number <= tenants}
         keys = list(chosen.values())
-        found = {table: link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_whose(dataset, table, keys)}") for table in order.tables}
+        found = {
+            table: link.number(f"SELECT count(*) FROM {relation(table)} WHERE {_whose(dataset, table, keys)}") for table in order.tables
+        }
         result = Cleaned(dataset.name, len(keys), found)
         if yes and keys:
             unsettle(link, dataset)
@@ -69,7 +71,7 @@ def _own_tenants(link: Link, dataset: Dataset) -> dict[int, str]:
     key, written = quoted(dataset.owner_column(table)), quoted(mark)
     first = dataset.first_key
     within = "true" if dataset.has_uuid_tenants else f"{key} BETWEEN {first} AND {first - 1 + _MOST_TENANTS}"
-    marked = link.rows(f"SELECT {key}, {written} FROM {quoted(table)} WHERE {within} AND starts_with({written}, {literal(prefix)})")
+    marked = link.rows(f"SELECT {key}, {written} FROM {relation(table)} WHERE {within} AND starts_with({written}, {literal(prefix)})")
     if not marked:
         return {}
     candidates = {row[0] or "": row[1] for row in marked}
@@ -110,29 +112,32 @@ def _order(link: Link, dataset: Dataset) -> Order:
     if missing:
         what = f"the tables of the dataset are not there: {', '.join(missing)}"
         raise PopulationError(what, where=link.place, hint="is this the right database?")
-    present = [table for table in dataset.app_tables if link.texts(f"SELECT to_regclass({literal(quoted(table))})")]
+    present = [table for table in dataset.app_tables if link.texts(f"SELECT to_regclass({literal(relation(table))})")]
     order = [*present, *reversed(list(dataset.tables))]
-    parents = _references(link)
+    parents = _references(link, order)
     while strangers := sorted({child for child, parent in parents if parent in order} - set(order)):
         _check_owned(link, dataset, strangers)
         order = [*strangers, *order]
     return _children_first(order, parents)
 
 
-def _references(link: Link) -> set[tuple[str, str]]:
-    """All foreign keys of the database, as (child, parent); names as the search path knows them."""
+def _references(link: Link, known: Sequence[str]) -> set[tuple[str, str]]:
+    """All foreign keys of the database that keep rows from being removed, as (child, parent): tables by the names that we know them by."""
+    ours = link.rows(f"SELECT to_regclass(name)::oid, name FROM unnest(ARRAY[{in_list(map(relation, known))}]::text[]) name")
+    names = {oid: table for (oid, _), table in zip(ours, known, strict=True)}
+    name = "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname ELSE {0}.relnamespace::regnamespace || '.' || {0}.relname END"
     rows = link.rows(
-        "SELECT DISTINCT c.relname, p.relname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
-        " JOIN pg_class p ON p.oid = k.confrelid WHERE k.contype = 'f' AND pg_table_is_visible(c.oid) AND pg_table_is_visible(p.oid)"
+        f"SELECT DISTINCT c.oid, {name.format('c')}, p.oid, {name.format('p')} FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid"
+        " JOIN pg_class p ON p.oid = k.confrelid WHERE k.contype = 'f' AND k.confdeltype <> 'c'"
     )
-    return {(child or "", parent or "") for child, parent in rows}
+    return {(names.get(child, one or ""), names.get(parent, other or "")) for child, one, parent, other in rows}
 
 
 def _check_owned(link: Link, dataset: Dataset, tables: Sequence[str]) -> None:
-    oids = ", ".join(f"to_regclass({literal(quoted(table))})" for table in tables)
-    query = f"SELECT attrelid::regclass FROM pg_attribute WHERE attrelid IN ({oids}) AND attname = {literal(dataset.tenant_column)}"
-    owned = {name.strip('"') for name in link.texts(query)}
-    if strange := [table for table in tables if table not in owned]:
+    has = f"SELECT FROM pg_attribute WHERE attrelid = to_regclass(name) AND attname = {literal(dataset.tenant_column)}"
+    names = in_list(map(relation, tables))
+    query = f"SELECT (EXISTS ({has}))::text FROM unnest(ARRAY[{names}]::text[]) WITH ORDINALITY t(name, place) ORDER BY place"
+    if strange := [table for table, owned in zip(tables, link.texts(query), strict=True) if owned == "false"]:
         what = f"{', '.join(strange)} refers to rows of the dataset, but has no column {dataset.tenant_column} to tell whose its rows are"
         raise PopulationError(what, where=link.place, hint="remove those rows yourself first")
 
@@ -213,14 +218,14 @@ class _Removal:
     def _delete(self, table: str, keys: Sequence[str], condition: str = "true") -> bool:
         """Remove the rows; none are left."""
         where = f"{_whose(self.dataset, table, keys)} AND {condition}"
-        gone = self.link.number(f"WITH gone AS (DELETE FROM {quoted(table)} WHERE {where} RETURNING 1) SELECT count(*) FROM gone")
+        gone = self.link.number(f"WITH gone AS (DELETE FROM {relation(table)} WHERE {where} RETURNING 1) SELECT count(*) FROM gone")
         self.removed[table] += gone
         return False
 
     def _delete_some(self, table: str, keys: Sequence[str]) -> bool:
         """Remove some of the rows; whether there may be more."""
         before, began = self.removed[table], time.perf_counter()
-        some = f"SELECT ctid FROM {quoted(table)} WHERE {_whose(self.dataset, table, keys)} LIMIT {self.rows}"
+        some = f"SELECT ctid FROM {relation(table)} WHERE {_whose(self.dataset, table, keys)} LIMIT {self.rows}"
         self._delete(table, keys, f"ctid = ANY (ARRAY ({some}))")
         full = self.removed[table] - before >= self.rows
         if full:

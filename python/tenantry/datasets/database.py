@@ -46,6 +46,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def relation(name: str) -> str:
+    """The name of a table, such as `pets` or `auth.users`, as SQL."""
+    return ".".join(map(quoted, name.split(".")))
+
+
 def literal(text: str) -> str:
     """Text as an SQL string."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

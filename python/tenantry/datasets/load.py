@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenantry.datasets.catalog import Catalog, check_allowed, check_may_create, check_tables
-from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, transaction
+from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, relation, transaction
 from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
 from tenantry.datasets.population import Population
@@ -129,7 +129,7 @@ class _Load:
             with self._step("constraints"):
                 self.link.execute(_script(self.dataset.constraints))
         with self._step("analyze"):
-            self.link.execute("; ".join(f"ANALYZE {quoted(table)}" for table in rows))
+            self.link.execute("; ".join(f"ANALYZE {relation(table)}" for table in rows))
         with self._step("verify"):
             verification = verify(self.link, self.population, loading=True)
         counts = {table: self.population.count(table) for table in rows}
@@ -171,7 +171,7 @@ class _Load:
     def _check_free(self) -> None:
         table = self.dataset.tenant_table
         key, first, last = quoted(self.dataset.owner_column(table)), self.first + 1, self.population.tenants
-        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
+        found = self.link.number(f"SELECT count(*) FROM {relation(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
         if found:
             which = "the keys of the tenants" if self.dataset.has_uuid_tenants else "the keys"
             low = 0 if self.dataset.has_uuid_tenants else self.dataset.first_key - 1
@@ -184,7 +184,7 @@ class _Load:
         start, stop = self.population.start(table, self.first), self.population.count(table)
         columns = ", ".join(quoted(column) for column in self.population.columns(table))
         options = "FORMAT binary, FREEZE" if frozen else "FORMAT binary"
-        statement = f"COPY {quoted(table)} ({columns}) FROM STDIN ({options})"
+        statement = f"COPY {relation(table)} ({columns}) FROM STDIN ({options})"
 
         def progress(rows: int) -> None:
             self.on_progress(table, rows, stop - start)
