@@ -72,7 +72,8 @@ bench: build ## Benchmarks side by side with the peers that are installed
 soak: build ## Memory over ten million requests, and of ten thousand virtual users
 	$(BIN)/python -m benchmarks.soak
 
-bench-seeding: native ## How long a dataset takes into Postgres, beside the server's own COPY
+bench-seeding: native ## How long a dataset takes into Postgres, beside the server's own COPY and other ways to fill a table
+	$(UV) sync --quiet --frozen --no-install-project --all-extras --inexact --group seeding
 	$(BIN)/python -m benchmarks.seeding $(BENCH)
 
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
