@@ -40,8 +40,8 @@ demo: build ## Seed, load and judge the reference app on a throwaway Postgres
 	$(BIN)/tenantry demo
 
 check: build ## Format, lint, types, layers, stubs
-	$(BIN)/ruff format --check python tests benchmarks
-	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/ruff format --check python tests benchmarks examples
+	$(BIN)/ruff check python tests benchmarks examples
 	$(BIN)/mypy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
@@ -49,16 +49,22 @@ check: build ## Format, lint, types, layers, stubs
 	$(BIN)/pytest tests/agree
 
 fix: $(VENV)/synced ## Format and repair what can be repaired by itself
-	$(BIN)/ruff check --fix python tests benchmarks
-	$(BIN)/ruff format python tests benchmarks
+	$(BIN)/ruff check --fix python tests benchmarks examples
+	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-test: build browser ## All tests: Rust and Python, with a real Postgres, app and browser
+test: build browser postgres pooler ## All tests: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
 	$(BIN)/pytest
 
 browser:
 	bash tests/browser.sh
+
+pooler:
+	bash tests/pooler.sh
+
+postgres: $(VENV)/synced
+	bash tests/postgres/install.sh
 
 bench: build ## Benchmarks side by side with the peers that are installed
 	bash benchmarks/run.sh $(BENCH)
@@ -66,10 +72,11 @@ bench: build ## Benchmarks side by side with the peers that are installed
 soak: build ## Memory over ten million requests, and of ten thousand virtual users
 	$(BIN)/python -m benchmarks.soak
 
-bench-seeding: native ## How long a dataset takes into Postgres, beside the server's own COPY
+bench-seeding: native ## How long a dataset takes into Postgres, beside the server's own COPY and other ways to fill a table
+	$(UV) sync --quiet --frozen --no-install-project --all-extras --inexact --group seeding
 	$(BIN)/python -m benchmarks.seeding $(BENCH)
 
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser bench soak bench-seeding peers
+.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding peers

@@ -25,6 +25,7 @@ from benchmarks import machine
 from benchmarks.machine import Cores
 from benchmarks.process import run_pinned
 from benchmarks.results_file import write
+from benchmarks.seeding_peers import measured
 
 from tenantry.datasets.population import Population
 from tenantry.postgres import Postgres, find_postgres, start_postgres
@@ -125,6 +126,7 @@ def main(tenants: int, rounds: int) -> None:
             floors.append(floor(server, "seeded", folder))
             verifies.append(told["seconds"]["verify"])
             cleans.append(timed(lambda dsn=dsn: tenantry(dsn, "clean", DATASET, "--yes")))
+        ways = measured(postgres, rounds)
     took = [sum(steps.values()) for steps in seeds]
     seed_s, floor_s, verify_s, clean_s = (median(values) for values in (took, floors, verifies, cleans))
     table = [
@@ -138,6 +140,8 @@ def main(tenants: int, rounds: int) -> None:
     ]
     for title, value in table:
         click.echo(f"{title:<42}{value}")
+    for title, count, took_s in ways:
+        click.echo(f"{title:<52}{count / took_s:>12,.0f} rows/s into one table")
     result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.shape(), "tenants": tenants, "rows": rows}
     result |= {
         "generate_s": alone,
@@ -147,6 +151,7 @@ def main(tenants: int, rounds: int) -> None:
         "clean_s": cleans,
         "memory_bytes": memory,
         "steps": seeds[-1],
+        "ways": [{"title": title, "rows": count, "seconds": took_s} for title, count, took_s in ways],
     }
     click.echo(f"written to {write({'seeding': result})}")
 

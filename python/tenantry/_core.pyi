@@ -4,6 +4,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from os import PathLike
+from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, final
@@ -212,6 +213,15 @@ class Database:
         *,
         start: int,
         stop: int,
+        progress: Callable[[int], object] | None = None,
+    ) -> int: ...
+    def copy_files(
+        self,
+        population: Population,
+        table: str,
+        statement: str,
+        *,
+        files: Sequence[Path],
         progress: Callable[[int], object] | None = None,
     ) -> int: ...
     def close(self) -> None: ...

@@ -4,7 +4,9 @@
 -- Roles belong to the whole server: another database on it may have made this one already.
 DO $$
 BEGIN
-    CREATE ROLE clinic_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    IF to_regrole('clinic_app') IS NULL THEN
+        CREATE ROLE clinic_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
 END

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from commandline import Shell, wait_until
+from fingerprint import catalog
 from running_clinic import Database
+from test_seed import as_user
 
-from tenantry.datasets.clean import clean
-from tenantry.datasets.load import seed
+from tenantry.datasets import clean as clean_module
+from tenantry.datasets.clean import clean, next_rows
+from tenantry.datasets.load import check, seed
 from tenantry.datasets.population import Population
+from tenantry.engine import Database as Connection
 from tenantry.errors import PopulationError
 from tenantry_clinic.dataset import clinic
 
@@ -30,6 +35,8 @@ MADE_BY_THE_APP = """
     INSERT INTO order_items (clinic_id, order_id, product_id, quantity, price) SELECT 2, id, 21, 1, 5 FROM orders;
     INSERT INTO payments (clinic_id, order_id, amount, method) SELECT 2, id, 5, 'cash' FROM orders;
 """
+WAITS_FOR_A_LOCK = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'tenantry' AND wait_event_type = 'Lock')"""
 
 
 @pytest.fixture
@@ -114,3 +121,92 @@ def test_a_referring_table_without_a_tenant_stops_it_before_anything_is_removed(
 def test_a_database_without_the_tables_is_told(new_database: Callable[[], str]) -> None:
     with pytest.raises(PopulationError, match="is this the right database"):
         clean(clinic, new_database(), yes=True)
+
+
+def test_a_large_tenant_goes_in_several_transactions_and_itself_last(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean_module, "_HOLD_S", 0.0)
+    monkeypatch.setattr(clean_module, "_FIRST_ROWS", 100)
+    foreign, shape = contents(database, "tenant > 5"), catalog(database)
+    database.run(f"ALTER DATABASE {database.dsn.rpartition('/')[2]} SET lock_timeout = '100ms'", "SELECT 1")
+    holder = Connection(database.dsn)
+    holder.execute("BEGIN; SELECT FROM users WHERE id = 31 FOR UPDATE")
+    with pytest.raises(PopulationError, match="lock timeout"):
+        clean(clinic, database.dsn, yes=True)
+    left = {table: len(rows) for table, rows in contents(database, "tenant = 4").items() if rows}
+    assert left == {"clinics": 1, "users": 10}, "all that refers to them is gone for good, though the tenant is not"
+    assert database.value("SELECT min(id) FROM clinics") == 4
+    holder.close()
+    with pytest.raises(PopulationError, match="was cleaned in part"):
+        check(clinic, database.dsn)
+    result = clean(clinic, database.dsn, yes=True)
+    assert (result.removed["clinics"], result.removed["users"], result.removed["pets"]) == (2, 20, 100)
+    assert (contents(database), catalog(database)) == (foreign, shape)
+    assert database.value("SELECT count(*) FROM tenantry.datasets") == 0
+
+
+def test_a_clean_that_was_killed_goes_on(new_database: Callable[[], str], shell: Shell) -> None:
+    database = Database(new_database())
+    seed(Population(clinic, 100), database.dsn)
+    database.run(
+        FOREIGN.replace("(7,", "(700,").replace("(9,", "(900,").replace("7, 9,", "700, 900,").replace("-00010", "-01000"), "SELECT 1"
+    )
+    foreign = contents(database, "tenant > 100")
+    holder = Connection(database.dsn)
+    holder.execute("BEGIN; SELECT FROM clinics WHERE id = 90 FOR UPDATE")
+    command = ("clean", "tenantry_clinic.dataset:clinic", "--yes")
+    with shell.start(*command, environment={"DATABASE_URL": database.dsn}) as running:
+        wait_until(lambda: database.value(WAITS_FOR_A_LOCK))
+        running.process.kill()
+        running.done()
+    holder.close()
+    wait_until(lambda: not database.value(WAITS_FOR_A_LOCK))
+    left = [row[0] for row in database.run("SELECT id FROM clinics WHERE id <= 100 ORDER BY id")]
+    assert 90 in left and 1 not in left and left == list(range(left[0], 101))
+    assert shell.run(*command, environment={"DATABASE_URL": database.dsn}).code == 0
+    assert contents(database) == foreign
+
+
+def test_rows_that_refer_to_rows_of_their_own_table_go_too(database: Database) -> None:
+    database.run(
+        "ALTER TABLE services ADD part_of bigint, ADD FOREIGN KEY (clinic_id, part_of) REFERENCES services (clinic_id, id)",
+        "UPDATE services s SET part_of = id - 1 WHERE EXISTS (SELECT FROM services p WHERE p.clinic_id = s.clinic_id AND p.id = s.id - 1)",
+        "SELECT 1",
+    )
+    assert clean(clinic, database.dsn, yes=True).removed["services"] == 40
+
+
+def test_a_role_that_may_not_remove_is_told_what_to_grant(database: Database) -> None:
+    database.run(
+        "CREATE ROLE looker LOGIN BYPASSRLS",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker",
+        "GRANT USAGE ON SCHEMA tenantry TO looker",
+        "GRANT SELECT ON tenantry.datasets TO looker",
+        "SELECT 1",
+    )
+    dsn, before = as_user(database.dsn, "looker"), contents(database)
+    assert clean(clinic, dsn).tenants == 5
+    with pytest.raises(PopulationError, match=r'the role looker may not delete \(GRANT DELETE ON "payments" TO "looker"\)'):
+        clean(clinic, dsn, yes=True)
+    assert contents(database) == before
+
+
+def test_a_role_that_sees_some_rows_only_may_neither_clean_nor_verify(database: Database) -> None:
+    database.run("CREATE ROLE half LOGIN", "GRANT SELECT, DELETE ON ALL TABLES IN SCHEMA public TO half", "SELECT 1")
+    for work in (clean, check):
+        with pytest.raises(PopulationError, match="row-level security binds the role half"):
+            work(clinic, as_user(database.dsn, "half"), tenants=5)
+
+
+def test_part_of_the_tenants_leaves_a_note_and_the_rest_removes_it(database: Database) -> None:
+    clean(clinic, database.dsn, yes=True, tenants=2)
+    assert database.value("SELECT spec_hash FROM tenantry.datasets") == "cleaned in part"
+    clean(clinic, database.dsn, yes=True)
+    assert database.value("SELECT count(*) FROM tenantry.datasets") == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "took_s", "next_one"),
+    [(5000, 0.01, 10_000), (5000, 0.3, 5000), (5000, 0.5, 2500), (150, 3.0, 100)],
+)
+def test_the_next_statement_removes_as_many_rows_as_fit_into_its_time(rows: int, took_s: float, next_one: int) -> None:
+    assert next_rows(rows, took_s) == next_one

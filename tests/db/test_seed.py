@@ -244,8 +244,20 @@ def test_half_a_schema_is_told(fresh: Database) -> None:
 
 def test_a_role_that_may_not_insert_is_told_what_to_grant(schema_only: Database) -> None:
     schema_only.run("CREATE ROLE reader LOGIN", "SELECT 1")
-    with refused("the role reader may not insert", "GRANT INSERT ON"):
+    with refused("the role reader may not insert or select", 'GRANT INSERT, SELECT ON "clinics" TO "reader"'):
         seed(Population(clinic, 3), as_user(schema_only.dsn, "reader"))
+
+
+def test_a_role_that_may_not_make_tables_is_told_what_to_grant(fresh: Database) -> None:
+    role = f"maker_{fresh.dsn.rpartition('/')[2]}"
+    fresh.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", f"CREATE ROLE {role} LOGIN", "SELECT 1")
+    with refused(f"the role {role} may not make tables in the schema public", f'GRANT CREATE ON SCHEMA "public" TO "{role}"'):
+        seed(Population(clinic, 3), as_user(fresh.dsn, role))
+    assert fresh.value(TABLES) == 0
+    fresh.run(f'GRANT CREATE ON SCHEMA "public" TO "{role}"', "SELECT 1")
+    result = seed(Population(clinic, 3), as_user(fresh.dsn, role))
+    assert total(fresh) == 3 * sum(ROWS.values())
+    assert any(f'GRANT "clinic_app" TO "{role}"' in text for text in result.verification.not_checked)
 
 
 def test_a_role_that_row_level_security_binds_is_told(schema_only: Database) -> None:

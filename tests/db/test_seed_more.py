@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from commandline import Done, Shell, one_message
+from fingerprint import contents
 from running_clinic import Database
 from test_seed import refused
 from test_seed_commands import DATASET, document, tenantry
@@ -37,11 +38,6 @@ SKEWED = skewed()
 @pytest.fixture
 def fresh(new_database: Callable[[], str]) -> Database:
     return Database(new_database())
-
-
-def contents(database: Database) -> dict[str, str]:
-    """A checksum of each table's rows, whatever the order in which they were written."""
-    return {table: database.value(f"SELECT md5(string_agg(t::text, chr(10) ORDER BY id)) FROM {table} t") for table in TABLES}
 
 
 @pytest.mark.parametrize("dataset", [clinic, SKEWED], ids=["clinic", "skewed"])

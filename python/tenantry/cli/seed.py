@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--dsn", help="The owner's URL of the database.  [default: the environment variable DATABASE_URL]")
 @click.option("--tenants", type=int, help="Number of tenants.  [default: the dataset's]")
 @click.option("--add-tenants", metavar="N", type=click.IntRange(min=1), help="Load so many more, beside those that are there.")
+@click.option("--from", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Load the files that `generate --out DIR` wrote.")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
@@ -27,6 +29,7 @@ def command(
     dsn: str | None,
     tenants: int | None,
     add_tenants: int | None,
+    folder: Path | None,
     rng_seed: int | None,
     yes_production: str | None,
     as_json: bool,
@@ -43,11 +46,16 @@ def command(
     from tenantry.cli.progress import Steps
     from tenantry.datasets import load
     from tenantry.datasets.find import load_dataset
+    from tenantry.datasets.generate import generated_in
     from tenantry.datasets.population import Population
 
     if tenants is not None and add_tenants is not None:
         raise UsageError("--tenants and --add-tenants together", hint="give --add-tenants alone: so many more than are there")
-    population = Population(load_dataset(dataset), tenants, rng_seed)
+    if folder is not None and add_tenants is not None:
+        raise UsageError("--from and --add-tenants together", hint="the files hold whole datasets: load them into an empty one")
+    spec = load_dataset(dataset)
+    found = None if folder is None else generated_in(folder, spec, tenants=tenants, rng_seed=rng_seed)
+    population = Population(spec, tenants if found is None else found.tenants, rng_seed)
     declared = population.dataset.rng_seed
     if population.rng_seed != declared:
         click.echo(f"note: runs pick rows with the dataset's rng_seed, {declared}: declare rng_seed={population.rng_seed} there", err=True)
@@ -55,7 +63,7 @@ def command(
     with Steps(quiet=quiet) as steps:
         how: Any = {"allow": allow, "confirm": yes_production, "on_progress": steps.show}
         if add_tenants is None:
-            result = load.seed(population, address, **how)
+            result = load.seed(population, address, files=found, **how)
         else:
             result = load.add_tenants(population.dataset, add_tenants, address, rng_seed=rng_seed, **how)
     if as_json:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tenantry.datasets.database import Link, in_list, literal, quoted
+from tenantry.datasets.database import Link, in_list, literal, quoted, relation
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
 
@@ -39,8 +40,8 @@ class Catalog:
     @classmethod
     def read(cls, link: Link, dataset: Dataset) -> Self:
         """Look the dataset's tables up on the search path."""
-        names = [name for name in dataset.tables if link.texts(f"SELECT to_regclass({literal(quoted(name))})")]
-        oids = f"SELECT to_regclass(quote_ident(name)) FROM unnest(ARRAY[{in_list(names)}]::text[]) name"
+        names = [name for name in dataset.tables if link.texts(f"SELECT to_regclass({literal(relation(name))})")]
+        oids = f"SELECT to_regclass(name) FROM unnest(ARRAY[{in_list(map(relation, names))}]::text[]) name"
         marks = link.number(
             f"SELECT (SELECT count(*) FROM pg_constraint WHERE contype IN ('f', 'u') AND conrelid IN ({oids}))"
             f" + (SELECT count(*) FROM pg_policy WHERE polrelid IN ({oids}))"
@@ -56,15 +57,36 @@ def check_tables(link: Link, dataset: Dataset) -> None:
         raise PopulationError("the database does not take the dataset:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
 
 
+def check_allowed(link: Link, tables: Sequence[str], *privileges: str) -> None:
+    """Raise PopulationError with each of the tables that the role may not use so, or that row-level security shows it only in part."""
+    faults = [fault for table in tables for fault in _role_faults(link, table, privileges)]
+    if faults:
+        hint = "connect as the owner of the tables, or give the role what it lacks (row-level security: BYPASSRLS)"
+        raise PopulationError("the role may not do it:\n  " + "\n  ".join(faults), where=link.place, hint=hint)
+
+
+def check_may_create(link: Link) -> None:
+    """Raise PopulationError when the role may not make tables."""
+    schema, user, may = link.rows("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')")[0]
+    if may != "t":
+        what = f"the role {user} may not make tables in the schema {schema}"
+        hint = f"GRANT CREATE ON SCHEMA {quoted(schema or 'public')} TO {quoted(user or '')}, or make the tables first"
+        raise PopulationError(what, where=link.place, hint=hint)
+
+
 def _table_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
-    faults = _column_faults(link, dataset, table)
-    name = literal(quoted(table))
-    user, insert, secured = link.rows(f"SELECT current_user, has_table_privilege({name}, 'INSERT'), row_security_active({name})")[0]
-    if insert != "t":
-        faults.append(f"{table}: the role {user} may not insert (GRANT INSERT ON {quoted(table)} TO {quoted(user or '')})")
-    elif secured == "t":
-        faults.append(f"{table}: row-level security binds the role {user}, and COPY is refused then")
-    return faults
+    return [*_column_faults(link, dataset, table), *_role_faults(link, table, ("INSERT", "SELECT"))]
+
+
+def _role_faults(link: Link, table: str, privileges: Sequence[str]) -> list[str]:
+    name = literal(relation(table))
+    asked = ", ".join(f"has_table_privilege({name}, '{privilege}')" for privilege in privileges)
+    user, secured, *granted = link.rows(f"SELECT current_user, row_security_active({name}), {asked}")[0]
+    lacking = [privilege for privilege, given in zip(privileges, granted, strict=True) if given != "t"]
+    if lacking:
+        grant = f"GRANT {', '.join(lacking)} ON {relation(table)} TO {quoted(user or '')}"
+        return [f"{table}: the role {user} may not {' or '.join(lacking).lower()} ({grant})"]
+    return [f"{table}: row-level security binds the role {user}: it sees some rows only, and may not COPY"] if secured == "t" else []
 
 
 def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
@@ -72,7 +94,7 @@ def _column_faults(link: Link, dataset: Dataset, table: str) -> list[str]:
         "SELECT attname, CASE typtype WHEN 'e' THEN 'enum' ELSE typname END,"
         " attnotnull AND NOT atthasdef AND attidentity = '', attgenerated <> ''"
         " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
-        f" WHERE attrelid = to_regclass({literal(quoted(table))}) AND attnum > 0 AND NOT attisdropped"
+        f" WHERE attrelid = to_regclass({literal(relation(table))}) AND attnum > 0 AND NOT attisdropped"
     )
     there = {name: (kind, needed, generated) for name, kind, needed, generated in rows}
     written = dataset.written(table)

@@ -15,15 +15,25 @@ OnProgress = Callable[[str, int, int], None]
 """Told a title, how much of it is done, and how much there is (0: nobody knows)."""
 
 _HINTS = {
+    "08P01": "a pooler on the way must keep a transaction on one connection: pool_mode session or transaction",
     "28P01": "give the right password in the DSN or in PGPASSWORD",
-    "28000": "give a user that may connect from here (pg_hba.conf)",
+    "28000": "give a user that may connect from here (pg_hba.conf), or sslmode=require if the server wants TLS",
     "3D000": "create it: CREATE DATABASE ..., or correct the DSN",
     "53100": "free disk space on the server, then try again",
     "53300": "close other connections or raise max_connections",
     "42501": "connect as the owner of the tables, or GRANT the role what it lacks",
     "57014": "raise statement_timeout or lock_timeout for this role",
     "55P03": "another session holds a lock on the table; try again when it is done",
+    "57P01": "somebody ended the connection, or the server stops: what was not complete is undone; try again",
     "57P03": "the server is starting or stopping; try again",
+}
+_CONNECTION_HINTS = {
+    "08P01": "a pooler on the way must keep a transaction on one connection: pool_mode session or transaction",
+    "UnknownIssuer": "name the authority of the server's certificate in the DSN: sslrootcert=FILE",
+    "certificate not valid for name": "connect by a name that the certificate is for, or give sslmode=verify-ca",
+    "does not support TLS": "switch it on at the server (ssl = on), or give sslmode=prefer where nobody listens on the way",
+    "connection closed": "it was lost on the way: what was not complete is undone; try again",
+    "": "is the server running, and is the address right?",
 }
 
 
@@ -34,6 +44,11 @@ def quiet(title: str, done: int, total: int) -> None:
 def quoted(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def relation(name: str) -> str:
+    """The name of a table, such as `pets` or `auth.users`, as SQL."""
+    return ".".join(map(quoted, name.split(".")))
 
 
 def literal(text: str) -> str:
@@ -71,21 +86,28 @@ def connect(dsn: str, *, allow: Collection[str] = (), confirm: str | None = None
 
     Every refusal of the server in the block leaves it as PopulationError. Raises UsageError for a DSN that cannot be read, UnsafeTarget.
     """
-    try:
+    with _readable():
         hosts, place = Database.hosts(dsn), Database.place(dsn)
-    except ValueError as error:
-        hint = "write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        raise UsageError(f"the DSN cannot be read: {error}", where="DATABASE_URL", hint=hint) from None
     for host in hosts:
         check_host(host, allow=allow, what="database", confirm=confirm, names={"database": place.rpartition("/")[2]})
     try:
-        database = Database(dsn, password=os.environ.get("PGPASSWORD"))
+        with _readable():
+            database = Database(dsn, password=os.environ.get("PGPASSWORD"))
         try:
             yield Link(database, place)
         finally:
             database.close()
     except DatabaseError as error:
         raise told(error, place) from None
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        hint = "write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        raise UsageError(f"the DSN cannot be read: {error}", where="DATABASE_URL", hint=hint) from None
 
 
 @contextmanager
@@ -113,7 +135,8 @@ def told(error: DatabaseError, place: str) -> TenantryError:
     code, message, detail, hint, table, constraint = (str(part) for part in error.args)
     if not code:
         what = message[0].lower() + message[1:] if message else "no connection"
-        return PopulationError(f"no connection to Postgres: {what}", where=place, hint="is the server running, and is the address right?")
+        remedy = next((remedy for sign, remedy in _CONNECTION_HINTS.items() if sign in message), _CONNECTION_HINTS[""])
+        return PopulationError(f"no connection to Postgres: {what}", where=place, hint=remedy)
     if code == "23505":
         what = f"rows of the dataset are there already: {table}, {constraint}; {detail or message}"
         return PopulationError(what, where=place, hint="remove them first with `tenantry clean`")

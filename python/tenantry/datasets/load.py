@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenantry.datasets.catalog import Catalog, check_tables
-from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, transaction
+from tenantry.datasets.catalog import Catalog, check_allowed, check_may_create, check_tables
+from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, relation, transaction
+from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.datasets.verify import Verification, verify
-from tenantry.errors import PopulationError, UsageError
+from tenantry.errors import EnvironmentFault, PopulationError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,19 @@ def seed(
     population: Population,
     dsn: str,
     *,
+    files: Generated | None = None,
     allow: Collection[str] = (),
     confirm: str | None = None,
     on_progress: OnProgress = quiet,
 ) -> Seeded:
     """Load all rows of the population: schema where the tables are missing, rows, constraints, statistics, verification.
 
-    One transaction: after a failure, or a kill, the database is as it was before. Raises PopulationError when the database does not take
-    the rows or does not hold afterwards what it should, UnsafeTarget for a host that is not allowed.
+    Rows are computed, or read from `files`, those of this very population. One transaction: after a failure, or a kill, the database is
+    as it was before. Raises PopulationError when the database does not take the rows or does not hold afterwards what it should,
+    EnvironmentFault when a file cannot be read, UnsafeTarget for a host that is not allowed.
     """
     with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
-        return _Load(link, population, on_progress).run()
+        return _Load(link, population, on_progress, files=files).run()
 
 
 def add_tenants(
@@ -94,16 +97,26 @@ def check(
         population = Population(dataset, tenants, rng_seed)
         if tenants is None:
             population = Population(dataset, same(link, dataset, population.rng_seed, remembered(link, dataset)).tenants, rng_seed)
+        check_allowed(link, population.tables(), "SELECT")
         return Checked(dataset.name, population.tenants, population.rng_seed, verify(link, population))
 
 
 class _Load:
     """The tenants from number `first` on."""
 
-    def __init__(self, link: Link, population: Population, on_progress: OnProgress, *, first: int = 0) -> None:
+    def __init__(
+        self,
+        link: Link,
+        population: Population,
+        on_progress: OnProgress,
+        *,
+        first: int = 0,
+        files: Generated | None = None,
+    ) -> None:
         self.link = link
         self.population = population
         self.first = first
+        self.files = files
         self.dataset: Dataset = population.dataset
         self.on_progress = on_progress
         self.seconds: dict[str, float] = {}
@@ -116,7 +129,7 @@ class _Load:
             with self._step("constraints"):
                 self.link.execute(_script(self.dataset.constraints))
         with self._step("analyze"):
-            self.link.execute("; ".join(f"ANALYZE {quoted(table)}" for table in rows))
+            self.link.execute("; ".join(f"ANALYZE {relation(table)}" for table in rows))
         with self._step("verify"):
             verification = verify(self.link, self.population, loading=True)
         counts = {table: self.population.count(table) for table in rows}
@@ -149,6 +162,7 @@ class _Load:
         if self.dataset.schema is None:
             hint = "create the tables first, or name a schema file in the dataset"
             raise PopulationError(f"the tables of the dataset are missing: {', '.join(missing)}", where=self.link.place, hint=hint)
+        check_may_create(self.link)
         with self._step("schema"):
             self.link.execute(_script(self.dataset.schema))
         check_tables(self.link, self.dataset)
@@ -157,7 +171,7 @@ class _Load:
     def _check_free(self) -> None:
         table = self.dataset.tenant_table
         key, first, last = quoted(self.dataset.owner_column(table)), self.first + 1, self.population.tenants
-        found = self.link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
+        found = self.link.number(f"SELECT count(*) FROM {relation(table)} WHERE {key} {self.population.tenant_ids(self.first)}")
         if found:
             which = "the keys of the tenants" if self.dataset.has_uuid_tenants else "the keys"
             low = 0 if self.dataset.has_uuid_tenants else self.dataset.first_key - 1
@@ -170,17 +184,26 @@ class _Load:
         start, stop = self.population.start(table, self.first), self.population.count(table)
         columns = ", ".join(quoted(column) for column in self.population.columns(table))
         options = "FORMAT binary, FREEZE" if frozen else "FORMAT binary"
-        statement = f"COPY {quoted(table)} ({columns}) FROM STDIN ({options})"
+        statement = f"COPY {relation(table)} ({columns}) FROM STDIN ({options})"
 
         def progress(rows: int) -> None:
             self.on_progress(table, rows, stop - start)
 
         progress(0)
         began = time.perf_counter()
-        done = self.link.database.copy(self.population, table, statement, start=start, stop=stop, progress=progress)
+        if self.files is None:
+            done = self.link.database.copy(self.population, table, statement, start=start, stop=stop, progress=progress)
+        else:
+            done = self._copy_files(self.files.of_table(table), table, statement, progress)
         self.seconds[table] = time.perf_counter() - began
         progress(done)
         return done
+
+    def _copy_files(self, files: list[Path], table: str, statement: str, progress: Callable[[int], None]) -> int:
+        try:
+            return self.link.database.copy_files(self.population, table, statement, files=files, progress=progress)
+        except OSError as error:
+            raise EnvironmentFault(str(error), hint="nothing was loaded; generate the files again") from None
 
 
 def _script(path: Path) -> str:

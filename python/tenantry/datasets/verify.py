@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tenantry.datasets.database import Link, literal, quoted
+from tenantry.datasets.database import Link, literal, quoted, relation
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
@@ -30,7 +31,7 @@ def verify(link: Link, population: Population, *, loading: bool = False) -> Veri
     """
     found, faults = Verification(), []
     for table in population.tables():
-        found.rows[table] = link.number(f"SELECT count(*) FROM {quoted(table)} WHERE {_seeded(population, table)}")
+        found.rows[table] = link.number(f"SELECT count(*) FROM {relation(table)} WHERE {_seeded(population, table)}")
         if found.rows[table] != population.count(table):
             faults.append(f"{table} has {found.rows[table]:,} rows of the dataset instead of {population.count(table):,}")
     for name, query in _orphan_queries(population).items():
@@ -70,8 +71,8 @@ def _orphan_queries(population: Population) -> dict[str, str]:
             key = quoted(target)
             same = "" if parent == dataset.tenant_table else _same_tenant(population, table, parent)
             queries[f"{table}.{name}"] = (
-                f"SELECT count(*) FROM {quoted(table)} c WHERE {_seeded(population, table, 'c')} AND c.{quoted(name)} IS NOT NULL"
-                f" AND NOT EXISTS (SELECT FROM {quoted(parent)} p WHERE p.{key} = c.{quoted(name)}{same})"
+                f"SELECT count(*) FROM {relation(table)} c WHERE {_seeded(population, table, 'c')} AND c.{quoted(name)} IS NOT NULL"
+                f" AND NOT EXISTS (SELECT FROM {relation(parent)} p WHERE p.{key} = c.{quoted(name)}{same})"
             )
     return queries
 
@@ -112,9 +113,12 @@ def _check_isolation(link: Link, population: Population, found: Verification) ->
         grant = f"GRANT {quoted(isolation.role)} TO {quoted(user or '')}"
         found.not_checked.append(f"isolation: the role {user} may not act as {isolation.role} ({grant})")
         return []
+    tables = [table for table in population.tables() if _may_read(link, isolation.role, table)]
+    if hidden := [table for table in population.tables() if table not in tables]:
+        found.not_checked.append(f"isolation of {', '.join(hidden)}: the role {isolation.role} may not read there at all")
     faults = []
     for tenant in sorted({1, (population.tenants + 1) // 2, population.tenants}):
-        seen, strange = _seen(link, population, tenant)
+        seen, strange = _seen(link, population, tables, tenant)
         found.isolation[str(tenant)] = seen
         faults += [
             f"{isolation.role} in tenant {tenant} sees {count:,} rows of others in {table}" for table, count in strange.items() if count
@@ -124,16 +128,24 @@ def _check_isolation(link: Link, population: Population, found: Verification) ->
             for table, count in seen.items()
             if count != (wanted := population.count(table, tenant - 1))
         ]
-    visible = {table: own + strange for table, own, strange in _counts(link, population, None)}
+    visible = {table: own + strange for table, own, strange in _counts(link, population, tables, None)}
     return faults + [f"{isolation.role} without a tenant sees {count:,} rows in {table}" for table, count in visible.items() if count]
 
 
-def _seen(link: Link, population: Population, tenant: int) -> tuple[dict[str, int], dict[str, int]]:
-    counts = _counts(link, population, tenant)
+def _may_read(link: Link, role: str, table: str) -> bool:
+    """Whether a role may select any column of a table."""
+    whose, name = literal(role), literal(relation(table))
+    schema = f"(SELECT relnamespace FROM pg_class WHERE oid = {name}::regclass)"
+    query = f"SELECT has_schema_privilege({whose}, {schema}, 'USAGE') AND has_any_column_privilege({whose}, {name}, 'SELECT')"
+    return link.texts(query) == ["t"]
+
+
+def _seen(link: Link, population: Population, tables: Sequence[str], tenant: int) -> tuple[dict[str, int], dict[str, int]]:
+    counts = _counts(link, population, tables, tenant)
     return {table: own for table, own, _ in counts}, {table: strange for table, _, strange in counts}
 
 
-def _counts(link: Link, population: Population, tenant: int | None) -> list[tuple[str, int, int]]:
+def _counts(link: Link, population: Population, tables: Sequence[str], tenant: int | None) -> list[tuple[str, int, int]]:
     """Per table, seeded rows of the tenant and rows of other tenants that the app's role sees."""
     dataset = population.dataset
     assert dataset.isolation is not None
@@ -142,10 +154,10 @@ def _counts(link: Link, population: Population, tenant: int | None) -> list[tupl
         f"SET LOCAL ROLE {quoted(dataset.isolation.role)}; SELECT set_config({literal(dataset.isolation.setting)}, {literal(told)}, true)"
     )
     counts = []
-    for table in population.tables():
+    for table in tables:
         own = f"{quoted(dataset.owner_column(table))} = {literal(told)}" if told else "false"
         seeded, strange = f"{own} AND {_seeded(population, table)}", f"NOT ({own})"
-        row = link.rows(f"SELECT count(*) FILTER (WHERE {seeded}), count(*) FILTER (WHERE {strange}) FROM {quoted(table)}")[0]
+        row = link.rows(f"SELECT count(*) FILTER (WHERE {seeded}), count(*) FILTER (WHERE {strange}) FROM {relation(table)}")[0]
         counts.append((table, int(row[0] or 0), int(row[1] or 0)))
     link.execute("RESET ROLE")
     return counts

@@ -13,4 +13,5 @@ pub mod record;
 pub mod sample;
 pub mod schedule;
 pub mod scheduler;
+mod tls;
 mod turns;

@@ -16,11 +16,12 @@ use super::drill::Drill;
 use super::endpoint::{Endpoint, Target, TargetError};
 use super::job::Job;
 use super::settings::Settings;
-use super::tls::{TlsError, tls_config};
+use super::tls::tls_config;
 use super::traceparent::Traces;
 use crate::clock::Clock;
 use crate::queue::{CompletionQueue, Token};
 use crate::record::{Names, Records, this_thread};
+use crate::tls::TlsError;
 use crate::turns::go_first;
 
 /// Commands on their way to the thread.

@@ -30,6 +30,7 @@ mod traceparent;
 mod upload;
 mod wire;
 
+pub use crate::tls::TlsError;
 pub use client::{Client, ClientError, Parts};
 pub use cookies::Jar;
 pub use drill::{Drill, DrillError, DrillParts};
@@ -40,6 +41,5 @@ pub use job::{Body, Headers, Job, Rules};
 pub use message::Message;
 pub use server_timing::Timing;
 pub use settings::{Family, Settings, Version};
-pub use tls::TlsError;
 pub use traceparent::Traces;
 pub use upload::Part;

@@ -1,18 +1,21 @@
 //! A connection to Postgres for one caller at a time: statements as text, and binary COPY from a population.
 
 use super::block::{BLOCK_ROWS, Block};
+use super::dsn::Dsn;
 use super::model::{Population, Table};
 use super::pgcopy::{HEADER, TRAILER, encode};
+use super::reload::{ReadError, Reader};
 use bytes::Bytes;
 use futures_util::SinkExt;
+use std::cell::Cell;
 use std::future::Future;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::pin::pin;
-use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::Host;
-use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Size from which a piece of a COPY stream is handed to the socket.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -34,6 +37,9 @@ pub enum DatabaseError {
     /// The server refused a statement.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>),
+    /// A file of rows cannot be read.
+    #[error(transparent)]
+    File(#[from] ReadError),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -75,49 +81,20 @@ impl From<tokio_postgres::Error> for DatabaseError {
     }
 }
 
-/// The hosts that a DSN names, addresses included; a folder stands for a Unix socket.
-pub fn hosts(dsn: &str) -> Result<Vec<String>, DatabaseError> {
-    let config = parse(dsn)?;
-    let names = config.get_hosts().iter().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
-    });
-    Ok(names.chain(config.get_hostaddrs().iter().map(ToString::to_string)).collect())
-}
-
-/// Where a DSN leads, for messages: host, port and database, without the password.
-pub fn place(dsn: &str) -> Result<String, DatabaseError> {
-    let port = parse(dsn)?.get_ports().first().copied().unwrap_or(5432);
-    let database = parse(dsn)?.get_dbname().map(|name| format!("/{name}")).unwrap_or_default();
-    Ok(format!("{}:{port}{database}", hosts(dsn)?.join(",")))
-}
-
-fn parse(dsn: &str) -> Result<Config, DatabaseError> {
-    let mut config = Config::from_str(dsn).map_err(|error| DatabaseError::Dsn(chain(&error)))?;
-    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        config.host("localhost");
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(10));
-    }
-    Ok(config)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
 /// An open connection. Its thread is the caller's: nothing happens between two calls.
 pub struct Database {
     runtime: Runtime,
     client: Client,
     cancel: CancelToken,
+    tls: MakeRustlsConnect,
 }
 
 impl Database {
     /// Connects; `password` applies where the DSN has none.
     pub fn connect(dsn: &str, password: Option<&str>) -> Result<Self, DatabaseError> {
-        let mut config = parse(dsn)?;
+        let mut dsn = Dsn::parse(dsn)?;
+        let tls = dsn.connector().map_err(|error| DatabaseError::Dsn(error.to_string()))?;
+        let config = &mut dsn.config;
         if let (None, Some(password)) = (config.get_password(), password) {
             config.password(password);
         }
@@ -125,23 +102,23 @@ impl Database {
             config.application_name("tenantry");
         }
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| DatabaseError::Connection(error.to_string()))?;
-        let (client, connection) = runtime.block_on(config.connect(NoTls))?;
+        let (client, connection) = runtime.block_on(config.connect(tls.clone()))?;
         runtime.spawn(async move {
             // Its end is noticed by the next statement, which then fails.
             let _ = connection.await;
         });
         let cancel = client.cancel_token();
-        Ok(Self { runtime, client, cancel })
+        Ok(Self { runtime, client, cancel, tls })
     }
 
     /// Runs statements; `go_on` is asked ten times a second, and a no cancels the statement at the server.
     pub fn execute(&mut self, sql: &str, go_on: &mut dyn FnMut() -> bool) -> Result<(), DatabaseError> {
-        wait(&self.runtime, &self.cancel, go_on, self.client.batch_execute(sql))
+        self.wait(go_on, self.client.batch_execute(sql))
     }
 
     /// Runs statements and returns the rows of all of them, as text.
     pub fn query(&mut self, sql: &str, go_on: &mut dyn FnMut() -> bool) -> Result<Rows, DatabaseError> {
-        let messages = wait(&self.runtime, &self.cancel, go_on, self.client.simple_query(sql))?;
+        let messages = self.wait(go_on, self.client.simple_query(sql))?;
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect()),
             _ => None,
@@ -159,82 +136,76 @@ impl Database {
         statement: &str,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64, DatabaseError> {
-        let client = &self.client;
-        self.runtime.block_on(async move {
-            let mut sink = pin!(client.copy_in::<str, Bytes>(statement).await?);
-            let mut block = Block::default();
+        let mut block = Block::default();
+        let mut next = rows.start;
+        self.stream(statement, progress, |chunk| {
+            let end = rows.end.min(next + BLOCK_ROWS);
+            block.fill(population, table, next..end);
+            encode(population, table, &block, chunk);
+            Ok(end - std::mem::replace(&mut next, end))
+        })
+    }
+
+    /// Streams the rows of a table's Parquet files into `statement`, as `copy` does.
+    pub fn copy_files(
+        &mut self,
+        table: &Table,
+        files: &[PathBuf],
+        statement: &str,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64, DatabaseError> {
+        let mut reader = Reader::new(table, files);
+        self.stream(statement, progress, |chunk| Ok(reader.append(chunk)?))
+    }
+
+    /// `append` adds some rows to a chunk and tells how many; none is the end.
+    fn stream(
+        &self,
+        statement: &str,
+        progress: &mut dyn FnMut(u64) -> bool,
+        mut append: impl FnMut(&mut Vec<u8>) -> Result<u64, DatabaseError>,
+    ) -> Result<u64, DatabaseError> {
+        let sent = Cell::new(0);
+        let count = self.wait(&mut || progress(sent.get()), async {
+            let mut sink = pin!(self.client.copy_in::<str, Bytes>(statement).await?);
             let mut chunk = Vec::with_capacity(2 * CHUNK_BYTES);
             chunk.extend_from_slice(HEADER);
-            let mut next = rows.start;
-            while next < rows.end {
-                let end = rows.end.min(next + BLOCK_ROWS);
-                block.fill(population, table, next..end);
-                encode(population, table, &block, &mut chunk);
-                next = end;
+            loop {
+                let more = append(&mut chunk)?;
+                sent.set(sent.get() + more);
+                if more == 0 {
+                    break;
+                }
                 if chunk.len() >= CHUNK_BYTES {
                     let full = std::mem::replace(&mut chunk, Vec::with_capacity(2 * CHUNK_BYTES));
                     sink.send(Bytes::from(full)).await?;
-                    if !progress(next - rows.start) {
-                        return Err(DatabaseError::Interrupted);
-                    }
                 }
             }
             chunk.extend_from_slice(TRAILER);
             sink.send(Bytes::from(chunk)).await?;
-            let count = sink.finish().await?;
-            progress(count);
-            Ok(count)
+            Ok::<u64, DatabaseError>(sink.finish().await?)
+        })?;
+        progress(count);
+        Ok(count)
+    }
+
+    /// The result of `work`; a no of `go_on` cancels it here and at the server.
+    fn wait<T, E>(&self, go_on: &mut dyn FnMut() -> bool, work: impl Future<Output = Result<T, E>>) -> Result<T, DatabaseError>
+    where
+        DatabaseError: From<E>,
+    {
+        self.runtime.block_on(async {
+            let mut work = pin!(work);
+            loop {
+                tokio::select! {
+                    result = &mut work => return result.map_err(DatabaseError::from),
+                    () = tokio::time::sleep(ASK_EVERY) => {}
+                }
+                if !go_on() {
+                    let _ = self.cancel.cancel_query(self.tls.clone()).await;
+                    return Err(DatabaseError::Interrupted);
+                }
+            }
         })
-    }
-}
-
-fn wait<T>(
-    runtime: &Runtime,
-    cancel: &CancelToken,
-    go_on: &mut dyn FnMut() -> bool,
-    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, DatabaseError> {
-    runtime.block_on(async {
-        let mut statement = pin!(statement);
-        loop {
-            tokio::select! {
-                result = &mut statement => return result.map_err(DatabaseError::from),
-                () = tokio::time::sleep(ASK_EVERY) => {}
-            }
-            if !go_on() {
-                let _ = cancel.cancel_query(NoTls).await;
-                let _ = statement.await;
-                return Err(DatabaseError::Interrupted);
-            }
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_host_of_a_dsn_is_named() {
-        let table = [
-            ("postgresql://me@db.example/app", vec!["db.example"]),
-            ("host=localhost hostaddr=10.0.0.9 dbname=app", vec!["localhost", "10.0.0.9"]),
-            ("postgresql://a.example,b.example/app", vec!["a.example", "b.example"]),
-            ("host=/var/run/postgresql", vec!["/var/run/postgresql"]),
-            ("dbname=app", vec!["localhost"]),
-        ];
-        for (dsn, wanted) in table {
-            assert_eq!(hosts(dsn).unwrap(), wanted, "{dsn}");
-        }
-    }
-
-    #[test]
-    fn the_place_of_a_dsn_hides_the_password() {
-        assert_eq!(place("postgresql://me:secret@127.0.0.1:6543/app").unwrap(), "127.0.0.1:6543/app");
-    }
-
-    #[test]
-    fn a_dsn_that_cannot_be_read_is_a_fault() {
-        assert!(matches!(hosts("postgresql://host:port/app"), Err(DatabaseError::Dsn(_))));
     }
 }

@@ -106,7 +106,7 @@ fn write_file(
     Ok(())
 }
 
-fn schema(table: &Table) -> Schema {
+pub(super) fn schema(table: &Table) -> Schema {
     let visible = table.visible.iter().filter_map(|index| table.columns.get(*index));
     Schema::new(visible.map(|column| Field::new(&column.name, data_type(column), column.nulls.is_some())).collect::<Vec<_>>())
 }

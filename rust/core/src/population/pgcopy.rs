@@ -10,8 +10,8 @@ pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What it ends with.
 pub const TRAILER: &[u8] = &[0xff, 0xff];
 
-const DAYS_TO_2000: i64 = 10_957;
-const MICROS_TO_2000: i64 = 946_684_800_000_000;
+pub(super) const DAYS_TO_2000: i64 = 10_957;
+pub(super) const MICROS_TO_2000: i64 = 946_684_800_000_000;
 
 /// Appends all rows of a block, without header and trailer.
 pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut Vec<u8>) {
@@ -52,7 +52,7 @@ fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u
 }
 
 #[inline(always)]
-fn fixed<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
+pub(super) fn fixed<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
     out.extend_from_slice(&(N as i32).to_be_bytes());
     out.extend_from_slice(bytes);
 }
@@ -65,20 +65,25 @@ fn encode_list(population: &Population, ty: Type, values: &[i64], ends: &[(usize
         return;
     };
     let values = values.get(start..*end).unwrap_or_default();
+    array(element, values.len(), out, |out| values.iter().for_each(|value| encode_integer(population, element, *value, out)));
+}
+
+/// An array of so many elements, which `elements` appends.
+pub(super) fn array(element: Type, count: usize, out: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>)) {
     let place = out.len();
     let oid = match element {
         Type::Int => 23,
         Type::Bigint => 20,
         _ => 25,
     };
-    for part in [0, i32::from(!values.is_empty()), 0, oid] {
+    for part in [0, i32::from(count > 0), 0, oid] {
         out.extend_from_slice(&part.to_be_bytes());
     }
-    if !values.is_empty() {
-        out.extend_from_slice(&(values.len() as i32).to_be_bytes());
+    if count > 0 {
+        out.extend_from_slice(&(count as i32).to_be_bytes());
         out.extend_from_slice(&1_i32.to_be_bytes());
     }
-    values.iter().for_each(|value| encode_integer(population, element, *value, out));
+    elements(out);
     let length = (out.len() - place - 4) as i32;
     if let Some(prefix) = out.get_mut(place..place + 4) {
         prefix.copy_from_slice(&length.to_be_bytes());
@@ -97,7 +102,7 @@ fn encode_text(ty: Type, bytes: &[u8], ends: &[(usize, bool)], row: usize, out: 
 
 /// `jsonb_recv` wants its version before the text.
 #[inline(always)]
-fn text(ty: Type, text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn text(ty: Type, text: &[u8], out: &mut Vec<u8>) {
     let version: &[u8] = if ty == Type::Jsonb { &[1] } else { &[] };
     out.extend_from_slice(&((version.len() + text.len()) as i32).to_be_bytes());
     out.extend_from_slice(version);
@@ -106,7 +111,7 @@ fn text(ty: Type, text: &[u8], out: &mut Vec<u8>) {
 
 /// `numeric_send`: digits in base 10,000 without zeros at either end, the weight of the first, the sign, the scale.
 #[inline]
-fn numeric(value: i64, scale: u8, out: &mut Vec<u8>) {
+pub(super) fn numeric(value: i64, scale: u8, out: &mut Vec<u8>) {
     let fraction_digits = usize::from(scale).div_ceil(4);
     let mut rest = u128::from(value.unsigned_abs()) * 10_u128.pow((fraction_digits * 4 - usize::from(scale)) as u32);
     let mut reversed = [0_i16; 16];

@@ -1,8 +1,10 @@
 //! A connection to Postgres, for Python.
 
+use std::path::PathBuf;
+
 use parking_lot::Mutex;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use tenantry_core::population as core;
 
@@ -63,6 +65,20 @@ impl Database {
         })
     }
 
+    /// Streams a table's Parquet files into `statement`, as `copy` does.
+    #[pyo3(signature = (population, table, statement, *, files, progress=None))]
+    fn copy_files(
+        &self,
+        population: &Bound<'_, Population>,
+        table: &str,
+        statement: &str,
+        files: Vec<PathBuf>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<u64> {
+        let found = population.get().table(table)?;
+        self.with(population.py(), progress, |database, watch| database.copy_files(found, &files, statement, &mut |rows| watch.tell(rows)))
+    }
+
     /// Ends the connection.
     fn close(&self, py: Python<'_>) {
         py.detach(|| drop(self.0.lock().take()));
@@ -89,6 +105,7 @@ fn raised(error: core::DatabaseError, watch: Option<Watch>) -> PyErr {
     let none = String::new;
     match (error, watch) {
         (core::DatabaseError::Dsn(message), _) => PyValueError::new_err(message),
+        (core::DatabaseError::File(error), _) => PyOSError::new_err(error.to_string()),
         (core::DatabaseError::Interrupted, Some(watch)) => watch.failure(),
         (core::DatabaseError::Refused(told), _) => {
             DatabaseError::new_err((told.code, told.message, told.detail, told.hint, told.table, told.constraint))
