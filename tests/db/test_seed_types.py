@@ -19,6 +19,7 @@ from tenantry.datasets import (
     Dataset,
     Table,
     blob,
+    by,
     cell,
     choice,
     constant,
@@ -49,7 +50,7 @@ CREATE TABLE firms (id bigint PRIMARY KEY, slug text NOT NULL UNIQUE);
 CREATE TABLE things (
     id uuid PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, small smallint, middle int, large bigint, share double precision,
     price numeric(8,2), plan plan NOT NULL, code varchar(20), open boolean, day date, at timestamptz, clock timestamp, note text,
-    settings jsonb NOT NULL, raw json, tags text[] NOT NULL, small_ones int[], large_ones bigint[], hash bytea);
+    settings jsonb NOT NULL, raw json, tags text[] NOT NULL, small_ones int[], large_ones bigint[], seen_by uuid[], hash bytea);
 CREATE TABLE parts (id bigint PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, thing_id uuid NOT NULL REFERENCES things);
 """
 NOTES = ['say "hi"', "back\\slash", "new\nline", "tab\t", "Ünïcödé 🐈", "{braces}", ""]
@@ -86,6 +87,7 @@ def things() -> dict[str, Any]:
         "tags": several(words("notes"), 0, 4),
         "small_ones": several(integer(-3, 3), 1, 5).nullable(0.2),
         "large_ones": several(lognormal(10**6, 2, 0, 10**12, "bigint"), 0, 2),
+        "seen_by": several(uuid(), 0, 3).nullable(0.1),
         "hash": blob(0, 40).nullable(0.1),
     }
 
@@ -167,6 +169,8 @@ def test_arrays_and_bytes_have_their_lengths_and_values(population: Population) 
     assert {note for row in seen for note in row["tags"]} == set(NOTES)
     assert {len(row["small_ones"]) for row in seen if row["small_ones"] is not None} == {1, 2, 3, 4, 5}
     assert {one for row in seen for one in row["small_ones"] or ()} == set(range(-3, 4))
+    watchers = [one for row in seen for one in row["seen_by"] or ()]
+    assert len(set(watchers)) == len(watchers) > 1000 and {(one.version, one.variant) for one in watchers} == {(4, standard.RFC_4122)}
     lengths = {len(row["hash"]) for row in seen if row["hash"] is not None}
     assert lengths == set(range(41))
     assert len({row["hash"] for row in seen if row["hash"]}) > 850, "each is of its own"
@@ -204,6 +208,7 @@ def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
     seen = rows(population, "things")
     for row, there in zip(seen, held, strict=True):
         there["at"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=there["at"])
+        there["seen_by"] = there["seen_by"] and [standard.UUID(one) for one in there["seen_by"]]
         assert there | {"id": standard.UUID(there["id"])} == row
 
 
@@ -218,6 +223,13 @@ def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
         ({"tags": several(integer(1, 2), 3, 1)}, "the range 3 to 1 is empty"),
         ({"tags": several(flag(0.5).typed("int"), 0, 1)}, "the values of an array are drawn from one of"),
         ({"hash": blob(1, 2).typed("text")}, "bytes need a bytea column"),
+        ({"small": several(integer(1, 2), 0, 3).typed("smallint")}, "several values need an array column"),
+        ({"tags": integer(1, 2).typed("int[]")}, r"an array is made by several\(\.\.\.\), a bytea by blob"),
+        ({"hash": constant(1).typed("bytea")}, "a bytea by blob"),
+        (
+            {"tags": by("plan", {"free": several(words("notes"), 0, 1), "paid": several(words("notes"), 2, 3)})},
+            "a case cannot be .* an array",
+        ),
     ],
 )
 def test_a_wrong_type_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

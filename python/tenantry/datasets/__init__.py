@@ -30,6 +30,7 @@ from tenantry.datasets.columns import (
     uuid,
     words,
 )
+from tenantry.datasets.functions import function
 from tenantry.datasets.pools import pool
 from tenantry.datasets.spec import Dataset, Isolation, Table, per
 from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
@@ -52,6 +53,7 @@ __all__ = [
     "each",
     "exponential",
     "flag",
+    "function",
     "integer",
     "key",
     "lognormal",

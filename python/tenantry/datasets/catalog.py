@@ -26,6 +26,7 @@ _TYPES = {
     "text[]": {"_text"},
     "int[]": {"_int4"},
     "bigint[]": {"_int8"},
+    "uuid[]": {"_uuid"},
 }
 
 

@@ -26,7 +26,12 @@ _NUMERIC = re.compile(r"numeric\([1-9]\d*,\d+\)")
 
 
 TYPES = ("bigint", "int", "smallint", "float8", "bool", "date", "timestamptz", "timestamp", "uuid", "text", "json", "jsonb", "bytea")
-ARRAYS = {"text": "text[]", "int": "int[]", "bigint": "bigint[]"}
+ARRAYS = {"text": "text[]", "int": "int[]", "bigint": "bigint[]", "uuid": "uuid[]"}
+# One value at most: a bytea of 16 MiB, an array of 100,000 elements. Postgres holds 1 GiB, but a row is in memory as a whole.
+MOST_BYTES = 1 << 24
+MOST_ELEMENTS = 100_000
+# Numbers that no other row has come from a permutation of so many at most.
+MOST_DISTINCT = 1 << 62
 # Digits after the point that a float8 can have here.
 _FLOAT_SCALE = 6
 
@@ -156,7 +161,7 @@ def lookup(reference: str, column: str) -> Column:
 
 def distinct(size: int) -> Column:
     """A whole number in `range(size)` that no other row of the tenant has; what unique slots are made of."""
-    return Column("distinct", "bigint", {"size": size})
+    return Column("distinct", "bigint", {"size": _within("numbers", size, MOST_DISTINCT)})
 
 
 def slot_time(slot: str, *, first_day: int, lanes: int = 1, hours: tuple[float, float] = (8, 18), every: str = "30m") -> Column:
@@ -199,15 +204,22 @@ def uuid() -> Column:
 
 
 def blob(low: int, high: int) -> Column:
-    """From `low` to `high` bytes by chance, in a bytea column."""
-    return Column("bytes", "bytea", {"low": low, "high": high})
+    """From `low` to `high` bytes by chance, in a bytea column; 16 MiB at most."""
+    return Column("bytes", "bytea", {"low": _within("bytes", low, MOST_BYTES), "high": _within("bytes", high, MOST_BYTES)})
 
 
 def several(of: Column, low: int, high: int) -> Column:
-    """An array of `low` to `high` values, each drawn by itself: `several(choice({"new": 1, "vip": 1}), 0, 3)`."""
+    """An array of `low` to `high` values, each drawn by itself: `several(choice({"new": 1, "vip": 1}), 0, 3)`; 100,000 at most."""
     if of.type not in ARRAYS or of.nulls:
         raise UsageError(f"an array cannot hold {of.type or 'what is looked up'}", hint=f"give it {', '.join(ARRAYS)}")
-    return Column("several", ARRAYS[of.type], {"of": of, "low": low, "high": high})
+    ends = {"low": _within("elements", low, MOST_ELEMENTS), "high": _within("elements", high, MOST_ELEMENTS)}
+    return Column("several", ARRAYS[of.type], {"of": of, **ends})
+
+
+def _within(what: str, size: int, most: int) -> int:
+    if not 0 <= size <= most:
+        raise UsageError(f"{size:,} {what} are not from 0 to {most:,}")
+    return size
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import date
 from textwrap import shorten
 from typing import Any
 
+from tenantry import datasets
 from tenantry.datasets.discover import Column, Rule, Schema, Table
 
 ROWS = 10
@@ -21,10 +22,6 @@ _POINTS = {"date": "day", "timestamptz": "moment", "timestamp": "moment"}
 _LENGTH = re.compile(r"\((\d+)\)")
 _PRECISION = re.compile(r"numeric\((\d+),(\d+)\)")
 _ORDER = re.compile(r"^CHECK \(\(+\"?(\w+)\"? >=? \"?(\w+)\"?\)+$")
-_WORDS = (
-    *("after", "choice", "constant", "day", "decimal", "document", "flag", "integer", "key", "lognormal", "lookup", "moment", "position"),
-    *("blob", "quantiles", "reference", "several", "template", "tenant_key", "uuid"),
-)
 Values = Callable[[str, str], list[Any]]
 Sizes = Callable[[str], list[int] | None]
 
@@ -180,7 +177,7 @@ def _by_type(table: Table, column: Column) -> str | None:
         span = f"after({_text(earlier)}), after({_text(earlier)}, 30)" if earlier else "-365, 0"
         return f"{_POINTS[column.type]}({span}){_typed('timestamp' if column.type == 'timestamp' else '', '')}"
     plain = {"bool": "flag(0.5)", "float8": 'lognormal(10, 1, 0, 1000, "float8")', "uuid": "uuid()", "bytea": "blob(8, 64)"}
-    elements = {"_text": 'constant("word")', "_int4": "integer(1, 100)", "_int8": 'integer(1, 100).typed("bigint")'}
+    elements = {"_text": 'constant("word")', "_int4": "integer(1, 100)", "_int8": 'integer(1, 100).typed("bigint")', "_uuid": "uuid()"}
     plain |= {kind: f"several({element}, 0, 3)" for kind, element in elements.items()}
     plain |= {kind: f"document({{}}, {_text(kind)})" for kind in ("json", "jsonb")}
     return plain.get(column.type)
@@ -273,7 +270,7 @@ def _file(schema: Schema, name: str, anchor: date, tables: str, first_key: int) 
     ]
     if schema.role is not None and schema.setting is not None:
         options.append(f"isolation=Isolation(role={_text(schema.role)}, setting={_text(schema.setting)})")
-    used = [word for word in _WORDS if re.search(rf"\b{word}\(", tables)]
+    used = [word for word in datasets.__all__ if word.islower() and re.search(rf"^(?! *#).*\b{word}\(", tables, re.MULTILINE)]
     kinds = ["Dataset", *(["Isolation"] if any("Isolation(" in option for option in options) else []), "Table"]
     others = f"\n\nNo tenant's, and therefore not here: {', '.join(schema.others)}.\n" if schema.others else ""
     advice = "Adjust numbers of rows, choices and texts; `tenantry generate FILE --show 3` shows rows."

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.datasets.columns import Column, encode_value, type_scale
+from tenantry.datasets.functions import fingerprint
 from tenantry.errors import UsageError
 
 Identity = Callable[[Any, Any], Mapping[str, str]]
 _EPOCH = date(1970, 1, 1).toordinal()
+# Of one table and tenant, or parent.
+MOST_ROWS = 1_000_000_000
 _VALUES = {"value": False, "values": True, "low": False, "high": False}
 
 
@@ -97,6 +100,11 @@ class Dataset:
         return next((name for name, column in self.tables[table].columns.items() if column.kind == "key"), None)
 
     @property
+    def has_functions(self) -> bool:
+        """Whether a Python function computes one of its columns."""
+        return any(column.kind == "function" for table in self.tables.values() for column in table.columns.values())
+
+    @property
     def tenant_id(self) -> str:
         """The column of the tenant table that holds its key: a number or a UUID."""
         columns = self.tables[self.tenant_table].columns if self.tenant_table in self.tables else {}
@@ -157,6 +165,8 @@ class Dataset:
         if isinstance(drawn, Per):
             return {"parent": drawn.table, "rows": self._rows(name, Table(drawn.rows, {}))}
         if not isinstance(drawn, Column):
+            if not 0 <= drawn <= MOST_ROWS:
+                raise UsageError(f"{drawn:,} rows are not from 1 to {MOST_ROWS:,}", where=f"dataset {self.name}, table {name}")
             return drawn
         if drawn.type != "int" or drawn.nulls:
             raise UsageError(
@@ -175,6 +185,10 @@ class Dataset:
     def _source(self, table: str, column: Column, sql_type: str) -> dict[str, Any]:
         if column.kind == "tenant_key" and self.has_uuid_tenants:
             return {"kind": "of_tenant", "column": self.tenant_id}
+        if column.kind == "function":
+            given = column.parameters
+            version = fingerprint(given["f"], given["version"])
+            return {"kind": "function", "columns": given["columns"], "random": given["random"], "version": version}
         if column.kind == "bytes":
             return {"kind": "bytes", **column.parameters}
         if column.kind == "several":
@@ -201,7 +215,7 @@ def _type_json(sql_type: str) -> Any:
     if sql_type == "float8":
         return "double"
     if sql_type.endswith("[]"):
-        return f"{sql_type.removesuffix('[]')}_array"
+        return {"array": sql_type.removesuffix("[]")}
     if sql_type.startswith("numeric("):
         return {"numeric": {"precision": int(sql_type[8:].partition(",")[0]), "scale": type_scale(sql_type)}}
     return sql_type

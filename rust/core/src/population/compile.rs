@@ -37,6 +37,9 @@ impl Population {
         if compiler.faults.is_empty() {
             compiler.faults.extend(order::sort_columns(&mut tables));
         }
+        if compiler.faults.is_empty() {
+            compiler.faults.extend(order::mark_derived(&mut tables));
+        }
         if !compiler.faults.is_empty() {
             return Err(SpecFaults(compiler.faults));
         }
@@ -56,6 +59,7 @@ impl Population {
             users_table,
             tables,
             words: compiler.words,
+            functions: None,
         })
     }
 }
@@ -116,9 +120,12 @@ impl<'a> Compiler<'a> {
         if !(0.0..=1.0).contains(&spec.nulls) {
             self.fault("the share of nulls must lie between 0 and 1");
         }
+        if spec.ty.is_long() && !matches!(spec.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. }) {
+            self.fault("an array is made by several(...), a bytea by blob(...)");
+        }
         let key = subkey(key, &spec.name);
         let nulls = (spec.nulls > 0.0).then(|| Nulls { key: subkey(key, "null"), below: threshold(spec.nulls) });
-        Column { name: spec.name.clone(), ty: spec.ty, key, nulls, source: self.source(table, spec.ty, &spec.source) }
+        Column { name: spec.name.clone(), ty: spec.ty, key, nulls, source: self.source(table, spec.ty, &spec.source), derived: false }
     }
 
     pub(super) fn source(&mut self, table: &TableSpec, ty: Type, spec: &SourceSpec) -> Source {
@@ -167,6 +174,7 @@ impl<'a> Compiler<'a> {
             }
             SourceSpec::Moment { low, high, step, hours } => self.moment(table, ty, low, high, *step, *hours),
             SourceSpec::By { column, cases } => self.by(table, ty, column, cases),
+            SourceSpec::Function { columns, random, .. } => self.function(table, ty, columns, *random),
             SourceSpec::Template { text } => self.template(table, ty, text),
         }
     }

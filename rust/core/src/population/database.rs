@@ -1,6 +1,7 @@
 //! A connection to Postgres for one caller at a time: statements as text, and binary COPY from a population.
 
-use super::block::{BLOCK_ROWS, Block};
+use super::block::Block;
+use super::function::FunctionFault;
 use super::model::{Population, Table};
 use super::pgcopy::{HEADER, TRAILER, encode};
 use bytes::Bytes;
@@ -34,6 +35,9 @@ pub enum DatabaseError {
     /// The server refused a statement.
     #[error("{}", .0.message)]
     Refused(Box<Refusal>),
+    /// A function of the dataset gave no values.
+    #[error(transparent)]
+    Function(#[from] FunctionFault),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -167,8 +171,8 @@ impl Database {
             chunk.extend_from_slice(HEADER);
             let mut next = rows.start;
             while next < rows.end {
-                let end = rows.end.min(next + BLOCK_ROWS);
-                block.fill(population, table, next..end);
+                let end = rows.end.min(next + table.block_rows());
+                block.fill(population, table, next..end)?;
                 encode(population, table, &block, &mut chunk);
                 next = end;
                 if chunk.len() >= CHUNK_BYTES {

@@ -62,7 +62,7 @@ impl Compiler<'_> {
         }
         if matches!(found.source, SourceSpec::Template { .. }) {
             self.fault(format!("{}.{} is a template, which cannot be looked up", table.name, found.name));
-        } else if is_long(found) {
+        } else if found.ty.is_long() {
             self.fault(format!("{}.{} is no single value, and cannot be looked up", table.name, found.name));
         }
     }
@@ -86,9 +86,4 @@ impl Compiler<'_> {
         self.can_be_looked_up(parent, column, ty);
         Source::Lookup { reference: index, table: target, column }
     }
-}
-
-/// Whether its values are arrays or bytes.
-pub(super) fn is_long(column: &super::spec::ColumnSpec) -> bool {
-    matches!(column.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
 }

@@ -1,5 +1,6 @@
 //! The compiled population: names are resolved to numbers, literals to codes, shares to thresholds.
 
+use super::function::Functions;
 use super::sizes::{Parents, Sizes};
 use super::spec::{HoursSpec, Type};
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub struct Population {
     pub(crate) users_table: Option<usize>,
     pub(crate) tables: Vec<Table>,
     pub(crate) words: Words,
+    pub(crate) functions: Option<Box<dyn Functions>>,
 }
 
 /// A table of it.
@@ -52,6 +54,8 @@ pub struct Column {
     pub(crate) key: u64,
     pub(crate) nulls: Option<Nulls>,
     pub(crate) source: Source,
+    /// Whether a function has a part in it, so that it is computed in a block.
+    pub derived: bool,
 }
 
 /// Which rows are null.
@@ -86,6 +90,7 @@ pub(crate) enum Source {
     SlotTime(SlotTime),
     Moment(Moment),
     By { column: usize, cases: Vec<(i64, Source)> },
+    Function { needs: Vec<usize>, random: u32 },
     Template(Vec<Part>),
 }
 

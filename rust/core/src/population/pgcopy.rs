@@ -23,18 +23,28 @@ pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut V
         for (ty, cells) in &columns {
             match cells {
                 Cells::Integers(values) => encode_integer(population, *ty, values.get(row).copied().unwrap_or(NULL), out),
-                Cells::Text { bytes, ends } => encode_text(*ty, bytes, ends, row, out),
-                Cells::Lists { values, ends } => encode_list(population, *ty, values, ends, row, out),
+                Cells::Text { .. } => match cells.text(row) {
+                    Some(bytes) => text(*ty, bytes, out),
+                    None => null(out),
+                },
+                Cells::Lists { .. } => match cells.list(row) {
+                    Some(values) => encode_list(population, *ty, values, out),
+                    None => null(out),
+                },
             }
         }
     }
 }
 
 #[inline(always)]
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+}
+
+#[inline(always)]
 fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u8>) {
     if value == NULL {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
+        return null(out);
     }
     match ty {
         Type::Bigint => fixed(&value.to_be_bytes(), out),
@@ -46,7 +56,7 @@ fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u
         Type::Date => fixed(&((value - DAYS_TO_2000) as i32).to_be_bytes(), out),
         Type::Timestamptz | Type::Timestamp => fixed(&(value - MICROS_TO_2000).to_be_bytes(), out),
         Type::Numeric { scale, .. } => numeric(value, scale, out),
-        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        Type::Bytea | Type::Array(_) => null(out),
         Type::Text | Type::Json | Type::Jsonb => text(ty, population.words.text(value).as_bytes(), out),
     }
 }
@@ -58,17 +68,13 @@ fn fixed<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
 }
 
 /// `array_send`: dimensions (none for an empty one), whether there are nulls, the type of the elements; length and first index; elements.
-fn encode_list(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
-    let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
-    let (Some((end, false)), Some(element)) = (ends.get(row), ty.element()) else {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
-    };
-    let values = values.get(start..*end).unwrap_or_default();
+fn encode_list(population: &Population, ty: Type, values: &[i64], out: &mut Vec<u8>) {
+    let element = ty.element().unwrap_or(ty);
     let place = out.len();
     let oid = match element {
         Type::Int => 23,
         Type::Bigint => 20,
+        Type::Uuid => 2950,
         _ => 25,
     };
     for part in [0, i32::from(!values.is_empty()), 0, oid] {
@@ -83,16 +89,6 @@ fn encode_list(population: &Population, ty: Type, values: &[i64], ends: &[(usize
     if let Some(prefix) = out.get_mut(place..place + 4) {
         prefix.copy_from_slice(&length.to_be_bytes());
     }
-}
-
-#[inline]
-fn encode_text(ty: Type, bytes: &[u8], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
-    let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
-    let Some((end, false)) = ends.get(row) else {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
-    };
-    text(ty, bytes.get(start..*end).unwrap_or_default(), out);
 }
 
 /// `jsonb_recv` wants its version before the text.

@@ -1,7 +1,6 @@
 //! Columns whose values come from the row itself: numbers, words, times, templates.
 
 use super::compile::Compiler;
-use super::links::is_long;
 use super::model::{Bound, DAY, Moment, Number, Part, SlotTime, Source};
 use super::random::cumulative;
 use super::spec::{BoundSpec, HoursSpec, SourceSpec, TableSpec, Type, Value};
@@ -66,9 +65,10 @@ impl Compiler<'_> {
                 | SourceSpec::Integer { .. }
                 | SourceSpec::Spread { .. }
                 | SourceSpec::Words { .. }
+                | SourceSpec::Uuid
         );
         if !plain {
-            self.fault("the values of an array are drawn from one of: constant, choice, integer, words, normal and the like");
+            self.fault("the values of an array are drawn from one of: constant, choice, integer, words, uuid, normal and the like");
         }
         Source::Several { of: Box::new(self.source(table, element, of)), low, count }
     }
@@ -78,7 +78,7 @@ impl Compiler<'_> {
         if high < low {
             self.fault(format!("the range {low} to {high} is empty"));
         }
-        high.saturating_sub(low) + 1
+        high.saturating_sub(low).saturating_add(1)
     }
 
     pub(super) fn pool(&mut self, ty: Type, name: &str) -> Source {
@@ -167,9 +167,8 @@ impl Compiler<'_> {
         }
         let mut compiled: Vec<(i64, Source)> = Vec::with_capacity(cases.len());
         for (value, source) in cases {
-            if matches!(source, SourceSpec::Template { .. } | SourceSpec::By { .. } | SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
-            {
-                self.fault("a case cannot be a template, an array or bytes, or depend on a further column");
+            if has_no_case(source) {
+                self.fault("a case cannot be a template, a function, an array or bytes, or depend on a further column");
             }
             compiled.push((self.value(decider.ty, value), self.source(table, ty, source)));
         }
@@ -206,13 +205,26 @@ impl Compiler<'_> {
         };
         if matches!(column.source, SourceSpec::Template { .. }) {
             self.fault(format!("{} is a template itself", column.name));
-        } else if is_long(column) {
+        } else if column.ty.is_text() && matches!(column.source, SourceSpec::Function { .. }) {
+            self.fault(format!("{} is text of a function: let the function make all of the text", column.name));
+        } else if column.ty.is_long() {
             self.fault(format!("{} is no single value", column.name));
         }
         if numeric && !matches!(column.ty, Type::Smallint | Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
             self.fault(format!("the format does not suit the type of {}", column.name));
         }
     }
+}
+
+fn has_no_case(source: &SourceSpec) -> bool {
+    matches!(
+        source,
+        SourceSpec::Template { .. }
+            | SourceSpec::By { .. }
+            | SourceSpec::Several { .. }
+            | SourceSpec::Bytes { .. }
+            | SourceSpec::Function { .. }
+    )
 }
 
 /// Values that a deciding column can take and no case covers; empty where they cannot be told.

@@ -113,12 +113,35 @@ pub enum Type {
     Jsonb,
     /// Bytes.
     Bytea,
-    /// text[]
-    TextArray,
-    /// int4[]
-    IntArray,
-    /// int8[]
-    BigintArray,
+    /// An array of one dimension.
+    Array(Element),
+}
+
+/// What an array holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Element {
+    /// text
+    Text,
+    /// int4
+    Int,
+    /// int8
+    Bigint,
+    /// uuid
+    Uuid,
+}
+
+impl Element {
+    /// The same as the type of a column.
+    #[must_use]
+    pub fn ty(self) -> Type {
+        match self {
+            Self::Text => Type::Text,
+            Self::Int => Type::Int,
+            Self::Bigint => Type::Bigint,
+            Self::Uuid => Type::Uuid,
+        }
+    }
 }
 
 impl Type {
@@ -141,11 +164,15 @@ impl Type {
     #[must_use]
     pub fn element(self) -> Option<Self> {
         match self {
-            Self::TextArray => Some(Self::Text),
-            Self::IntArray => Some(Self::Int),
-            Self::BigintArray => Some(Self::Bigint),
+            Self::Array(element) => Some(element.ty()),
             _ => None,
         }
+    }
+
+    /// Whether one integer cannot stand for a value.
+    #[must_use]
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::Bytea | Self::Array(_))
     }
 
     /// Microseconds of one unit of a point in time; none for other types.
@@ -330,6 +357,15 @@ pub enum SourceSpec {
         column: String,
         /// A source for each of its values.
         cases: Vec<(Value, SourceSpec)>,
+    },
+    /// What a function of the caller computes from other columns of the row.
+    Function {
+        /// The columns that it is given.
+        columns: Vec<String>,
+        /// How many uniform random numbers of its own it is given for each row.
+        random: u32,
+        /// Tells one function from another; nothing is computed from it.
+        version: String,
     },
     /// Text with placeholders: `{tenant:05d}`, `{position}`, `{row}`, `{column}`, `{column:slug}`.
     Template {

@@ -55,6 +55,17 @@ impl Population {
         Alone { population: self, table, at }.get(column)
     }
 
+    /// Whether a value is null.
+    pub fn is_null(&self, table: &Table, column: usize, at: At) -> bool {
+        let Some(found) = table.columns.get(column) else {
+            return true;
+        };
+        match found.source {
+            Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } => found.is_null(at),
+            _ => self.integer(table, column, at) == NULL,
+        }
+    }
+
     /// Appends the bytes of a bytea column; false for null.
     pub fn bytes(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
         table.columns.get(column).is_some_and(|column| column.push_bytes(at, out))
@@ -106,7 +117,9 @@ impl Population {
                         Number::Row => at.row as i64 + 1,
                         Number::Column(column) => others.get(*column),
                     };
-                    push_number(out, number, *width);
+                    if number != NULL {
+                        push_number(out, number, *width);
+                    }
                 }
                 Part::Cell { column, slug } => {
                     let value = others.get(*column);
@@ -154,6 +167,23 @@ impl Column {
         true
     }
 
+    /// Whether there can be rows in which it is null: of its own, or because of another column.
+    #[must_use]
+    pub fn may_be_null(&self) -> bool {
+        let by_others = matches!(
+            self.source,
+            Source::OfTenant { .. }
+                | Source::Each { by: Some(_), .. }
+                | Source::Reference { .. }
+                | Source::Lookup { .. }
+                | Source::SlotTime(_)
+                | Source::By { .. }
+                | Source::Function { .. }
+        );
+        let bounded = matches!(&self.source, Source::Moment(moment) if moment.low.column.is_some() || moment.high.column.is_some());
+        self.nulls.is_some() || by_others || bounded
+    }
+
     #[inline(always)]
     pub(crate) fn is_null(&self, at: At) -> bool {
         self.nulls.is_some_and(|nulls| draw(nulls.key, at.row) < nulls.below)
@@ -196,6 +226,7 @@ impl Source {
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, tenant), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, tenant)),
             Source::Words(values) => element(values, below(draw(key, tenant), values.len() as u64) as usize),
+            Source::Uuid => uuid_number(draw(key, tenant)),
             Source::Constant(value) => *value,
             _ => NULL,
         }
@@ -221,7 +252,7 @@ impl Source {
             }
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, at.row)),
-            Source::Uuid => (draw(key, at.row) as i64).max(NULL + 1),
+            Source::Uuid => uuid_number(draw(key, at.row)),
             Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
             Source::Flag { below } => i64::from(draw(key, at.row) < *below),
             Source::Reference { parent, from, count, pick } => {
@@ -229,18 +260,24 @@ impl Source {
                     return NULL;
                 };
                 let room = parent.sizes.of(at.tenant).saturating_sub(*from).min(*count);
-                if room == 0 {
-                    return NULL;
+                match pick.position(key, at, others, room) {
+                    Some(position) if room > 0 => (parent.sizes.start(at.tenant) + from + position) as i64 + population.first_key,
+                    _ => NULL,
                 }
-                (parent.sizes.start(at.tenant) + from + pick.position(key, at, others, room)) as i64 + population.first_key
             }
             Source::Lookup { reference, table, column } => looked_up(others.get(*reference), *table, *column, population),
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
             Source::SlotTime(slots) => slots.time(others.get(slots.slot)),
             Source::Moment(moment) => moment.value(key, at, others),
-            Source::By { .. } | Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } => NULL,
+            Source::By { .. } | Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } | Source::Function { .. } => NULL,
         }
     }
+}
+
+/// The number that a UUID is made of.
+#[inline(always)]
+fn uuid_number(draw: u64) -> i64 {
+    (draw as i64).max(NULL + 1)
 }
 
 #[inline(always)]
@@ -278,12 +315,16 @@ fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> 
 }
 
 impl Pick {
+    /// One of the first `room` positions; none when the column that decides is null.
     #[inline(always)]
-    fn position(&self, key: u64, at: At, others: &impl Others, room: u64) -> u64 {
+    fn position(&self, key: u64, at: At, others: &impl Others, room: u64) -> Option<u64> {
         match self {
-            Pick::Uniform => below(draw(key, at.row), room),
-            Pick::Weighted(ends) => interval(ends, draw(key, at.row)) as u64,
-            Pick::By { column } => others.get(*column).rem_euclid(room as i64) as u64,
+            Pick::Uniform => Some(below(draw(key, at.row), room)),
+            Pick::Weighted(ends) => Some(interval(ends, draw(key, at.row)) as u64),
+            Pick::By { column } => {
+                let value = others.get(*column);
+                (value != NULL).then(|| value.checked_rem_euclid(room as i64).unwrap_or(0) as u64)
+            }
         }
     }
 }
@@ -291,6 +332,9 @@ impl Pick {
 impl SlotTime {
     #[inline]
     fn time(&self, slot: i64) -> i64 {
+        if slot == NULL {
+            return NULL;
+        }
         let index = slot / self.lanes;
         self.first + index / self.per_day * DAY + self.open + index % self.per_day * self.every
     }

@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use tenantry_core::population as core;
 
+use super::functions;
 use super::rows::{Population, Watch};
 
 create_exception!(tenantry._core, DatabaseError, PyException, "code, message, detail, hint, table, constraint; no code: no connection.");
@@ -89,6 +90,7 @@ fn raised(error: core::DatabaseError, watch: Option<Watch>) -> PyErr {
     let none = String::new;
     match (error, watch) {
         (core::DatabaseError::Dsn(message), _) => PyValueError::new_err(message),
+        (core::DatabaseError::Function(fault), _) => functions::raised(fault),
         (core::DatabaseError::Interrupted, Some(watch)) => watch.failure(),
         (core::DatabaseError::Refused(told), _) => {
             DatabaseError::new_err((told.code, told.message, told.detail, told.hint, told.table, told.constraint))
