@@ -100,6 +100,11 @@ def position(start: int = 1, step: int = 1) -> Column:
     return Column("position", "int", {"start": start, "step": step})
 
 
+def ordinal(start: int = 1, step: int = 1) -> Column:
+    """Arithmetic among the rows of the same parent, in a table with rows `per` row of another one: 1, 2, 3 ... in each order."""
+    return Column("ordinal", "int", {"start": start, "step": step})
+
+
 def constant(value: Value) -> Column:
     """The same value in every row."""
     return Column("constant", _type_of([value]), {"value": value})
@@ -143,14 +148,24 @@ def flag(share: float) -> Column:
     return Column("flag", "bool", {"share": share})
 
 
-def reference(table: str, *, positions: range | None = None, weights: Sequence[float] | None = None, by: str | None = None) -> Column:
-    """The key of a row of the same tenant in another table.
+def reference(
+    table: str,
+    *,
+    positions: range | None = None,
+    weights: Sequence[float] | None = None,
+    by: str | None = None,
+    distinct: bool = False,
+) -> Column:
+    """The key of a row of the same tenant in another table, which may stand after this one, or be this one.
 
     `positions`: only these of the tenant's rows there (step 1), counted from 0. `weights`: one per position. `by`: a column of whole
-    numbers that decides instead of chance, modulo the number of positions.
+    numbers that decides instead of chance, modulo the number of positions. `distinct`: the rows of a parent, or without one of a tenant,
+    all lead to different rows. As a `helper` it leads to tables without a key as well, for `lookup`.
     """
+    if by is not None and distinct:
+        raise UsageError("a reference by a column is not distinct too", hint="let the column be distinct(...)")
     chosen = {} if positions is None else {"from": positions.start, "count": len(positions)}
-    extra = {"weights": None if weights is None else list(weights), "by": by}
+    extra = {"weights": None if weights is None else list(weights), "by": by, "distinct": distinct or None}
     return Column("reference", "bigint", {"table": table, **chosen, **{name: value for name, value in extra.items() if value is not None}})
 
 

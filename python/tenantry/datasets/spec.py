@@ -17,6 +17,8 @@ Identity = Callable[[Any, Any], Mapping[str, str]]
 _EPOCH = date(1970, 1, 1).toordinal()
 # Of one table and tenant, or parent.
 MOST_ROWS = 1_000_000_000
+# What a key of several columns may be composed of.
+_PARTS = ("parent", "reference", "ordinal", "position", "distinct")
 _VALUES = {"value": False, "values": True, "low": False, "high": False}
 
 
@@ -99,6 +101,38 @@ class Dataset:
         """The column of a table that holds its arithmetic key."""
         return next((name for name, column in self.tables[table].columns.items() if column.kind == "key"), None)
 
+    def told_by(self, table: str) -> list[str]:
+        """The columns by which other rows refer to a row of a table: its key or UUID, or without one what may be part of a key."""
+        written = self.written(table)
+        keys = [name for name, column in written.items() if column.kind in ("key", "uuid")]
+        return keys or [name for name, column in written.items() if column.kind in _PARTS or self._tells(table, column)]
+
+    def _tells(self, table: str, column: Column) -> bool:
+        if column.kind != "lookup":
+            return False
+        return column.parameters["column"] in self.told_by(self.parent(table, column.parameters["reference"]))
+
+    def links(self, table: str) -> dict[str, tuple[str, dict[str, str]]]:
+        """The references of a table's rows: by its columns, the other table, and there the column for each of them."""
+        columns, found = self.tables[table].columns, {}
+        for name, column in columns.items():
+            if column.kind == "tenant_key":
+                found[name] = (self.tenant_table, {name: self.tenant_id})
+            if column.kind not in ("reference", "parent"):
+                continue
+            parent = self.parent(table, name)
+            told, key = self.told_by(parent), self.key_column(parent)
+            pairs = {} if column.hidden or key is None else {name: key}
+            looked = {other: there for other, there in self.written(table).items() if there.kind == "lookup"}
+            pairs |= {
+                other: there.parameters["column"]
+                for other, there in looked.items()
+                if there.parameters["reference"] == name and there.parameters["column"] in told
+            }
+            if pairs:
+                found[", ".join(pairs)] = (parent, pairs)
+        return found
+
     @property
     def has_functions(self) -> bool:
         """Whether a Python function computes one of its columns."""
@@ -132,7 +166,8 @@ class Dataset:
             return self.column_type(self.tenant_table, self.tenant_id if found.kind == "tenant_key" else found.parameters["column"])
         if found.kind == "parent":
             parent = self.parent(table, column)
-            return self.column_type(parent, self.key_column(parent) or "")
+            key = self.key_column(parent)
+            return "bigint" if key is None else self.column_type(parent, key)
         return self.column_type(self.parent(table, found.parameters["reference"]), found.parameters["column"])
 
     def parent(self, table: str, column: str) -> str:
@@ -146,7 +181,8 @@ class Dataset:
                 what = f"has rows per row of {rows.table}, which does not stand before it"
                 raise UsageError(what, where=f"dataset {self.name}, table {table}", hint="put parents first")
             return rows.table
-        raise UsageError(f"{column} is not a reference", where=self._place(table, column))
+        orphan = "has no parent: the table has no rows per row of another one"
+        raise UsageError(orphan if found.kind == "parent" else f"{column} is not a reference", where=self._place(table, column))
 
     def _column(self, table: str, column: str) -> Column:
         if table not in self.tables or column not in self.tables[table].columns:
@@ -176,6 +212,10 @@ class Dataset:
 
     def _column_json(self, table: str, name: str) -> dict[str, Any]:
         column, sql_type = self._column(table, name), self.column_type(table, name)
+        parent = self.parent(table, name) if column.kind in ("reference", "parent") and not column.hidden else None
+        if parent is not None and parent in self.tables and self.key_column(parent) is None:
+            hint = f'make it a helper, and look its columns up: lookup("{name}", ...)'
+            raise UsageError(f"{parent} has no key() that a column could hold", where=self._place(table, name), hint=hint)
         try:
             source = self._source(table, column, sql_type)
         except UsageError as error:

@@ -74,6 +74,7 @@ pub(crate) enum Source {
     OfTenant { table: usize, column: usize },
     Parent { own: usize },
     Position { start: i64, step: i64 },
+    Ordinal { own: usize, start: i64, step: i64 },
     Choice { ends: Vec<u64>, values: Vec<i64> },
     Runs { ends: Vec<u64>, values: Vec<i64> },
     Each { values: Vec<i64>, by: Option<usize> },
@@ -99,7 +100,13 @@ pub(crate) enum Source {
 pub(crate) enum Pick {
     Uniform,
     Weighted(Vec<u64>),
-    By { column: usize },
+    By {
+        column: usize,
+    },
+    /// Another one for each of the rows of a parent in table `own`, or of a tenant.
+    Distinct {
+        own: usize,
+    },
 }
 
 /// A calendar of numbered slots.

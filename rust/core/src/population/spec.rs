@@ -215,6 +215,25 @@ pub struct HoursSpec {
     pub close: i64,
 }
 
+impl SourceSpec {
+    /// Whether all that it gives are numbers of its own, and not values of a given type.
+    pub(crate) fn gives_numbers(&self) -> bool {
+        matches!(
+            self,
+            Self::Key
+                | Self::TenantKey
+                | Self::Parent
+                | Self::Position { .. }
+                | Self::Ordinal { .. }
+                | Self::Integer { .. }
+                | Self::Spread { .. }
+                | Self::Flag { .. }
+                | Self::Reference { .. }
+                | Self::Distinct { .. }
+        )
+    }
+}
+
 /// Where the values of a column come from.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -237,6 +256,13 @@ pub enum SourceSpec {
     },
     /// Arithmetic on the position inside the tenant: start + step * position.
     Position {
+        /// Value at position 0.
+        start: i64,
+        /// Growth per position.
+        step: i64,
+    },
+    /// Arithmetic on the position among the rows of the same parent: start + step * position.
+    Ordinal {
         /// Value at position 0.
         start: i64,
         /// Growth per position.
@@ -314,6 +340,9 @@ pub enum SourceSpec {
         weights: Option<Vec<f64>>,
         /// A column of whole numbers that decides instead of chance: position = from + value modulo count.
         by: Option<String>,
+        /// Whether no two rows of the same parent, or without one of the same tenant, lead to the same row.
+        #[serde(default)]
+        distinct: bool,
     },
     /// A column of the row that a reference of this row points to.
     Lookup {

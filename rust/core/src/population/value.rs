@@ -242,7 +242,8 @@ impl Source {
                 Some(tenants) => population.integer(tenants, *column, tenants.at(at.tenant, 0)),
                 None => NULL,
             },
-            Source::Parent { own } => parent_key(*own, at, population),
+            Source::Parent { own } => siblings(*own, at, population).0 as i64 + population.first_key,
+            Source::Ordinal { own, start, step } => start + step * siblings(*own, at, population).1 as i64,
             Source::Position { start, step } => start + step * at.position as i64,
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
             Source::Runs { ends, values } => element(values, interval(ends, at.position)),
@@ -260,7 +261,7 @@ impl Source {
                     return NULL;
                 };
                 let room = parent.sizes.of(at.tenant).saturating_sub(*from).min(*count);
-                match pick.position(key, at, others, room) {
+                match pick.position(key, at, others, room, population) {
                     Some(position) if room > 0 => (parent.sizes.start(at.tenant) + from + position) as i64 + population.first_key,
                     _ => NULL,
                 }
@@ -294,16 +295,17 @@ fn between(knots: &[i64], draw: u64) -> i64 {
     low + (((i128::from(high) - i128::from(low)) * part + (1 << 63)) >> 64) as i64
 }
 
-/// The key of the row in another table that a row of table `own` belongs to.
+/// The number of the row in another table that a row of table `own` belongs to, and its position among the rows of that one; for a table
+/// without parents, the number of its tenant and the position inside it.
 #[inline]
-fn parent_key(own: usize, at: At, population: &Population) -> i64 {
+fn siblings(own: usize, at: At, population: &Population) -> (u64, u64) {
     let parents = population.tables.get(own).and_then(|table| table.parents.as_ref());
     let Some((parents, table)) = parents.and_then(|parents| Some((parents, population.tables.get(parents.table)?))) else {
-        return NULL;
+        return (at.tenant, at.position);
     };
     let start = table.sizes.start(at.tenant);
-    let (index, _) = parents.place(start, table.sizes.of(at.tenant), at.position);
-    (start + index) as i64 + population.first_key
+    let (index, position) = parents.place(start, table.sizes.of(at.tenant), at.position);
+    (start + index, position)
 }
 
 #[inline]
@@ -317,10 +319,14 @@ fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> 
 impl Pick {
     /// One of the first `room` positions; none when the column that decides is null.
     #[inline(always)]
-    fn position(&self, key: u64, at: At, others: &impl Others, room: u64) -> Option<u64> {
+    fn position(&self, key: u64, at: At, others: &impl Others, room: u64, population: &Population) -> Option<u64> {
         match self {
             Pick::Uniform => Some(below(draw(key, at.row), room)),
             Pick::Weighted(ends) => Some(interval(ends, draw(key, at.row)) as u64),
+            Pick::Distinct { own } => {
+                let (group, position) = siblings(*own, at, population);
+                (position < room).then(|| permute(draw(key, group), room, position))
+            }
             Pick::By { column } => {
                 let value = others.get(*column);
                 (value != NULL).then(|| value.checked_rem_euclid(room as i64).unwrap_or(0) as u64)
