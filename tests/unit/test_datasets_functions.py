@@ -284,9 +284,9 @@ def test_a_fault_in_the_middle_of_a_table_is_told_while_it_is_written(tmp_path: 
     [
         ({"made": function(half, "nobody", sql_type="int")}, "there is no column nobody"),
         ({"made": function(half, "made", sql_type="int")}, "column made depends on itself"),
-        ({"made": function(half, "n", sql_type="uuid")}, "no arrays, bytes or UUIDs"),
-        ({"made": function(half, "n", sql_type="int[]")}, "no arrays, bytes or UUIDs"),
-        ({"tags": several(integer(1, 2), 0, 2), "made": function(half, "tags", sql_type="int")}, "tags holds arrays or bytes"),
+        ({"made": function(half, "n", sql_type="uuid")}, "no arrays, bytes, ranges or UUIDs"),
+        ({"made": function(half, "n", sql_type="int[]")}, "no arrays, bytes, ranges or UUIDs"),
+        ({"tags": several(integer(1, 2), 0, 2), "made": function(half, "tags", sql_type="int")}, "tags holds arrays, bytes or ranges"),
         ({"made": function(grade, "word", "n", sql_type="text"), "t": template("<{made}>")}, "made is text of a function"),
         ({"made": by("word", {"x": function(half, "n", sql_type="int")})}, "a case cannot be a template, a function"),
         (

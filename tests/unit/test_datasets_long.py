@@ -85,7 +85,7 @@ def test_a_tenant_without_a_null_is_told() -> None:
 @pytest.mark.parametrize("value", [3, "new", b"x", ["new"], 1.5, True])
 @pytest.mark.parametrize("column", ["tags", "numbers", "hash"])
 def test_no_value_but_null_finds_an_array_or_bytes(column: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=rf"items\.{column} holds arrays or bytes: rows can be picked by None there"):
+    with pytest.raises(ValueError, match=rf"items\.{column} holds arrays, bytes or ranges: rows can be picked by None there"):
         shop(COLUMNS).pick(0, "items", Random(1), **{column: value})
 
 

@@ -2,13 +2,11 @@
 
 from tenantry.datasets.columns import (
     Column,
-    after,
     blob,
     by,
     cell,
     choice,
     constant,
-    day,
     decimal,
     distinct,
     document,
@@ -17,7 +15,6 @@ from tenantry.datasets.columns import (
     integer,
     key,
     lookup,
-    moment,
     of_tenant,
     ordinal,
     parent,
@@ -25,7 +22,6 @@ from tenantry.datasets.columns import (
     reference,
     runs,
     several,
-    slot_time,
     template,
     tenant_key,
     uuid,
@@ -35,6 +31,7 @@ from tenantry.datasets.functions import function
 from tenantry.datasets.pools import pool
 from tenantry.datasets.spec import Dataset, Isolation, Table, per
 from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
+from tenantry.datasets.times import after, between, day, moment, slot_time
 
 __all__ = [
     "Column",
@@ -42,6 +39,7 @@ __all__ = [
     "Isolation",
     "Table",
     "after",
+    "between",
     "blob",
     "by",
     "cell",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from tenantry.datasets.columns import RANGES
 from tenantry.datasets.database import Link, in_list, literal, quoted
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
@@ -27,6 +28,7 @@ _TYPES = {
     "int[]": {"_int4"},
     "bigint[]": {"_int8"},
     "uuid[]": {"_uuid"},
+    **{name: {name} for name in RANGES.values()},
 }
 
 

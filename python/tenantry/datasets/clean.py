@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tenantry.datasets.catalog import Catalog
@@ -96,7 +96,7 @@ def _order(link: Link, dataset: Dataset) -> list[str]:
     while strangers := sorted({child for child, parent in parents if parent in order} - set(order)):
         _check_owned(link, dataset, strangers)
         order = [*strangers, *order]
-    return _children_first(order, parents)
+    return [table for tables in _children_first(order, parents) for table in tables]
 
 
 def _references(link: Link) -> set[tuple[str, str]]:
@@ -117,15 +117,27 @@ def _check_owned(link: Link, dataset: Dataset, tables: Sequence[str]) -> None:
         raise PopulationError(what, where=link.place, hint="remove those rows yourself first")
 
 
-def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> list[str]:
-    order: list[str] = []
+def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> list[list[str]]:
+    """Tables one after the other, except those that refer to each other in a circle: together."""
+    parents = {table: {parent for child, parent in references if child == table and parent in tables} for table in tables}
+    above = {table: _reached(table, parents) for table in tables}
+    order: list[list[str]] = []
     rest = list(tables)
     while rest:
-        free = [table for table in rest if not any(parent == table and child in rest for child, parent in references)]
-        # Tables that refer to each other in a circle: all at once, and the database decides.
-        order += free or rest
-        rest = [table for table in rest if table not in order]
+        free = next(table for table in rest if all(child in above[table] for child in rest if table in above[child]))
+        order.append([table for table in rest if table == free or (table in above[free] and free in above[table])])
+        rest = [table for table in rest if table not in order[-1]]
     return order
+
+
+def _reached(table: str, parents: Mapping[str, set[str]]) -> set[str]:
+    """The tables that a table refers to, and those that these refer to, and so on."""
+    found: set[str] = set()
+    new = parents[table]
+    while new:
+        found |= new
+        new = {above for one in new for above in parents[one]} - found
+    return found
 
 
 def _whose(dataset: Dataset, table: str, keys: Sequence[str]) -> str:
@@ -136,6 +148,7 @@ def _whose(dataset: Dataset, table: str, keys: Sequence[str]) -> str:
 
 def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[str], on_progress: OnProgress) -> dict[str, int]:
     removed = dict.fromkeys(order, 0)
+    groups = _children_first(order, _references(link))
     start, size = 0, _FIRST_BATCH
     on_progress("tenants", 0, len(keys))
     while start < len(keys):
@@ -143,8 +156,9 @@ def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[s
         began = time.perf_counter()
         with transaction(link):
             lock(link)
-            for table in order:
-                removed[table] += _delete(link, dataset, table, batch)
+            for tables in groups:
+                for table, count in _delete(link, dataset, tables, batch).items():
+                    removed[table] += count
         took = time.perf_counter() - began
         start += len(batch)
         size = max(1, size // 2) if took > _SLOW_S else size * 2 if took < _FAST_S else size
@@ -152,6 +166,12 @@ def _remove(link: Link, dataset: Dataset, order: Sequence[str], keys: Sequence[s
     return removed
 
 
-def _delete(link: Link, dataset: Dataset, table: str, keys: Sequence[str]) -> int:
-    condition = _whose(dataset, table, keys)
-    return link.number(f"WITH gone AS (DELETE FROM {quoted(table)} WHERE {condition} RETURNING 1) SELECT count(*) FROM gone")
+def _delete(link: Link, dataset: Dataset, tables: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
+    """One statement, so that foreign keys between the tables are looked at when all rows are gone; returns how many they were."""
+    parts = [
+        f"{quoted(f'gone {number}')} AS (DELETE FROM {quoted(table)} WHERE {_whose(dataset, table, keys)} RETURNING 1)"
+        for number, table in enumerate(tables)
+    ]
+    counts = [f"(SELECT count(*) FROM {quoted(f'gone {number}')})" for number in range(len(tables))]
+    row = link.rows(f"WITH {', '.join(parts)} SELECT {', '.join(counts)}")[0]
+    return {table: int(count or 0) for table, count in zip(tables, row, strict=True)}

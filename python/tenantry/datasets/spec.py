@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tenantry.datasets.columns import Column, encode_value, type_scale
+from tenantry.datasets.columns import RANGES, Column, encode_value, type_scale
 from tenantry.datasets.functions import fingerprint
 from tenantry.errors import UsageError
 
@@ -162,6 +162,12 @@ class Dataset:
         found = self._column(table, column)
         if found.type:
             return found.type
+        if found.kind == "range":
+            bound = self.column_type(table, found.parameters["low"])
+            if bound not in RANGES:
+                hint = f"give it two columns of the same type, one of {', '.join(RANGES)}"
+                raise UsageError(f"there is no range of {bound}", where=self._place(table, column), hint=hint)
+            return RANGES[bound]
         if found.kind in ("tenant_key", "of_tenant"):
             return self.column_type(self.tenant_table, self.tenant_id if found.kind == "tenant_key" else found.parameters["column"])
         if found.kind == "parent":
@@ -229,8 +235,8 @@ class Dataset:
             given = column.parameters
             version = fingerprint(given["f"], given["version"])
             return {"kind": "function", "columns": given["columns"], "random": given["random"], "version": version}
-        if column.kind == "bytes":
-            return {"kind": "bytes", **column.parameters}
+        if column.kind in ("bytes", "range"):
+            return {"kind": column.kind, **column.parameters}
         if column.kind == "several":
             of = column.parameters["of"]
             return {"kind": "several", **column.parameters, "of": self._source(table, of, of.type)}
@@ -254,6 +260,8 @@ def _encoded(name: str, value: Any, kind: str, sql_type: str) -> Any:
 def _type_json(sql_type: str) -> Any:
     if sql_type == "float8":
         return "double"
+    if sql_type in RANGES.values():
+        return {"range": next(bound for bound, name in RANGES.items() if name == sql_type)}
     if sql_type.endswith("[]"):
         return {"array": sql_type.removesuffix("[]")}
     if sql_type.startswith("numeric("):

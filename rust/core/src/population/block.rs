@@ -148,10 +148,10 @@ impl Block {
                     }
                     Cells::Text { bytes, ends }
                 }
-                Source::Several { .. } => {
+                Source::Several { .. } | Source::Range { .. } => {
                     let (mut values, mut ends) = (reuse_integers(old), Vec::with_capacity(self.places.len()));
-                    for at in &self.places {
-                        let null = !column.push_elements(*at, &mut values);
+                    for (row, at) in self.places.iter().enumerate() {
+                        let null = !column.push_elements(*at, &InBlock { columns: &self.columns, index: row }, &mut values);
                         ends.push((values.len(), null));
                     }
                     Cells::Lists { values, ends }

@@ -122,8 +122,8 @@ impl<'a> Compiler<'a> {
         if !(0.0..=1.0).contains(&spec.nulls) {
             self.fault("the share of nulls must lie between 0 and 1");
         }
-        if spec.ty.is_long() && !matches!(spec.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. }) {
-            self.fault("an array is made by several(...), a bytea by blob(...)");
+        if spec.ty.is_long() && !matches!(spec.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. } | SourceSpec::Range { .. }) {
+            self.fault("an array is made by several(...), a bytea by blob(...), a range by between(...)");
         }
         if spec.ty.is_text() && spec.source.gives_numbers() {
             self.fault("numbers do not fit into a text column; write them with a template");
@@ -163,6 +163,7 @@ impl<'a> Compiler<'a> {
                 Source::Bytes { low: *low, count: self.span(*low, *high) }
             }
             SourceSpec::Several { of, low, high } => self.several(table, ty, of, *low, *high),
+            SourceSpec::Range { low, high } => self.range(table, ty, low, high),
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
             SourceSpec::Reference { table: parent, from, count, weights, by, distinct } => {
@@ -172,7 +173,7 @@ impl<'a> Compiler<'a> {
             SourceSpec::Lookup { reference, column } => self.lookup(table, ty, reference, column),
             SourceSpec::Distinct { size } => self.distinct(table, *size),
             SourceSpec::SlotTime { slot, first_day, hours, every, lanes } => {
-                self.slot_time(table, slot, *first_day, *hours, *every, *lanes)
+                self.slot_time(table, ty, slot, *first_day, *hours, *every, *lanes)
             }
             SourceSpec::Moment { low, high, step, hours } => self.moment(table, ty, low, high, *step, *hours),
             SourceSpec::By { column, cases } => self.by(table, ty, column, cases),

@@ -87,11 +87,11 @@ impl Cells {
 impl Compiler<'_> {
     pub(super) fn function(&mut self, table: &TableSpec, ty: Type, columns: &[String], random: u32) -> Source {
         if ty.is_long() || ty == Type::Uuid {
-            self.fault("a function gives numbers, truths, texts, dates and times; no arrays, bytes or UUIDs");
+            self.fault("a function gives numbers, truths, texts, dates and times; no arrays, bytes, ranges or UUIDs");
         }
         let needs: Vec<usize> = columns.iter().map(|name| self.named_column(table, name)).collect();
         for column in needs.iter().filter_map(|index| table.columns.get(*index)).filter(|column| column.ty.is_long()) {
-            self.fault(format!("{} holds arrays or bytes, which a function cannot be given", column.name));
+            self.fault(format!("{} holds arrays, bytes or ranges, which a function cannot be given", column.name));
         }
         Source::Function { needs, random }
     }

@@ -83,6 +83,7 @@ pub(crate) enum Source {
     Uuid,
     Bytes { low: u64, count: u64 },
     Several { of: Box<Source>, low: u64, count: u64 },
+    Range { low: usize, high: usize },
     Words(Arc<[i64]>),
     Flag { below: u64 },
     Reference { parent: usize, from: u64, count: u64, pick: Pick },
@@ -117,7 +118,11 @@ pub(crate) struct SlotTime {
     pub(crate) open: i64,
     pub(crate) every: i64,
     pub(crate) per_day: i64,
+    /// From the first time of a day that has some to that of the next one.
+    pub(crate) stride: i64,
     pub(crate) lanes: i64,
+    /// Microseconds per unit of the column: a day for dates.
+    pub(crate) unit: i64,
 }
 
 /// A span of time.

@@ -109,6 +109,7 @@ fn dependencies(source: &Source, table: usize, needs: &mut Vec<(Node, Row)>) {
         }
         Source::OfTenant { table, column } => needs.push(((*table, *column), Row::Other)),
         Source::SlotTime(slots) => same(slots.slot),
+        Source::Range { low, high } => [*low, *high].into_iter().for_each(same),
         Source::Moment(moment) => [&moment.low, &moment.high].iter().filter_map(|bound| bound.column).for_each(|it| same(it.0)),
         Source::By { column, cases } => {
             same(*column);

@@ -12,10 +12,10 @@ use ::parquet::file::properties::WriterProperties;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    TimestampMicrosecondArray, new_null_array,
+    StructArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, TimeUnit};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -133,6 +133,7 @@ fn data_type(ty: Type) -> DataType {
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         Type::Text | Type::Json | Type::Jsonb | Type::Uuid => DataType::Utf8,
         Type::Bytea => DataType::Binary,
+        Type::Range(element) => DataType::Struct(bounds(element.ty())),
         Type::Array(element) => DataType::List(Arc::new(Field::new_list_field(data_type(element.ty()), true))),
     }
 }
@@ -147,6 +148,7 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
     match cells {
         Cells::Text { bytes, ends } if column.ty == Type::Bytea => Ok(Arc::new(binaries(bytes, ends))),
         Cells::Text { bytes, ends } => Ok(Arc::new(texts(bytes, ends))),
+        Cells::Lists { values, ends } if matches!(column.ty, Type::Range(_)) => ranges(population, column.ty, values, ends),
         Cells::Lists { values, ends } => lists(population, column.ty, values, ends),
         Cells::Integers(values) => singles(population, column.ty, values),
     }
@@ -167,7 +169,7 @@ fn singles(population: &Population, ty: Type, values: &[i64]) -> Result<ArrayRef
             let decimals = present.map(|value| value.map(i128::from)).collect::<Decimal128Array>();
             Arc::new(decimals.with_precision_and_scale(precision, scale as i8)?)
         }
-        Type::Bytea | Type::Array(_) => new_null_array(&data_type(ty), values.len()),
+        Type::Bytea | Type::Array(_) | Type::Range(_) => new_null_array(&data_type(ty), values.len()),
         Type::Uuid => {
             let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 36);
             let mut text = Vec::with_capacity(36);
@@ -202,6 +204,23 @@ fn lists(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool
     let field = Arc::new(Field::new_list_field(data_type(element), true));
     let present = ends.iter().map(|(_, null)| !null).collect::<NullBuffer>();
     Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), singles(population, element, values)?, Some(present))?))
+}
+
+fn bounds(ty: Type) -> Fields {
+    ["lower", "upper"].map(|name| Field::new(name, data_type(ty), true)).into_iter().collect()
+}
+
+fn ranges(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)]) -> Result<ArrayRef, ArrowError> {
+    let element = ty.element().unwrap_or(ty);
+    let mut start = 0;
+    let pairs: Vec<&[i64]> =
+        ends.iter().map(|(end, _)| values.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default()).collect();
+    let bound = |index: usize| {
+        let column: Vec<i64> = pairs.iter().map(|pair| pair.get(index).copied().unwrap_or(NULL)).collect();
+        singles(population, element, &column)
+    };
+    let present = ends.iter().map(|(_, null)| !null).collect::<NullBuffer>();
+    Ok(Arc::new(StructArray::try_new(bounds(element), vec![bound(0)?, bound(1)?], Some(present))?))
 }
 
 fn texts(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::StringArray {

@@ -28,6 +28,7 @@ pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut V
                     None => null(out),
                 },
                 Cells::Lists { .. } => match cells.list(row) {
+                    Some([low, high]) if matches!(ty, Type::Range(_)) => encode_range(population, *ty, [*low, *high], out),
                     Some(values) => encode_list(population, *ty, values, out),
                     None => null(out),
                 },
@@ -56,7 +57,7 @@ fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u
         Type::Date => fixed(&((value - DAYS_TO_2000) as i32).to_be_bytes(), out),
         Type::Timestamptz | Type::Timestamp => fixed(&(value - MICROS_TO_2000).to_be_bytes(), out),
         Type::Numeric { scale, .. } => numeric(value, scale, out),
-        Type::Bytea | Type::Array(_) => null(out),
+        Type::Bytea | Type::Array(_) | Type::Range(_) => null(out),
         Type::Text | Type::Json | Type::Jsonb => text(ty, population.words.text(value).as_bytes(), out),
     }
 }
@@ -85,6 +86,24 @@ fn encode_list(population: &Population, ty: Type, values: &[i64], out: &mut Vec<
         out.extend_from_slice(&1_i32.to_be_bytes());
     }
     values.iter().for_each(|value| encode_integer(population, element, *value, out));
+    length_at(place, out);
+}
+
+/// `range_send`: which bounds there are and which are inside (the lower one), then those that there are.
+fn encode_range(population: &Population, ty: Type, bounds: [i64; 2], out: &mut Vec<u8>) {
+    const LOWER_INSIDE: u8 = 0x02;
+    const NO_BOUND: [u8; 2] = [0x08, 0x10];
+    let bound = ty.element().unwrap_or(ty);
+    let place = out.len();
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    let open: u8 = bounds.iter().zip(NO_BOUND).filter(|(value, _)| **value == NULL).map(|(_, flag)| flag).sum();
+    out.push(open | if open & NO_BOUND[0] == 0 { LOWER_INSIDE } else { 0 });
+    bounds.iter().filter(|value| **value != NULL).for_each(|value| encode_integer(population, bound, *value, out));
+    length_at(place, out);
+}
+
+/// Puts the length of all that follows there into the four bytes at `place`.
+fn length_at(place: usize, out: &mut [u8]) {
     let length = (out.len() - place - 4) as i32;
     if let Some(prefix) = out.get_mut(place..place + 4) {
         prefix.copy_from_slice(&length.to_be_bytes());

@@ -46,7 +46,7 @@ impl Population {
             (None, _, _) => Wanted::Null,
             (Some(_), ty, _) if ty.is_long() => {
                 return Err(format!(
-                    "{}.{column} holds arrays or bytes: rows can be picked by None there, and by no other value",
+                    "{}.{column} holds arrays, bytes or ranges: rows can be picked by None there, and by no other value",
                     table.name
                 ));
             }
@@ -120,7 +120,8 @@ impl Population {
         let ty = table.columns.get(filter.column).map_or(Type::Text, |column| column.ty);
         match (&filter.wanted, cells) {
             (Wanted::Null, Cells::Integers(_)) => cells.integer(row) == NULL,
-            (Wanted::Null, _) => cells.text(row).is_none(),
+            (Wanted::Null, Cells::Text { .. }) => cells.text(row).is_none(),
+            (Wanted::Null, Cells::Lists { .. }) => cells.list(row).is_none(),
             (Wanted::Integer(wanted), _) => cells.integer(row) == *wanted,
             (Wanted::Nothing, _) => false,
             (Wanted::Text(wanted), Cells::Integers(_)) => {

@@ -107,18 +107,49 @@ impl Compiler<'_> {
         Source::Distinct { size: size.max(1) }
     }
 
-    pub(super) fn slot_time(&mut self, table: &TableSpec, slot: &str, first_day: i64, hours: HoursSpec, every: i64, lanes: u64) -> Source {
-        let per_day = if every > 0 { (hours.close - hours.open) / every } else { 0 };
+    #[allow(clippy::too_many_arguments)] // they are those of the spec
+    pub(super) fn slot_time(
+        &mut self,
+        table: &TableSpec,
+        ty: Type,
+        slot: &str,
+        first_day: i64,
+        hours: HoursSpec,
+        every: i64,
+        lanes: u64,
+    ) -> Source {
+        let whole_days = every > 0 && every % DAY == 0;
+        let per_day = if whole_days { 1 } else { (hours.close - hours.open).checked_div(every).unwrap_or(0) };
         if per_day < 1 || lanes < 1 {
             self.fault("a calendar needs at least one slot a day");
         }
         Source::SlotTime(SlotTime {
             slot: self.named_column(table, slot),
             first: (self.spec.anchor + first_day) * DAY,
-            open: hours.open,
+            open: if whole_days && ty == Type::Date { 0 } else { hours.open },
             every,
             per_day: per_day.max(1),
+            stride: if whole_days { every } else { DAY },
             lanes: lanes.max(1) as i64,
+            unit: self.micros(ty),
+        })
+    }
+
+    pub(super) fn range(&mut self, table: &TableSpec, ty: Type, low: &str, high: &str) -> Source {
+        for name in [low, high] {
+            let index = self.named_column(table, name);
+            if !matches!(ty, Type::Range(_)) || table.columns.get(index).is_some_and(|column| Some(column.ty) != ty.element()) {
+                self.fault(format!("{name} is no bound of a range of this type"));
+            }
+        }
+        Source::Range { low: self.named_column(table, low), high: self.named_column(table, high) }
+    }
+
+    /// Microseconds of one unit of a point in time.
+    fn micros(&mut self, ty: Type) -> i64 {
+        ty.micros().unwrap_or_else(|| {
+            self.fault("a point in time needs a date, timestamp or timestamptz column");
+            1
         })
     }
 
@@ -131,10 +162,7 @@ impl Compiler<'_> {
         step: i64,
         hours: Option<HoursSpec>,
     ) -> Source {
-        let unit = ty.micros().unwrap_or_else(|| {
-            self.fault("a point in time needs a date, timestamp or timestamptz column");
-            1
-        });
+        let unit = self.micros(ty);
         if step < 1 || hours.is_some_and(|hours| hours.close - hours.open < step || hours.open < 0 || hours.close > DAY) {
             self.fault("the step must be at least a microsecond and fit into the hours of the day");
         }
@@ -168,7 +196,7 @@ impl Compiler<'_> {
         let mut compiled: Vec<(i64, Source)> = Vec::with_capacity(cases.len());
         for (value, source) in cases {
             if has_no_case(source) {
-                self.fault("a case cannot be a template, a function, an array or bytes, or depend on a further column");
+                self.fault("a case cannot be a template, a function, an array, bytes or a range, or depend on a further column");
             }
             compiled.push((self.value(decider.ty, value), self.source(table, ty, source)));
         }
@@ -223,6 +251,7 @@ fn has_no_case(source: &SourceSpec) -> bool {
             | SourceSpec::By { .. }
             | SourceSpec::Several { .. }
             | SourceSpec::Bytes { .. }
+            | SourceSpec::Range { .. }
             | SourceSpec::Function { .. }
     )
 }

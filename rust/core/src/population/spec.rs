@@ -115,9 +115,11 @@ pub enum Type {
     Bytea,
     /// An array of one dimension.
     Array(Element),
+    /// A range, from its lower bound up to but without its upper one.
+    Range(Element),
 }
 
-/// What an array holds.
+/// What an array holds, or a range leads through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Element {
@@ -129,6 +131,12 @@ pub enum Element {
     Bigint,
     /// uuid
     Uuid,
+    /// date
+    Date,
+    /// timestamptz
+    Timestamptz,
+    /// timestamp
+    Timestamp,
 }
 
 impl Element {
@@ -140,6 +148,9 @@ impl Element {
             Self::Int => Type::Int,
             Self::Bigint => Type::Bigint,
             Self::Uuid => Type::Uuid,
+            Self::Date => Type::Date,
+            Self::Timestamptz => Type::Timestamptz,
+            Self::Timestamp => Type::Timestamp,
         }
     }
 }
@@ -160,11 +171,11 @@ impl Type {
         }
     }
 
-    /// The type of an array's elements; none for other types.
+    /// The type of an array's elements, or of a range's bounds; none for other types.
     #[must_use]
     pub fn element(self) -> Option<Self> {
         match self {
-            Self::Array(element) => Some(element.ty()),
+            Self::Array(element) | Self::Range(element) => Some(element.ty()),
             _ => None,
         }
     }
@@ -172,7 +183,7 @@ impl Type {
     /// Whether one integer cannot stand for a value.
     #[must_use]
     pub fn is_long(self) -> bool {
-        matches!(self, Self::Bytea | Self::Array(_))
+        matches!(self, Self::Bytea | Self::Array(_) | Self::Range(_))
     }
 
     /// Microseconds of one unit of a point in time; none for other types.
@@ -316,6 +327,13 @@ pub enum SourceSpec {
         low: u64,
         /// The most.
         high: u64,
+    },
+    /// A range between two columns of the row; where one is null, without a bound.
+    Range {
+        /// The column of the lower bound.
+        low: String,
+        /// That of the upper one.
+        high: String,
     },
     /// A word of a pool.
     Words {

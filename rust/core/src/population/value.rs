@@ -61,7 +61,7 @@ impl Population {
             return true;
         };
         match found.source {
-            Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } => found.is_null(at),
+            Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } | Source::Range { .. } => found.is_null(at),
             _ => self.integer(table, column, at) == NULL,
         }
     }
@@ -71,9 +71,9 @@ impl Population {
         table.columns.get(column).is_some_and(|column| column.push_bytes(at, out))
     }
 
-    /// Appends the elements of an array column, each as the integer that stands for it; false for null.
+    /// Appends the elements of an array column, or the two bounds of a range, each as the integer that stands for it; false for null.
     pub fn elements(&self, table: &Table, column: usize, at: At, out: &mut Vec<i64>) -> bool {
-        table.columns.get(column).is_some_and(|column| column.push_elements(at, out))
+        table.columns.get(column).is_some_and(|column| column.push_elements(at, &Alone { population: self, table, at }, out))
     }
 
     /// The text that a code stands for.
@@ -155,15 +155,18 @@ impl Column {
         true
     }
 
-    pub(crate) fn push_elements(&self, at: At, out: &mut Vec<i64>) -> bool {
-        let Source::Several { of, low, count } = &self.source else {
-            return false;
-        };
+    pub(crate) fn push_elements(&self, at: At, others: &impl Others, out: &mut Vec<i64>) -> bool {
         if self.is_null(at) {
             return false;
         }
-        let key = draw(self.key, at.row);
-        out.extend((0..low + below(key, *count)).map(|number| of.drawn(key, number)));
+        match &self.source {
+            Source::Several { of, low, count } => {
+                let key = draw(self.key, at.row);
+                out.extend((0..low + below(key, *count)).map(|number| of.drawn(key, number)));
+            }
+            Source::Range { low, high } => out.extend([*low, *high].map(|column| others.get(column))),
+            _ => return false,
+        }
         true
     }
 
@@ -270,7 +273,12 @@ impl Source {
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
             Source::SlotTime(slots) => slots.time(others.get(slots.slot)),
             Source::Moment(moment) => moment.value(key, at, others),
-            Source::By { .. } | Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } | Source::Function { .. } => NULL,
+            Source::By { .. }
+            | Source::Template(_)
+            | Source::Bytes { .. }
+            | Source::Several { .. }
+            | Source::Range { .. }
+            | Source::Function { .. } => NULL,
         }
     }
 }
@@ -342,7 +350,7 @@ impl SlotTime {
             return NULL;
         }
         let index = slot / self.lanes;
-        self.first + index / self.per_day * DAY + self.open + index % self.per_day * self.every
+        (self.first + index / self.per_day * self.stride + self.open + index % self.per_day * self.every) / self.unit
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDict, PyList, PyString, PyType, PyTzInfo};
+use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDict, PyList, PyString, PyTuple, PyType, PyTzInfo};
 use tenantry_core::population::{At, Block, Cells, FunctionFault, NULL, Population, Table, Type, civil, push_plain};
 
 use super::functions::raised;
@@ -39,16 +39,10 @@ impl Row {
         if table.columns.get(column).is_some_and(|column| column.derived) {
             return self.derived(py, table, column, ty);
         }
-        if let Some(element) = ty.element() {
+        if ty.element().is_some() {
             let mut values = Vec::new();
-            if !self.population.elements(table, column, self.at, &mut values) {
-                return Ok(py.None().into_bound(py));
-            }
-            let list = PyList::empty(py);
-            for value in values {
-                list.append(self.single(py, element, value)?)?;
-            }
-            return Ok(list.into_any());
+            let present = self.population.elements(table, column, self.at, &mut values);
+            return self.several(py, ty, present.then_some(&values));
         }
         if ty == Type::Bytea {
             let mut bytes = Vec::new();
@@ -71,6 +65,7 @@ impl Row {
         }
         match self.block.get().and_then(|(block, row)| Some((block.column(column)?, *row))) {
             Some((cells @ Cells::Text { .. }, row)) => Ok(text(py, cells.text(row))),
+            Some((cells @ Cells::Lists { .. }, row)) => self.several(py, ty, cells.list(row)),
             Some((cells, row)) => self.single(py, ty, cells.integer(row)),
             None => Ok(py.None().into_bound(py)),
         }
@@ -89,6 +84,15 @@ impl Row {
         let block = Arc::new(block);
         rows.iter_mut().enumerate().for_each(|(index, row)| row.block = OnceLock::from((Arc::clone(&block), index)));
         Ok(())
+    }
+
+    /// An array as a list, a range as its two bounds.
+    fn several<'py>(&self, py: Python<'py>, ty: Type, values: Option<&[i64]>) -> PyResult<Bound<'py, PyAny>> {
+        let (Some(values), Some(element)) = (values, ty.element()) else {
+            return Ok(py.None().into_bound(py));
+        };
+        let values = values.iter().map(|value| self.single(py, element, *value)).collect::<PyResult<Vec<_>>>()?;
+        Ok(if matches!(ty, Type::Range(_)) { PyTuple::new(py, values)?.into_any() } else { PyList::new(py, values)?.into_any() })
     }
 
     /// The value that an integer stands for, as the Python type that Postgres drivers use for it.
@@ -183,7 +187,7 @@ fn to_python(py: Python<'_>, ty: Type, value: i64) -> PyResult<Bound<'_, PyAny>>
             static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
             UUID.import(py, "uuid", "UUID")?.call1((plain(ty, value),))
         }
-        Type::Bytea | Type::Array(_) => Ok(py.None().into_bound(py)),
+        Type::Bytea | Type::Array(_) | Type::Range(_) => Ok(py.None().into_bound(py)),
         Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb => Ok(value.into_pyobject(py)?.into_any()),
     }
 }
