@@ -12,6 +12,8 @@ from tenantry.datasets.draft_shape import POINTS, WHOLE
 TEXTS = ("text", "varchar", "bpchar", "citext")
 # A check that one column is before another.
 ORDER = re.compile(r"^CHECK \(\(+\"?(\w+)\"? >=? \"?(\w+)\"?\)+$")
+# A check of how many bytes there are.
+BYTES = re.compile(r"^CHECK \(\(octet_length\(\"?(\w+)\"?\) = (\d+)\)\)$")
 _LENGTH = re.compile(r"\((\d+)\)")
 _PRECISION = re.compile(r"numeric\((\d+),(\d+)\)")
 
@@ -39,11 +41,16 @@ def by_type(table: Table, column: Column) -> str | None:
     if column.type in POINTS:
         span = f"after({text(before)}), after({text(before)}, 30)" if before else "-365, 0"
         return f"{POINTS[column.type]}({span}){typed('timestamp' if column.type == 'timestamp' else '', '')}"
-    plain = {"bool": "flag(0.5)", "float8": 'lognormal(10, 1, 0, 1000, "float8")', "uuid": "uuid()", "bytea": "blob(8, 64)"}
+    plain = {"bool": "flag(0.5)", "float8": 'lognormal(10, 1, 0, 1000, "float8")', "uuid": "uuid()", "bytea": _blob(table, column)}
     elements = {"_text": 'constant("word")', "_int4": "integer(1, 100)", "_int8": 'integer(1, 100).typed("bigint")', "_uuid": "uuid()"}
     plain |= {kind: f"several({element}, 0, 3)" for kind, element in elements.items()}
     plain |= {kind: f"document({{}}, {text(kind)})" for kind in ("json", "jsonb")}
     return plain.get(column.type)
+
+
+def _blob(table: Table, column: Column) -> str:
+    lengths = [found[2] for rule in table.rules if (found := BYTES.match(rule.text)) and found[1] == column.name]
+    return f"blob({lengths[0]}, {lengths[0]})" if lengths else "blob(8, 64)"
 
 
 def _words(column: Column) -> str:
