@@ -96,3 +96,106 @@ impl Compiler<'_> {
         Source::Function { needs, random }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::BLOCK_ROWS;
+    use super::super::{Filter, Value};
+    use super::*;
+
+    const SPEC: &str = r#"{
+        "name": "shop", "anchor": 20458, "tenant_table": "shops", "users_table": null, "pools": {},
+        "tables": [
+            {"name": "shops", "per_tenant": 1, "columns": [{"name": "id", "type": "bigint", "source": {"kind": "key"}}]},
+            {"name": "sales", "per_tenant": 900, "columns": [
+                {"name": "id", "type": "bigint", "source": {"kind": "key"}},
+                {"name": "twice", "type": "bigint", "nulls": 0.25, "source":
+                    {"kind": "function", "columns": ["id"], "random": 1, "version": "1"}},
+                {"name": "next", "type": "bigint", "source": {"kind": "each", "values": [5, 6, 7], "by": "twice"}}
+            ]}
+        ]
+    }"#;
+
+    /// Twice the first input, plus one where the draw is odd; refuses the key 1234 when told to.
+    #[derive(Debug)]
+    struct Twice {
+        refuses: bool,
+    }
+
+    impl Functions for Twice {
+        fn call(&self, _: &Population, call: &Call<'_>) -> Result<Cells, FunctionFault> {
+            let keys: Vec<i64> = (0..call.rows).map(|row| call.inputs[0].1.integer(row)).collect();
+            if self.refuses && keys.contains(&1234) {
+                return Err(FunctionFault("not this one".into()));
+            }
+            Ok(Cells::Integers(keys.iter().zip(&call.random[0]).map(|(key, draw)| key * 2 + (draw & 1) as i64).collect()))
+        }
+    }
+
+    fn shop(refuses: bool) -> Population {
+        Population::from_json(SPEC, 4, 9).unwrap().with_functions(Box::new(Twice { refuses }))
+    }
+
+    fn together(population: &Population, column: usize, step: u64) -> Vec<i64> {
+        let table = &population.tables()[1];
+        let mut block = Block::default();
+        let mut values = Vec::new();
+        for start in (0..3600).step_by(step as usize) {
+            block.fill(population, table, start..3600.min(start + step)).unwrap();
+            values.extend((0..block.len()).map(|row| block.column(column).unwrap().integer(row)));
+        }
+        values
+    }
+
+    #[test]
+    fn a_row_alone_is_that_of_any_block() {
+        let population = shop(false);
+        let table = &population.tables()[1];
+        for column in [1, 2] {
+            let whole = together(&population, column, BLOCK_ROWS);
+            assert_eq!(whole, together(&population, column, 7));
+            for row in [0, 899, 900, 3599] {
+                let block = population.row_block(table, table.at_row(row)).unwrap();
+                assert_eq!(block.column(column).unwrap().integer(0), whole[row as usize]);
+            }
+        }
+    }
+
+    #[test]
+    fn nulls_and_what_hangs_on_a_function_follow_it() {
+        let population = shop(false);
+        let (twice, next) = (together(&population, 1, 100), together(&population, 2, 100));
+        let nulls = twice.iter().filter(|value| **value == NULL).count();
+        assert!((800..1000).contains(&nulls), "{nulls}");
+        for (row, (value, next)) in twice.iter().zip(next).enumerate() {
+            assert!(*value == NULL || value >> 1 == row as i64 + 1);
+            assert_eq!(next, if *value == NULL { NULL } else { 5 + value % 3 });
+        }
+        assert!(twice.iter().any(|value| *value != NULL && value & 1 == 1));
+    }
+
+    #[test]
+    fn a_pick_by_a_function_finds_exactly_the_rows_that_pass() {
+        let population = shop(false);
+        let table = &population.tables()[1];
+        let next = together(&population, 2, 100);
+        let filters: Vec<Filter> = vec![population.filter(table, "next", Some(&Value::Int(6))).unwrap()];
+        for number in 0..200 {
+            let at = population.pick(table, 2, draw(3, number), &filters).unwrap().unwrap();
+            assert_eq!((at.tenant, next[at.row as usize]), (2, 6));
+        }
+        let none = population.filter(table, "next", Some(&Value::Int(9))).unwrap();
+        assert!(population.pick(table, 2, 1, &[none]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_fault_ends_the_block_and_the_pick() {
+        let population = shop(true);
+        let table = &population.tables()[1];
+        assert!(Block::default().fill(&population, table, 0..1000).is_ok());
+        assert_eq!(Block::default().fill(&population, table, 1000..2000).unwrap_err().to_string(), "not this one");
+        let filter = population.filter(table, "twice", Some(&Value::Int(1))).unwrap();
+        assert!(population.pick(table, 1, 1, &[filter]).is_err());
+        assert!(Population::from_json(SPEC, 4, 9).unwrap().row_block(table, table.at_row(0)).is_err());
+    }
+}

@@ -150,6 +150,7 @@ fn numeric(value: i64, scale: u8, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Element;
     use super::*;
 
     #[test]
@@ -174,6 +175,31 @@ mod tests {
             let hex: String = out.iter().skip(4).map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, wanted, "{value} at scale {scale}");
             assert_eq!(out[..4], (out.len() as i32 - 4).to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn a_range_has_the_flags_and_bounds_of_range_send() {
+        // `SELECT encode(range_send(...), 'hex')` of int4range in Postgres 15.
+        let table = [
+            ([1, 5], "0200000004000000010000000400000005"),
+            ([NULL, 5], "080000000400000005"),
+            ([1, NULL], "120000000400000001"),
+            ([NULL, NULL], "18"),
+        ];
+        let population = Population::from_json(
+            r#"{"name": "x", "anchor": 0, "tenant_table": "t", "users_table": null, "pools": {},
+                "tables": [{"name": "t", "per_tenant": 1, "columns": [{"name": "id", "type": "int", "source": {"kind": "key"}}]}]}"#,
+            1,
+            1,
+        )
+        .unwrap();
+        for (bounds, hex) in table {
+            let mut out = Vec::new();
+            encode_range(&population, Type::Range(Element::Int), bounds, &mut out);
+            let sent: String = out.iter().skip(4).map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(sent, hex);
+            assert_eq!(out[..4], ((out.len() - 4) as i32).to_be_bytes());
         }
     }
 }
