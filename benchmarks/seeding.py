@@ -108,7 +108,7 @@ def floor(server: Server, source: str, folder: str) -> float:
 
 
 @click.command()
-@click.option("--tenants", default=10_000, show_default=True, type=click.IntRange(1), help="Clinics; 10,000 make 4.9 million rows.")
+@click.option("--tenants", default=10_000, show_default=True, type=click.IntRange(1), help="Clinics; 10,000 make 5.5 million rows.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
 def main(tenants: int, rounds: int) -> None:
     """Seed the clinic, beside the server's own COPY of the same rows; print a table and write benchmarks/results/<date>.json."""

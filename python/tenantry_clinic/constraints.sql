@@ -3,6 +3,7 @@
 ALTER TABLE clinics ADD CONSTRAINT clinics_slug_key UNIQUE (slug);
 ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE (email);
 ALTER TABLE products ADD CONSTRAINT products_sku_key UNIQUE (clinic_id, sku);
+ALTER TABLE prescriptions ADD CONSTRAINT prescriptions_number_key UNIQUE (clinic_id, number);
 ALTER TABLE invoices ADD CONSTRAINT invoices_number_key UNIQUE (clinic_id, number);
 -- A vet sees one pet at a time; a cancelled appointment frees its slot.
 CREATE UNIQUE INDEX appointments_slot_key ON appointments (vet_id, starts_at) WHERE status <> 'cancelled';
@@ -13,6 +14,9 @@ CREATE INDEX appointments_time_idx ON appointments (clinic_id, starts_at);
 CREATE INDEX appointments_pet_idx ON appointments (clinic_id, pet_id);
 CREATE INDEX medical_records_pet_idx ON medical_records (clinic_id, pet_id, visited_at DESC);
 CREATE INDEX medical_records_time_idx ON medical_records (clinic_id, visited_at DESC);
+CREATE INDEX prescriptions_pet_idx ON prescriptions (clinic_id, pet_id, issued_at DESC);
+CREATE INDEX prescriptions_record_idx ON prescriptions (clinic_id, record_id);
+CREATE INDEX prescription_files_prescription_idx ON prescription_files (clinic_id, prescription_id);
 CREATE INDEX invoices_issued_idx ON invoices (clinic_id, issued_on DESC, id DESC);
 CREATE INDEX order_items_order_idx ON order_items (clinic_id, order_id);
 CREATE INDEX payments_order_idx ON payments (clinic_id, order_id);
@@ -28,6 +32,12 @@ ALTER TABLE appointments
 ALTER TABLE medical_records
     ADD CONSTRAINT medical_records_pet_fkey FOREIGN KEY (clinic_id, pet_id) REFERENCES pets (clinic_id, id),
     ADD CONSTRAINT medical_records_vet_fkey FOREIGN KEY (clinic_id, vet_id) REFERENCES users (clinic_id, id);
+ALTER TABLE prescriptions
+    ADD CONSTRAINT prescriptions_record_fkey FOREIGN KEY (clinic_id, record_id) REFERENCES medical_records (clinic_id, id),
+    ADD CONSTRAINT prescriptions_pet_fkey FOREIGN KEY (clinic_id, pet_id) REFERENCES pets (clinic_id, id),
+    ADD CONSTRAINT prescriptions_vet_fkey FOREIGN KEY (clinic_id, vet_id) REFERENCES users (clinic_id, id);
+ALTER TABLE prescription_files ADD CONSTRAINT prescription_files_prescription_fkey
+    FOREIGN KEY (clinic_id, prescription_id) REFERENCES prescriptions (clinic_id, id);
 ALTER TABLE invoices ADD CONSTRAINT invoices_owner_fkey FOREIGN KEY (clinic_id, owner_id) REFERENCES users (clinic_id, id);
 ALTER TABLE orders ADD CONSTRAINT orders_owner_fkey FOREIGN KEY (clinic_id, owner_id) REFERENCES users (clinic_id, id);
 ALTER TABLE order_items
@@ -45,7 +55,8 @@ DECLARE
     tenant_table text;
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY[
-        'users', 'pets', 'services', 'products', 'appointments', 'medical_records', 'invoices', 'orders', 'order_items', 'payments'
+        'users', 'pets', 'services', 'products', 'appointments', 'medical_records', 'prescriptions', 'prescription_files', 'invoices',
+        'orders', 'order_items', 'payments'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format(
@@ -70,9 +81,10 @@ REVOKE ALL ON FUNCTION login_by_email(text), clinic_by_slug(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION login_by_email(text), clinic_by_slug(text) TO clinic_app;
 
 GRANT USAGE ON SCHEMA public TO clinic_app;
-GRANT SELECT ON clinics, pets, services, products, appointments, medical_records, invoices, orders, order_items, payments TO clinic_app;
+GRANT SELECT ON clinics, pets, services, products, appointments, medical_records, prescriptions, prescription_files, invoices, orders,
+    order_items, payments TO clinic_app;
 -- Not the password hash: that leaves the database through login_by_email alone.
 GRANT SELECT (id, clinic_id, email, full_name, role, created_at) ON users TO clinic_app;
 GRANT INSERT, UPDATE ON appointments, orders TO clinic_app;
-GRANT INSERT ON order_items, payments TO clinic_app;
+GRANT INSERT ON order_items, payments, prescriptions, prescription_files TO clinic_app;
 GRANT UPDATE (stock, reserved) ON products TO clinic_app;

@@ -1,4 +1,7 @@
-"""The clinics, their people, animals and papers: `tenantry seed tenantry_clinic.dataset:clinic`."""
+"""The clinics, their people, animals and papers: `tenantry seed tenantry_clinic.dataset:clinic`.
+
+`CLINIC_LOCALE` decides the language of the rows: es-PY (the default), en or de.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.datasets import (
+    Column,
     Dataset,
     Isolation,
     Table,
@@ -35,24 +39,14 @@ from tenantry.datasets import (
     words,
 )
 from tenantry_clinic.auth import Identity, issue_token
-from tenantry_clinic.words import (
-    BREEDS,
-    CASES,
-    CITIES,
-    CLINIC_NAMES,
-    FIRST_NAMES,
-    LAST_NAMES,
-    NOTES,
-    PET_NAMES,
-    PRODUCTS,
-    REASONS,
-    SERVICES,
-)
+from tenantry_clinic.words import Words, words_of
 
 PASSWORD = "loadtest-password"
 OWNERS, VETS = range(7), range(7, 9)
 # Two vets, twenty half-hours a day, 31 days from today on; as many before today for what is over.
+SPECIES = ("dog", "cat", "bird", "rabbit", "hamster")
 SLOT_DAYS, SLOTS = 31, 31 * 20 * len(VETS)
+LOCALE = os.environ.get("CLINIC_LOCALE") or "es-PY"
 _HERE = Path(__file__).parent
 
 
@@ -68,17 +62,20 @@ def identity(tenant: Any, user: Any) -> Mapping[str, str]:
     return {"authorization": f"Bearer {issue_token(Identity(tenant.id, user.id, user.role), secret)}"}
 
 
-clinics = {
-    "id": key(),
-    "slug": template("loadtest-{tenant:05d}"),
-    "title": words("clinic names").helper(),
-    "name": template("Clínica Veterinaria {title}"),
-    "city": words("cities"),
-    "line": integer(200_000, 999_999).helper(),
-    "phone": template("+595 21 {line}"),
-    "opened_on": day(-3650, -420),
-    "created_at": moment(after("opened_on", -10), after("opened_on", 5)),
-}
+def clinics(text: Words) -> dict[str, Column]:
+    """The tenants."""
+    return {
+        "id": key(),
+        "slug": template("loadtest-{tenant:05d}"),
+        "title": words("clinic names").helper(),
+        "name": template(text.clinic),
+        "city": words("cities"),
+        "line": integer(200_000, 999_999).helper(),
+        "phone": template(text.phone),
+        "opened_on": day(-3650, -420),
+        "created_at": moment(after("opened_on", -10), after("opened_on", 5)),
+    }
+
 
 users = {
     "id": key(),
@@ -98,7 +95,7 @@ pets = {
     "owner_id": reference("users", positions=OWNERS),
     "name": words("pet names"),
     "species": choice({"dog": 0.5, "cat": 0.35, "bird": 0.05, "rabbit": 0.05, "hamster": 0.05}),
-    "breed": by("species", {species: words(f"{species} breeds") for species in BREEDS}),
+    "breed": by("species", {species: words(f"{species} breeds") for species in SPECIES}),
     "sex": choice({"female": 0.5, "male": 0.5}),
     "age": choice({"young": 0.15, "grown": 0.85}).helper(),
     "born_on": by("age", {"young": day(-380, -60), "grown": day(-4000, -400)}),
@@ -115,23 +112,30 @@ pets = {
     "created_at": by("age", {"young": moment(after("born_on", 30), -20), "grown": moment(-390, -20)}),
 }
 
-services = {
-    "id": key(),
-    "clinic_id": tenant_key(),
-    "name": each(*(name for name, _, _ in SERVICES)),
-    "price": each(*(Decimal(price) for _, price, _ in SERVICES)).typed("numeric(10,2)"),
-    "minutes": each(*(minutes for _, _, minutes in SERVICES)),
-}
 
-products = {
-    "id": key(),
-    "clinic_id": tenant_key(),
-    "sku": template("SKU-{position:03d}"),
-    "name": each(*(name for name, _ in PRODUCTS)),
-    "price": each(*(Decimal(price) for _, price in PRODUCTS)).typed("numeric(10,2)"),
-    "stock": integer(100_000, 200_000),
-    "reserved": constant(0),
-}
+def services(text: Words) -> dict[str, Column]:
+    """What a clinic offers."""
+    return {
+        "id": key(),
+        "clinic_id": tenant_key(),
+        "name": each(*(name for name, _, _ in text.services)),
+        "price": each(*(Decimal(price) for _, price, _ in text.services)).typed("numeric(10,2)"),
+        "minutes": each(*(minutes for _, _, minutes in text.services)),
+    }
+
+
+def products(text: Words) -> dict[str, Column]:
+    """What it sells."""
+    return {
+        "id": key(),
+        "clinic_id": tenant_key(),
+        "sku": template("SKU-{position:03d}"),
+        "name": each(*(name for name, _ in text.products)),
+        "price": each(*(Decimal(price) for _, price in text.products)).typed("numeric(10,2)"),
+        "stock": integer(100_000, 200_000),
+        "reserved": constant(0),
+    }
+
 
 appointments = {
     "id": key(),
@@ -162,22 +166,44 @@ appointments = {
     ),
 }
 
-medical_records = {
-    "id": key(),
-    "clinic_id": tenant_key(),
-    "pet_id": reference("pets"),
-    "vet_id": reference("users", positions=VETS),
-    "registered": lookup("pet_id", "created_at").helper(),
-    "visited_at": moment(after("registered"), -1, every="15m", hours=(8, 18)),
-    "case": integer(0, len(CASES) - 1).helper(),
-    "diagnosis": each(*(diagnosis for diagnosis, _ in CASES), by="case"),
-    "treatment": each(*(treatment for _, treatment in CASES), by="case"),
-    "remark": words("notes").helper(),
-    "second_remark": words("notes").helper(),
-    "notes": template("{remark} {second_remark}"),
-    "weight_kg": lookup("pet_id", "weight_kg"),
-    "created_at": moment(after("visited_at", 0.01), after("visited_at", 0.04)),
-}
+
+def medical_records(text: Words) -> dict[str, Column]:
+    """Visits, with what was found and done."""
+    return {
+        "id": key(),
+        "clinic_id": tenant_key(),
+        "pet_id": reference("pets"),
+        "vet_id": reference("users", positions=VETS),
+        "registered": lookup("pet_id", "created_at").helper(),
+        "visited_at": moment(after("registered"), -1, every="15m", hours=(8, 18)),
+        "case": integer(0, len(text.cases) - 1).helper(),
+        "diagnosis": each(*(diagnosis for diagnosis, _ in text.cases), by="case"),
+        "treatment": each(*(treatment for _, treatment in text.cases), by="case"),
+        "remark": words("notes").helper(),
+        "second_remark": words("notes").helper(),
+        "notes": template("{remark} {second_remark}"),
+        "weight_kg": lookup("pet_id", "weight_kg"),
+        "created_at": moment(after("visited_at", 0.01), after("visited_at", 0.04)),
+    }
+
+
+def prescriptions(text: Words) -> dict[str, Column]:
+    """A drug for what a record says, written by the same vet at the end of the visit."""
+    return {
+        "id": key(),
+        "clinic_id": tenant_key(),
+        "record_id": reference("medical_records", distinct=True),
+        "pet_id": lookup("record_id", "pet_id"),
+        "vet_id": lookup("record_id", "vet_id"),
+        "number": template("R-{tenant:05d}-{position:06d}"),
+        "case": lookup("record_id", "case").helper(),
+        "drug": each(*(drug for drug, _, _ in text.prescriptions), by="case"),
+        "dose": each(*(dose for _, dose, _ in text.prescriptions), by="case"),
+        "days": each(*(days for _, _, days in text.prescriptions), by="case"),
+        "recorded": lookup("record_id", "created_at").helper(),
+        "issued_at": moment(after("recorded"), after("recorded", minutes=20)),
+    }
+
 
 invoices = {
     "id": key(),
@@ -191,37 +217,45 @@ invoices = {
     "created_at": moment(after("issued_on", 0.35), after("issued_on", 0.75)),
 }
 
-clinic = Dataset(
-    name="clinic",
-    anchor=date(2026, 1, 5),
-    tenants=200,
-    tenant_table="clinics",
-    tenant_column="clinic_id",
-    mark="slug",
-    users="users",
-    tables={
-        "clinics": Table(1, clinics),
-        "users": Table(10, users),
-        "pets": Table(100, pets),
-        "services": Table(len(SERVICES), services),
-        "products": Table(len(PRODUCTS), products),
-        "appointments": Table(50, appointments),
-        "medical_records": Table(200, medical_records),
-        "invoices": Table(100, invoices),
-    },
-    pools={
-        "first names": FIRST_NAMES,
-        "last names": LAST_NAMES,
-        "cities": CITIES,
-        "clinic names": CLINIC_NAMES,
-        "pet names": PET_NAMES,
-        "reasons": REASONS,
-        "notes": NOTES,
-        **{f"{species} breeds": breeds for species, breeds in BREEDS.items()},
-    },
-    app_tables=("payments", "order_items", "orders"),
-    isolation=Isolation(role="clinic_app", setting="app.clinic_id"),
-    schema=_HERE / "schema.sql",
-    constraints=_HERE / "constraints.sql",
-    identity=identity,
-)
+
+def clinic_in(locale: str) -> Dataset:
+    """The population with the words of a locale; raises UsageError for one that is not known."""
+    text = words_of(locale)
+    return Dataset(
+        name="clinic",
+        anchor=date(2026, 1, 5),
+        tenants=200,
+        tenant_table="clinics",
+        tenant_column="clinic_id",
+        mark="slug",
+        users="users",
+        tables={
+            "clinics": Table(1, clinics(text)),
+            "users": Table(10, users),
+            "pets": Table(100, pets),
+            "services": Table(len(text.services), services(text)),
+            "products": Table(len(text.products), products(text)),
+            "appointments": Table(50, appointments),
+            "medical_records": Table(200, medical_records(text)),
+            "prescriptions": Table(60, prescriptions(text)),
+            "invoices": Table(100, invoices),
+        },
+        pools={
+            "first names": text.first_names,
+            "last names": text.last_names,
+            "cities": text.cities,
+            "clinic names": text.clinic_names,
+            "pet names": text.pet_names,
+            "reasons": text.reasons,
+            "notes": text.notes,
+            **{f"{species} breeds": text.breeds[species] for species in SPECIES},
+        },
+        app_tables=("prescription_files", "payments", "order_items", "orders"),
+        isolation=Isolation(role="clinic_app", setting="app.clinic_id"),
+        schema=_HERE / "schema.sql",
+        constraints=_HERE / "constraints.sql",
+        identity=identity,
+    )
+
+
+clinic = clinic_in(LOCALE)

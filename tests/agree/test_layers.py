@@ -18,6 +18,8 @@ LAYERS: dict[str, float] = {
     "datasets.columns": 1.1,
     "datasets.pools": 1.1,
     "datasets.spread": 1.15,
+    "datasets.functions": 1.15,
+    "datasets.times": 1.15,
     "datasets.spec": 1.2,
     "thresholds": 2,
     "scenario": 2,

@@ -31,6 +31,12 @@ SELECT (c - 1) * 200 + r, c, (c - 1) * 100 + CASE WHEN r <= 25 THEN 1 ELSE 2 END
     '2025-01-01 08:00Z'::timestamptz + r * interval '1 day', 'Diagnosis', 'Treatment', 'Notes', 5
 FROM generate_series(1, 2) c, generate_series(1, 26) r;
 
+-- Each clinic has a prescription of its first record, with its scan.
+INSERT INTO prescriptions (id, clinic_id, record_id, pet_id, vet_id, number, drug, dose, days)
+SELECT (c - 1) * 60 + 1, c, (c - 1) * 200 + 1, (c - 1) * 100 + 1, (c - 1) * 10 + 8, 'R-1', 'Drug', 'Dose', 7 FROM generate_series(1, 2) c;
+INSERT INTO prescription_files (clinic_id, prescription_id, name, content_type, size_bytes, sha256)
+SELECT c, (c - 1) * 60 + 1, 'scan.pdf', 'application/pdf', 1000, sha256('scan') FROM generate_series(1, 2) c;
+
 -- Totals 1..40; every fourth is overdue: 4 + 8 + ... + 40 = 220.
 INSERT INTO invoices (id, clinic_id, owner_id, number, status, issued_on, due_on, total)
 SELECT (c - 1) * 100 + i, c, (c - 1) * 10 + 1, 'INV-' || i, CASE WHEN i % 4 = 0 THEN 'overdue' ELSE 'paid' END,

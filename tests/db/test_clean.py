@@ -18,9 +18,10 @@ from tenantry.engine import Database as Connection
 from tenantry.errors import PopulationError
 from tenantry_clinic.dataset import clinic
 
-TABLES = (
-    "clinics users pets services products appointments medical_records invoices orders order_items payments".split()  # noqa: SIM905
-)
+TABLES = [
+    *("clinics", "users", "pets", "services", "products", "appointments", "medical_records", "prescriptions", "invoices"),
+    *("orders", "order_items", "payments", "prescription_files"),
+]
 # Clinics of somebody else: one without the mark, one with the mark of another key, each with rows of its own.
 FOREIGN = """
     INSERT INTO clinics VALUES (7, 'san-jose', 'n', 'c', 'p', '2020-01-01'), (5000000, 'loadtest-00003x', 'n', 'c', 'p', '2020-01-01'),
@@ -34,6 +35,8 @@ MADE_BY_THE_APP = """
     INSERT INTO orders (clinic_id, owner_id, status, total) VALUES (2, 11, 'paid', 5);
     INSERT INTO order_items (clinic_id, order_id, product_id, quantity, price) SELECT 2, id, 21, 1, 5 FROM orders;
     INSERT INTO payments (clinic_id, order_id, amount, method) SELECT 2, id, 5, 'cash' FROM orders;
+    INSERT INTO prescription_files (clinic_id, prescription_id, name, content_type, size_bytes, sha256)
+        VALUES (2, 61, 'scan.pdf', 'application/pdf', 1000, sha256('scan'));
 """
 WAITS_FOR_A_LOCK = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
     AND application_name = 'tenantry' AND wait_event_type = 'Lock')"""
@@ -70,7 +73,7 @@ def test_without_yes_rows_are_counted_and_kept(database: Database) -> None:
 def test_with_yes_exactly_the_rows_of_seeded_tenants_go(database: Database) -> None:
     foreign = contents(database, "tenant > 5")
     result = clean(clinic, database.dsn, yes=True)
-    assert result.removed == result.found and sum(result.removed.values()) == 5 * 489 + 4
+    assert result.removed == result.found and sum(result.removed.values()) == 5 * 549 + 5
     assert contents(database) == foreign
     assert len(foreign["clinics"]) == len(foreign["pets"]) == 3
 

@@ -317,7 +317,7 @@ def test_concurrent_checkouts_never_oversell_and_never_deadlock(clinic: Clinic) 
 
 def test_without_a_tenant_the_app_role_sees_no_row_of_any_tenant_table(clinic: Clinic) -> None:
     tables = [row["table_name"] for row in clinic.database.run(TENANT_TABLES)]
-    assert len(tables) == 11
+    assert len(tables) == 13
     for table in tables:
         assert clinic.database.value(f"SELECT count(*) FROM {table}", user="clinic_app") == 0, table
     for table in tables:

@@ -19,7 +19,17 @@ from tenantry.errors import PopulationError, UnsafeTarget, UsageError
 from tenantry_clinic.dataset import clinic
 
 TENANTS = 100
-ROWS = {"clinics": 1, "users": 10, "pets": 100, "services": 8, "products": 20, "appointments": 50, "medical_records": 200, "invoices": 100}
+ROWS = {
+    "clinics": 1,
+    "users": 10,
+    "pets": 100,
+    "services": 8,
+    "products": 20,
+    "appointments": 50,
+    "medical_records": 200,
+    "prescriptions": 60,
+    "invoices": 100,
+}
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 

@@ -43,7 +43,7 @@ def test_seed_and_clean_print_one_json_document_each(fresh: Database) -> None:
 
 def test_results_go_to_stdout_and_progress_to_stderr(fresh: Database) -> None:
     done = tenantry("seed", DATASET, "--tenants", "2", dsn=fresh.dsn)
-    assert "978 rows of 2 tenants" in done.stdout and "isolation in tenants 1, 2" in done.stdout
+    assert "1,098 rows of 2 tenants" in done.stdout and "isolation in tenants 1, 2" in done.stdout
     assert done.stderr.splitlines()[1].startswith("clinics: 2 in ")
     assert tenantry("clean", DATASET, "--quiet", dsn=fresh.dsn).stderr == ""
 

@@ -14,7 +14,7 @@ from test_seed import refused
 from test_seed_commands import DATASET, document, tenantry
 from truth import TruthServer
 
-from tenantry.datasets import Dataset, Table, lognormal, parent, per, poisson, words
+from tenantry.datasets import Dataset, Table, integer, lognormal, parent, per, poisson, words
 from tenantry.datasets.clean import clean
 from tenantry.datasets.load import add_tenants, check, seed
 from tenantry.datasets.population import Population
@@ -27,8 +27,10 @@ REMEMBERED = "SELECT to_jsonb(d) - 'seeded_at' FROM tenantry.datasets d"
 def skewed() -> Dataset:
     """The clinic with clinics of different sizes, and records for each pet."""
     records = Table(per("pets", poisson(2)), {**clinic.tables["medical_records"].columns, "pet_id": parent()})
+    prescribed = Table(per("medical_records", integer(0, 1)), {**clinic.tables["prescriptions"].columns, "record_id": parent()})
     pets, invoices = clinic.tables["pets"].columns, clinic.tables["invoices"].columns
     changed = {"pets": Table(lognormal(30, 1, 1, 500), pets), "invoices": Table(poisson(4), invoices), "medical_records": records}
+    changed["prescriptions"] = prescribed
     return dataclasses.replace(clinic, tables={**clinic.tables, **changed})
 
 
@@ -145,7 +147,7 @@ def test_the_commands_top_up_and_verify(fresh: Database) -> None:
     told = document(tenantry("verify", DATASET, "--json", dsn=fresh.dsn))
     assert (told["tenants"], told["verification"]["rows"]["pets"]) == (5, 500)
     shown = tenantry("verify", DATASET, dsn=fresh.dsn)
-    assert shown.returncode == 0 and "2,445 rows of 5 tenants" in shown.stdout and "isolation in tenants 1, 3, 5" in shown.stdout
+    assert shown.returncode == 0 and "2,745 rows of 5 tenants" in shown.stdout and "isolation in tenants 1, 3, 5" in shown.stdout
     fresh.run("DELETE FROM medical_records WHERE id = 1", "SELECT 1")
     failed = tenantry("verify", DATASET, dsn=fresh.dsn)
     assert failed.returncode == 2 and "medical_records has 999 rows of the dataset instead of 1,000" in failed.stderr

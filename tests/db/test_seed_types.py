@@ -18,7 +18,10 @@ from running_clinic import Database
 from tenantry.datasets import (
     Dataset,
     Table,
+    after,
+    between,
     blob,
+    by,
     cell,
     choice,
     constant,
@@ -49,7 +52,8 @@ CREATE TABLE firms (id bigint PRIMARY KEY, slug text NOT NULL UNIQUE);
 CREATE TABLE things (
     id uuid PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, small smallint, middle int, large bigint, share double precision,
     price numeric(8,2), plan plan NOT NULL, code varchar(20), open boolean, day date, at timestamptz, clock timestamp, note text,
-    settings jsonb NOT NULL, raw json, tags text[] NOT NULL, small_ones int[], large_ones bigint[], hash bytea);
+    settings jsonb NOT NULL, raw json, tags text[] NOT NULL, small_ones int[], large_ones bigint[], seen_by uuid[], hash bytea,
+    during tstzrange, clocked tsrange, stay daterange, few int4range, many int8range);
 CREATE TABLE parts (id bigint PRIMARY KEY, firm_id bigint NOT NULL REFERENCES firms, thing_id uuid NOT NULL REFERENCES things);
 """
 NOTES = ['say "hi"', "back\\slash", "new\nline", "tab\t", "Ünïcödé 🐈", "{braces}", ""]
@@ -86,7 +90,19 @@ def things() -> dict[str, Any]:
         "tags": several(words("notes"), 0, 4),
         "small_ones": several(integer(-3, 3), 1, 5).nullable(0.2),
         "large_ones": several(lognormal(10**6, 2, 0, 10**12, "bigint"), 0, 2),
+        "seen_by": several(uuid(), 0, 3).nullable(0.1),
         "hash": blob(0, 40).nullable(0.1),
+        "begun": moment(after("at", hours=-1)).nullable(0.3).helper(),
+        "during": between("begun", "at").nullable(0.1),
+        "stopped": moment(after("clock", minutes=7)).typed("timestamp").nullable(0.3).helper(),
+        "clocked": between("clock", "stopped"),
+        "left_on": day(after("day", 3)).helper(),
+        "stay": between("day", "left_on"),
+        "most": integer(301, 400).nullable(0.2).helper(),
+        "few": between("middle_low", "most"),
+        "middle_low": integer(-9, 300).nullable(0.2).helper(),
+        "sky": constant(10**16).typed("bigint").helper(),
+        "many": between("large", "sky"),
     }
 
 
@@ -139,7 +155,22 @@ def test_postgres_holds_what_a_scenario_sees(population: Population, seeded: Dat
         assert json.loads(there.pop("settings")) == json.loads(row.pop("settings"))
         raw, wanted = there.pop("raw"), row.pop("raw")
         assert raw == wanted
+        there |= {name: bounds(there[name]) for name in ("during", "clocked", "stay", "few", "many")}
         assert there == row
+
+
+def bounds(found: Any) -> tuple[Any, Any] | None:
+    """A range as Postgres read it, by its bounds; the lower one is inside, the upper one is not."""
+    if found is None:
+        return None
+    assert (found.isempty, found.lower_inc, found.upper_inc) == (False, found.lower is not None, False)
+    return found.lower, found.upper
+
+
+def test_ranges_are_without_a_bound_where_there_is_none(population: Population, seeded: Database) -> None:
+    for test in ("lower_inf(during)", "upper_inf(clocked)", "lower_inf(few) AND upper_inf(few)"):
+        assert seeded.value(f"SELECT count(*) FROM things WHERE {test}") > 20, test
+    assert seeded.value("SELECT count(*) FROM things WHERE upper(stay) - lower(stay) <> 3 OR upper(many) <> 1e16") == 0
 
 
 def test_the_python_types_are_those_of_postgres_drivers(population: Population) -> None:
@@ -167,6 +198,8 @@ def test_arrays_and_bytes_have_their_lengths_and_values(population: Population) 
     assert {note for row in seen for note in row["tags"]} == set(NOTES)
     assert {len(row["small_ones"]) for row in seen if row["small_ones"] is not None} == {1, 2, 3, 4, 5}
     assert {one for row in seen for one in row["small_ones"] or ()} == set(range(-3, 4))
+    watchers = [one for row in seen for one in row["seen_by"] or ()]
+    assert len(set(watchers)) == len(watchers) > 1000 and {(one.version, one.variant) for one in watchers} == {(4, standard.RFC_4122)}
     lengths = {len(row["hash"]) for row in seen if row["hash"] is not None}
     assert lengths == set(range(41))
     assert len({row["hash"] for row in seen if row["hash"]}) > 850, "each is of its own"
@@ -198,13 +231,22 @@ def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
     generate(population, tmp_path)
     with duckdb.connect() as connection:
         files = f"{tmp_path}/things/*.parquet"
-        found = connection.sql(f"""SELECT * REPLACE (epoch_us("at") AS "at") FROM '{files}'""")
+        during = "CASE WHEN during IS NOT NULL THEN {'lower': epoch_us(during.lower), 'upper': epoch_us(during.upper)} END AS during"
+        found = connection.sql(f"""SELECT * REPLACE (epoch_us("at") AS "at", {during}) FROM '{files}'""")
         names = found.columns
         held = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     seen = rows(population, "things")
     for row, there in zip(seen, held, strict=True):
-        there["at"] = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=there["at"])
+        there["at"] = time(there["at"])
+        there["during"] = there["during"] and {name: time(at) for name, at in there["during"].items()}
+        for name in ("during", "clocked", "stay", "few", "many"):
+            there[name] = there[name] and (there[name]["lower"], there[name]["upper"])
+        there["seen_by"] = there["seen_by"] and [standard.UUID(one) for one in there["seen_by"]]
         assert there | {"id": standard.UUID(there["id"])} == row
+
+
+def time(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 @pytest.mark.parametrize(
@@ -218,6 +260,13 @@ def test_parquet_holds_the_same(population: Population, tmp_path: Path) -> None:
         ({"tags": several(integer(1, 2), 3, 1)}, "the range 3 to 1 is empty"),
         ({"tags": several(flag(0.5).typed("int"), 0, 1)}, "the values of an array are drawn from one of"),
         ({"hash": blob(1, 2).typed("text")}, "bytes need a bytea column"),
+        ({"small": several(integer(1, 2), 0, 3).typed("smallint")}, "several values need an array column"),
+        ({"tags": integer(1, 2).typed("int[]")}, r"an array is made by several\(\.\.\.\), a bytea by blob"),
+        ({"hash": constant(1).typed("bytea")}, "a bytea by blob"),
+        (
+            {"tags": by("plan", {"free": several(words("notes"), 0, 1), "paid": several(words("notes"), 2, 3)})},
+            "a case cannot be .* an array",
+        ),
     ],
 )
 def test_a_wrong_type_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -238,12 +287,14 @@ def test_a_type_that_is_none_and_a_value_that_json_lacks_are_told() -> None:
 def test_a_column_of_another_type_is_refused_before_anything_is_written(tmp_path: Path, new_database: Callable[[], str]) -> None:
     database = Database(new_database())
     database.run(SCHEMA, "SELECT 1")
-    wrong = dataset(tmp_path, small=integer(0, 5), clock=moment(-1, 0), settings=document({}, "json"))
+    later = moment(after("clock", minutes=7)).helper()
+    wrong = dataset(tmp_path, small=integer(0, 5), clock=moment(-1, 0), stopped=later, settings=document({}, "json"))
     with pytest.raises(PopulationError) as caught:
         seed(Population(wrong, 2), database.dsn)
     for text in (
         "things.small: its type is int2, the dataset's int",
         "things.clock: its type is timestamp",
+        "things.clocked: its type is tsrange, the dataset's tstzrange",
         "things.settings: its type is jsonb",
     ):
         assert text in str(caught.value)

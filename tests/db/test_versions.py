@@ -51,7 +51,7 @@ def test_a_dataset_is_seeded_topped_up_verified_and_removed(server: Database, ex
     assert contents(server) == expected
     assert check(clinic, server.dsn).verification.rows["pets"] == 500
     before = catalog(server)
-    assert len(before["policies"]) == 11 and len(before["indexes"]) > 20
+    assert len(before["policies"]) == 13 and len(before["indexes"]) > 20
     gone = clean(clinic, server.dsn, yes=True)
     assert (gone.tenants, gone.removed["pets"]) == (5, 500)
     assert set(contents(server).values()) == {None}

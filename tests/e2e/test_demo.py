@@ -156,7 +156,7 @@ def test_the_report_makes_the_same_document_again_and_the_page_is_there(demo: De
 
 def test_it_says_on_stderr_how_it_gets_on(demo: Demo) -> None:
     err = demo.done.err
-    places = [err.index(text) for text in (STARTING, SEEDING, "seeded and verified 9,780 rows of 20 clinics", LOADING, " requests, p50")]
+    places = [err.index(text) for text in (STARTING, SEEDING, "seeded and verified 10,980 rows of 20 clinics", LOADING, " requests, p50")]
     assert places == sorted(places)
     assert "\x1b" not in err
 

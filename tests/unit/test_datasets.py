@@ -28,6 +28,7 @@ PER_CLINIC = {
     "products": 20,
     "appointments": 50,
     "medical_records": 200,
+    "prescriptions": 60,
     "invoices": 100,
 }
 

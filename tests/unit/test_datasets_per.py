@@ -121,7 +121,7 @@ def test_a_pick_and_a_reference_reach_them() -> None:
         (lambda: clinic(visits=per("bills", 2)), "has rows per row of bills, which does not stand before it"),
         (lambda: clinic(visits=per("pets", integer(-1, 2))), "numbers of rows cannot be negative"),
         (lambda: clinic(visits=per("pets", flag(0.5))), "the rows per tenant are no whole numbers"),
-        (lambda: clinic(visits=7), "pet_id is not a reference"),
+        (lambda: clinic(visits=7), "pet_id: has no parent"),
         (lambda: clinic(bills=0), "rows per tenant must be at least 1"),
     ],
 )

@@ -2,13 +2,11 @@
 
 from tenantry.datasets.columns import (
     Column,
-    after,
     blob,
     by,
     cell,
     choice,
     constant,
-    day,
     decimal,
     distinct,
     document,
@@ -17,22 +15,23 @@ from tenantry.datasets.columns import (
     integer,
     key,
     lookup,
-    moment,
     of_tenant,
+    ordinal,
     parent,
     position,
     reference,
     runs,
     several,
-    slot_time,
     template,
     tenant_key,
     uuid,
     words,
 )
+from tenantry.datasets.functions import function
 from tenantry.datasets.pools import pool
 from tenantry.datasets.spec import Dataset, Isolation, Table, per
 from tenantry.datasets.spread import exponential, lognormal, normal, poisson, quantiles, zipf
+from tenantry.datasets.times import after, between, day, moment, slot_time
 
 __all__ = [
     "Column",
@@ -40,6 +39,7 @@ __all__ = [
     "Isolation",
     "Table",
     "after",
+    "between",
     "blob",
     "by",
     "cell",
@@ -52,6 +52,7 @@ __all__ = [
     "each",
     "exponential",
     "flag",
+    "function",
     "integer",
     "key",
     "lognormal",
@@ -59,6 +60,7 @@ __all__ = [
     "moment",
     "normal",
     "of_tenant",
+    "ordinal",
     "parent",
     "per",
     "poisson",

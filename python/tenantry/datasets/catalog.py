@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from tenantry.datasets.columns import RANGES
 from tenantry.datasets.database import Link, in_list, literal, quoted, relation
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import PopulationError
@@ -27,6 +28,8 @@ _TYPES = {
     "text[]": {"_text"},
     "int[]": {"_int4"},
     "bigint[]": {"_int8"},
+    "uuid[]": {"_uuid"},
+    **{name: {name} for name in RANGES.values()},
 }
 
 

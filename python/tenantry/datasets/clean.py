@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenantry.datasets.catalog import Catalog, check_allowed
 from tenantry.datasets.database import Link, OnProgress, connect, in_list, literal, lock, quiet, quoted, relation, transaction
@@ -76,7 +76,9 @@ def _own_tenants(link: Link, dataset: Dataset) -> dict[int, str]:
         return {}
     candidates = {row[0] or "": row[1] for row in marked}
     numbers = _numbers(link, dataset, candidates)
-    population = Population(dataset, min(max(numbers) + 1, _MOST_TENANTS))
+    # A mark is told from its own row alone. The sizes of all tenants up to a foreign one with a high key would take long to add up.
+    alone = replace(dataset, tables={table: dataset.tables[table]}, users=None, app_tables=())
+    population = Population(alone, min(max(numbers) + 1, _MOST_TENANTS))
     ours = ((number, population.tenant_id(number), getattr(population.tenant(number), mark)) for number in numbers)
     return {number + 1: key for number, key, text in ours if candidates.get(key) == text}
 
@@ -99,10 +101,15 @@ def _numbers(link: Link, dataset: Dataset, candidates: Collection[str]) -> Seque
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The tables to empty, children first; those of `whole` refer to each other or to themselves, so they lose all rows at once."""
+    """The tables to empty, children first, those that refer to each other in a circle together; those of `whole` refer to themselves."""
 
-    tables: Sequence[str]
+    groups: Sequence[Sequence[str]]
     whole: Collection[str]
+
+    @property
+    def tables(self) -> list[str]:
+        """All of them, one after the other."""
+        return [table for group in self.groups for table in group]
 
 
 def _order(link: Link, dataset: Dataset) -> Order:
@@ -118,7 +125,7 @@ def _order(link: Link, dataset: Dataset) -> Order:
     while strangers := sorted({child for child, parent in parents if parent in order} - set(order)):
         _check_owned(link, dataset, strangers)
         order = [*strangers, *order]
-    return _children_first(order, parents)
+    return Order(_children_first(order, parents), {child for child, parent in parents if child == parent})
 
 
 def _references(link: Link, known: Sequence[str]) -> set[tuple[str, str]]:
@@ -142,17 +149,27 @@ def _check_owned(link: Link, dataset: Dataset, tables: Sequence[str]) -> None:
         raise PopulationError(what, where=link.place, hint="remove those rows yourself first")
 
 
-def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> Order:
-    order: list[str] = []
-    whole = {child for child, parent in references if child == parent}
+def _children_first(tables: Sequence[str], references: set[tuple[str, str]]) -> list[list[str]]:
+    """Tables one after the other, except those that refer to each other in a circle: together."""
+    parents = {table: {parent for child, parent in references if child == table and parent in tables} for table in tables}
+    above = {table: _reached(table, parents) for table in tables}
+    order: list[list[str]] = []
     rest = list(tables)
     while rest:
-        free = [table for table in rest if not any(parent == table != child and child in rest for child, parent in references)]
-        # Tables that refer to each other in a circle: all at once, and the database decides.
-        order += free or rest
-        whole |= set() if free else set(rest)
-        rest = [table for table in rest if table not in order]
-    return Order(order, whole)
+        free = next(table for table in rest if all(child in above[table] for child in rest if table in above[child]))
+        order.append([table for table in rest if table == free or (table in above[free] and free in above[table])])
+        rest = [table for table in rest if table not in order[-1]]
+    return order
+
+
+def _reached(table: str, parents: Mapping[str, set[str]]) -> set[str]:
+    """The tables that a table refers to, and those that these refer to, and so on."""
+    found: set[str] = set()
+    new = parents[table]
+    while new:
+        found |= new
+        new = {above for one in new for above in parents[one]} - found
+    return found
 
 
 def _whose(dataset: Dataset, table: str, keys: Sequence[str]) -> str:
@@ -196,7 +213,7 @@ class _Removal:
             on_progress("tenants", start, len(tenants))
 
     def _remove(self, keys: Sequence[str], *, limited: bool, forgetting: bool) -> None:
-        rest: Sequence[str] = self.order.tables
+        rest = self.order.groups
         while rest:
             with transaction(self.link):
                 lock(self.link)
@@ -204,29 +221,33 @@ class _Removal:
                 if forgetting and not rest:
                     forget(self.link, self.dataset)
 
-    def _for_a_while(self, tables: Sequence[str], keys: Sequence[str], limited: bool) -> Sequence[str]:
+    def _for_a_while(self, groups: Sequence[Sequence[str]], keys: Sequence[str], limited: bool) -> Sequence[Sequence[str]]:
         """Less than a second's work; the tables in which rows may be left."""
         began = time.perf_counter()
-        for index, table in enumerate(tables):
+        for index, group in enumerate(groups):
+            some = limited and len(group) == 1 and group[0] not in self.order.whole
             left = True
             while left:
-                left = self._delete_some(table, keys) if limited and table not in self.order.whole else self._delete(table, keys)
+                left = self._delete_some(group[0], keys) if some else self._delete(group, keys)
                 if time.perf_counter() - began > _HOLD_S:
-                    return tables[index if left else index + 1 :]
+                    return groups[index if left else index + 1 :]
         return ()
 
-    def _delete(self, table: str, keys: Sequence[str], condition: str = "true") -> bool:
-        """Remove the rows; none are left."""
-        where = f"{_whose(self.dataset, table, keys)} AND {condition}"
-        gone = self.link.number(f"WITH gone AS (DELETE FROM {relation(table)} WHERE {where} RETURNING 1) SELECT count(*) FROM gone")
-        self.removed[table] += gone
+    def _delete(self, tables: Sequence[str], keys: Sequence[str], condition: str = "true") -> bool:
+        """Remove the rows by one statement, so that foreign keys between the tables are looked at when all are gone; none are left."""
+        whose = [f"{relation(table)} WHERE {_whose(self.dataset, table, keys)} AND {condition}" for table in tables]
+        parts = [f"gone_{number} AS (DELETE FROM {rows} RETURNING 1)" for number, rows in enumerate(whose)]
+        counts = [f"(SELECT count(*) FROM gone_{number})" for number in range(len(tables))]
+        row = self.link.rows(f"WITH {', '.join(parts)} SELECT {', '.join(counts)}")[0]
+        for table, count in zip(tables, row, strict=True):
+            self.removed[table] += int(count or 0)
         return False
 
     def _delete_some(self, table: str, keys: Sequence[str]) -> bool:
         """Remove some of the rows; whether there may be more."""
         before, began = self.removed[table], time.perf_counter()
         some = f"SELECT ctid FROM {relation(table)} WHERE {_whose(self.dataset, table, keys)} LIMIT {self.rows}"
-        self._delete(table, keys, f"ctid = ANY (ARRAY ({some}))")
+        self._delete([table], keys, f"ctid = ANY (ARRAY ({some}))")
         full = self.removed[table] - before >= self.rows
         if full:
             self.rows = next_rows(self.rows, time.perf_counter() - began)

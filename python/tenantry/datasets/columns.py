@@ -1,7 +1,6 @@
 """Columns of a dataset: where the values come from, and their type in Postgres.
 
 Every value depends on the dataset's `rng_seed`, its table, row and column alone, so a row can be computed without any other.
-Days count from the dataset's anchor, its "today": `day(-30, 0)` lies in the last thirty days.
 """
 
 from __future__ import annotations
@@ -16,17 +15,20 @@ from typing import Any, Self
 
 from tenantry.errors import UsageError
 from tenantry.types import did_you_mean
-from tenantry.units import duration_ns
 
 Value = str | int | bool | Decimal | date | datetime
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_US = 86_400_000_000
-_HOUR_US = _DAY_US // 24
 _NUMERIC = re.compile(r"numeric\([1-9]\d*,\d+\)")
 
 
 TYPES = ("bigint", "int", "smallint", "float8", "bool", "date", "timestamptz", "timestamp", "uuid", "text", "json", "jsonb", "bytea")
-ARRAYS = {"text": "text[]", "int": "int[]", "bigint": "bigint[]"}
+RANGES = {"date": "daterange", "timestamptz": "tstzrange", "timestamp": "tsrange", "int": "int4range", "bigint": "int8range"}
+ARRAYS = {"text": "text[]", "int": "int[]", "bigint": "bigint[]", "uuid": "uuid[]"}
+# One value at most: a bytea of 16 MiB, an array of 100,000 elements. Postgres holds 1 GiB, but a row is in memory as a whole.
+MOST_BYTES = 1 << 24
+MOST_ELEMENTS = 100_000
+# Numbers that no other row has come from a permutation of so many at most.
+MOST_DISTINCT = 1 << 62
 # Digits after the point that a float8 can have here.
 _FLOAT_SCALE = 6
 
@@ -52,22 +54,9 @@ class Column:
 
     def typed(self, name: str) -> Self:
         """The same column with another type in Postgres: one of `TYPES`, or `numeric(precision,scale)`."""
-        if name not in (*TYPES, *ARRAYS.values()) and not _NUMERIC.fullmatch(name):
+        if name not in (*TYPES, *ARRAYS.values(), *RANGES.values()) and not _NUMERIC.fullmatch(name):
             raise UsageError(f"{name!r} is no type that a dataset can write", hint=did_you_mean(name, (*TYPES, "numeric(12,2)")))
         return replace(self, type=name)
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """A point in time relative to another column of the row."""
-
-    column: str
-    days: float
-
-
-def after(column: str, days: float = 0) -> After:
-    """So many days after another column (date or timestamptz) of the same row; a bound of `day` and `moment`."""
-    return After(column, days)
 
 
 def key() -> Column:
@@ -93,6 +82,11 @@ def of_tenant(column: str) -> Column:
 def position(start: int = 1, step: int = 1) -> Column:
     """Arithmetic inside the tenant: `start` in its first row of the table, then `step` more each."""
     return Column("position", "int", {"start": start, "step": step})
+
+
+def ordinal(start: int = 1, step: int = 1) -> Column:
+    """Arithmetic among the rows of the same parent, in a table with rows `per` row of another one: 1, 2, 3 ... in each order."""
+    return Column("ordinal", "int", {"start": start, "step": step})
 
 
 def constant(value: Value) -> Column:
@@ -138,14 +132,24 @@ def flag(share: float) -> Column:
     return Column("flag", "bool", {"share": share})
 
 
-def reference(table: str, *, positions: range | None = None, weights: Sequence[float] | None = None, by: str | None = None) -> Column:
-    """The key of a row of the same tenant in another table.
+def reference(
+    table: str,
+    *,
+    positions: range | None = None,
+    weights: Sequence[float] | None = None,
+    by: str | None = None,
+    distinct: bool = False,
+) -> Column:
+    """The key of a row of the same tenant in another table, which may stand after this one, or be this one.
 
     `positions`: only these of the tenant's rows there (step 1), counted from 0. `weights`: one per position. `by`: a column of whole
-    numbers that decides instead of chance, modulo the number of positions.
+    numbers that decides instead of chance, modulo the number of positions. `distinct`: the rows of a parent, or without one of a tenant,
+    all lead to different rows. As a `helper` it leads to tables without a key as well, for `lookup`.
     """
+    if by is not None and distinct:
+        raise UsageError("a reference by a column is not distinct too", hint="let the column be distinct(...)")
     chosen = {} if positions is None else {"from": positions.start, "count": len(positions)}
-    extra = {"weights": None if weights is None else list(weights), "by": by}
+    extra = {"weights": None if weights is None else list(weights), "by": by, "distinct": distinct or None}
     return Column("reference", "bigint", {"table": table, **chosen, **{name: value for name, value in extra.items() if value is not None}})
 
 
@@ -156,24 +160,7 @@ def lookup(reference: str, column: str) -> Column:
 
 def distinct(size: int) -> Column:
     """A whole number in `range(size)` that no other row of the tenant has; what unique slots are made of."""
-    return Column("distinct", "bigint", {"size": size})
-
-
-def slot_time(slot: str, *, first_day: int, lanes: int = 1, hours: tuple[float, float] = (8, 18), every: str = "30m") -> Column:
-    """The time of a numbered slot of a calendar with `lanes` slots at each time, starting `first_day` days after the anchor (UTC)."""
-    calendar = {"slot": slot, "first_day": first_day, "lanes": lanes, "hours": _hours(hours), "every": _micros(every)}
-    return Column("slot_time", "timestamptz", calendar)
-
-
-def day(low: float | After, high: float | After) -> Column:
-    """A uniform date, both ends included; each end in days from the anchor, or `after` another column."""
-    return Column("moment", "date", {"low": _bound(low), "high": _bound(high), "step": _DAY_US, "hours": None})
-
-
-def moment(low: float | After, high: float | After, *, every: str = "1s", hours: tuple[float, float] | None = None) -> Column:
-    """A uniform time on whole multiples of `every`, both ends included; with `hours`, on whole days and only at those hours (UTC)."""
-    span = {"low": _bound(low), "high": _bound(high), "step": _micros(every), "hours": _hours(hours) if hours else None}
-    return Column("moment", "timestamptz", span)
+    return Column("distinct", "bigint", {"size": _within("numbers", size, MOST_DISTINCT)})
 
 
 def by(column: str, cases: Mapping[Any, Column]) -> Column:
@@ -199,15 +186,22 @@ def uuid() -> Column:
 
 
 def blob(low: int, high: int) -> Column:
-    """From `low` to `high` bytes by chance, in a bytea column."""
-    return Column("bytes", "bytea", {"low": low, "high": high})
+    """From `low` to `high` bytes by chance, in a bytea column; 16 MiB at most."""
+    return Column("bytes", "bytea", {"low": _within("bytes", low, MOST_BYTES), "high": _within("bytes", high, MOST_BYTES)})
 
 
 def several(of: Column, low: int, high: int) -> Column:
-    """An array of `low` to `high` values, each drawn by itself: `several(choice({"new": 1, "vip": 1}), 0, 3)`."""
+    """An array of `low` to `high` values, each drawn by itself: `several(choice({"new": 1, "vip": 1}), 0, 3)`; 100,000 at most."""
     if of.type not in ARRAYS or of.nulls:
         raise UsageError(f"an array cannot hold {of.type or 'what is looked up'}", hint=f"give it {', '.join(ARRAYS)}")
-    return Column("several", ARRAYS[of.type], {"of": of, "low": low, "high": high})
+    ends = {"low": _within("elements", low, MOST_ELEMENTS), "high": _within("elements", high, MOST_ELEMENTS)}
+    return Column("several", ARRAYS[of.type], {"of": of, **ends})
+
+
+def _within(what: str, size: int, most: int) -> int:
+    if not 0 <= size <= most:
+        raise UsageError(f"{size:,} {what} are not from 0 to {most:,}")
+    return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,17 +277,3 @@ def _type_of(values: Sequence[Any]) -> str:
     if kind not in names:
         raise UsageError(f"a column cannot hold a {kind.__name__}", hint="known: str, int, bool, Decimal, date, datetime")
     return names[kind]
-
-
-def _bound(bound: float | After) -> dict[str, Any]:
-    if isinstance(bound, After):
-        return {"column": bound.column, "offset": round(bound.days * _DAY_US)}
-    return {"column": None, "offset": round(bound * _DAY_US)}
-
-
-def _hours(hours: tuple[float, float]) -> dict[str, int]:
-    return {"open": round(hours[0] * _HOUR_US), "close": round(hours[1] * _HOUR_US)}
-
-
-def _micros(text: str) -> int:
-    return duration_ns(text) // 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,13 @@ class Policy(msgspec.Struct, frozen=True):
     using: str
 
 
+class ForeignKey(msgspec.Struct, frozen=True):
+    """A reference: the other table, and for each own column but the tenant's the one that it refers to there."""
+
+    parent: str
+    columns: dict[str, str]
+
+
 @dataclass(slots=True)
 class Table:
     """A table with its columns in order, and its rules."""
@@ -78,11 +85,20 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
 
+    def primary(self, tenant_column: str) -> list[str]:
+        """The columns of the primary key beside the tenant's, or that one."""
+        columns = [name for rule in self.rules if rule.kind == "p" for name in rule.columns or []]
+        return [name for name in columns if name != tenant_column] or columns
+
     def key(self, tenant_column: str) -> str | None:
         """The one column of the primary key beside the tenant's."""
-        columns = [name for rule in self.rules if rule.kind == "p" for name in rule.columns or []]
-        own = [name for name in columns if name != tenant_column] or columns
+        own = self.primary(tenant_column)
         return own[0] if len(own) == 1 else None
+
+    def is_unique(self, columns: Collection[str], tenant_column: str) -> bool:
+        """Whether no two rows of a tenant may have the same values in these columns."""
+        wanted = set(columns)
+        return any(set(rule.columns or ()) - {tenant_column} == wanted for rule in self.rules if rule.kind in ("p", "u"))
 
     def listed(self, column: str) -> list[str] | None:
         """The texts that a check allows in a column; None without such a check."""
@@ -92,15 +108,15 @@ class Table:
                 return [text.replace("''", "'") for text in texts]
         return None
 
-    def references(self, tenant_column: str) -> dict[str, tuple[str, str]]:
-        """Parent table and column by own column, for foreign keys of one column beside the tenant's."""
-        found = {}
+    def foreign_keys(self, tenant_column: str) -> list[ForeignKey]:
+        """All references but those of the tenant's column alone, those of most columns first."""
+        found = []
         for rule in self.rules:
-            pairs = list(zip(rule.columns or [], rule.parent_columns or [], strict=False))
-            own = [pair for pair in pairs if pair[0] != tenant_column]
-            if rule.kind == "f" and rule.parent is not None and len(own) == 1:
-                found[own[0][0]] = (rule.parent, own[0][1])
-        return found
+            if rule.kind == "f" and rule.parent is not None:
+                pairs = dict(zip(rule.columns or [], rule.parent_columns or [], strict=True))
+                pairs.pop(tenant_column, None)
+                found.append(ForeignKey(rule.parent, pairs))
+        return sorted((key for key in found if key.columns), key=lambda key: -len(key.columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +209,15 @@ def _tenancy(link: Link, tables: dict[str, Table], table: str | None, column: st
 def _parents_first(tables: dict[str, Table], tenant_column: str, home: str) -> Sequence[str]:
     order: list[str] = [home]
     rest = sorted(set(tables) - {home})
-    parents = {name: {parent for parent, _ in tables[name].references(tenant_column).values()} - {name} for name in rest}
     while rest:
-        free = [name for name in rest if not parents[name] & set(rest)]
-        # Tables that refer to each other in a circle come in any order: the draft says so.
-        order += free or rest[:1]
+        free = [name for name in rest if not _parents(tables[name], tenant_column) & set(rest)]
+        # In a circle, a reference that may be null leads forward rather than one that may not.
+        order += free or [name for name in rest if not _parents(tables[name], tenant_column, needed=True) & set(rest)][:1] or rest[:1]
         rest = [name for name in rest if name not in order]
     return order
+
+
+def _parents(table: Table, tenant_column: str, *, needed: bool = False) -> set[str]:
+    """The other tables that it refers to, or only those that it cannot be without."""
+    keys = [key for key in table.foreign_keys(tenant_column) if not needed or all(table.columns[name].needed for name in key.columns)]
+    return {key.parent for key in keys} - {table.name}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenantry.datasets.catalog import Catalog, check_allowed, check_may_create, check_tables
+from tenantry.datasets.cycles import without_forward_keys
 from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, relation, transaction
 from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
@@ -124,7 +125,8 @@ class _Load:
     def run(self) -> Seeded:
         lock(self.link)
         created, constrained = self._prepare()
-        rows = {table: self._copy(table, frozen=created) for table in self.population.tables()}
+        with without_forward_keys(self.link, self.dataset):
+            rows = {table: self._copy(table, frozen=created) for table in self.population.tables()}
         if not constrained and self.dataset.constraints is not None:
             with self._step("constraints"):
                 self.link.execute(_script(self.dataset.constraints))

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from tenantry import engine
+from tenantry.datasets.calls import Calls
 from tenantry.datasets.spec import Dataset
 from tenantry.errors import UsageError
+
+MOST_TENANTS = 999_999_999
 
 
 class Population(engine.Population):
@@ -23,13 +26,19 @@ class Population(engine.Population):
         seed = dataset.rng_seed if rng_seed is None else rng_seed
         if wanted < 1:
             raise UsageError(f"a population needs at least one tenant, not {wanted}", hint="--tenants 1 is the least")
+        if wanted > MOST_TENANTS:
+            raise UsageError(f"{wanted:,} tenants are more than {MOST_TENANTS:,}", hint="--tenants takes fewer")
         if not 0 <= seed < 2**64:
             raise UsageError(f"the rng_seed {seed} is not between 0 and 2^64 - 1")
+        spec = dataset.as_json()
+        calls = Calls(dataset) if dataset.has_functions else None
         try:
-            population = super().__new__(cls, dataset.as_json(), tenants=wanted, rng_seed=seed)
+            population = super().__new__(cls, spec, tenants=wanted, rng_seed=seed, functions=calls)
         except ValueError as error:
             raise UsageError(str(error), where=f"dataset {dataset.name}", hint="correct the dataset's file") from None
         population.dataset = dataset
+        if calls is not None:
+            calls.check(population)
         return population
 
     def __init__(self, dataset: Dataset, tenants: int | None = None, rng_seed: int | None = None) -> None: ...

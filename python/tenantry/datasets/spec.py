@@ -9,11 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tenantry.datasets.columns import Column, encode_value, type_scale
+from tenantry.datasets.columns import RANGES, Column, encode_value, type_scale
+from tenantry.datasets.functions import fingerprint
 from tenantry.errors import UsageError
 
 Identity = Callable[[Any, Any], Mapping[str, str]]
 _EPOCH = date(1970, 1, 1).toordinal()
+# Of one table and tenant, or parent.
+MOST_ROWS = 1_000_000_000
+# What a key of several columns may be composed of.
+_PARTS = ("parent", "reference", "ordinal", "position", "distinct")
 _VALUES = {"value": False, "values": True, "low": False, "high": False}
 
 
@@ -96,6 +101,43 @@ class Dataset:
         """The column of a table that holds its arithmetic key."""
         return next((name for name, column in self.tables[table].columns.items() if column.kind == "key"), None)
 
+    def told_by(self, table: str) -> list[str]:
+        """The columns by which other rows refer to a row of a table: its key or UUID, or without one what may be part of a key."""
+        written = self.written(table)
+        keys = [name for name, column in written.items() if column.kind in ("key", "uuid")]
+        return keys or [name for name, column in written.items() if column.kind in _PARTS or self._tells(table, column)]
+
+    def _tells(self, table: str, column: Column) -> bool:
+        if column.kind != "lookup":
+            return False
+        return column.parameters["column"] in self.told_by(self.parent(table, column.parameters["reference"]))
+
+    def links(self, table: str) -> dict[str, tuple[str, dict[str, str]]]:
+        """The references of a table's rows: by its columns, the other table, and there the column for each of them."""
+        columns, found = self.tables[table].columns, {}
+        for name, column in columns.items():
+            if column.kind == "tenant_key":
+                found[name] = (self.tenant_table, {name: self.tenant_id})
+            if column.kind not in ("reference", "parent"):
+                continue
+            parent = self.parent(table, name)
+            told, key = self.told_by(parent), self.key_column(parent)
+            pairs = {} if column.hidden or key is None else {name: key}
+            looked = {other: there for other, there in self.written(table).items() if there.kind == "lookup"}
+            pairs |= {
+                other: there.parameters["column"]
+                for other, there in looked.items()
+                if there.parameters["reference"] == name and there.parameters["column"] in told
+            }
+            if pairs:
+                found[", ".join(pairs)] = (parent, pairs)
+        return found
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether a Python function computes one of its columns."""
+        return any(column.kind == "function" for table in self.tables.values() for column in table.columns.values())
+
     @property
     def tenant_id(self) -> str:
         """The column of the tenant table that holds its key: a number or a UUID."""
@@ -120,11 +162,18 @@ class Dataset:
         found = self._column(table, column)
         if found.type:
             return found.type
+        if found.kind == "range":
+            bound = self.column_type(table, found.parameters["low"])
+            if bound not in RANGES:
+                hint = f"give it two columns of the same type, one of {', '.join(RANGES)}"
+                raise UsageError(f"there is no range of {bound}", where=self._place(table, column), hint=hint)
+            return RANGES[bound]
         if found.kind in ("tenant_key", "of_tenant"):
             return self.column_type(self.tenant_table, self.tenant_id if found.kind == "tenant_key" else found.parameters["column"])
         if found.kind == "parent":
             parent = self.parent(table, column)
-            return self.column_type(parent, self.key_column(parent) or "")
+            key = self.key_column(parent)
+            return "bigint" if key is None else self.column_type(parent, key)
         return self.column_type(self.parent(table, found.parameters["reference"]), found.parameters["column"])
 
     def parent(self, table: str, column: str) -> str:
@@ -138,7 +187,8 @@ class Dataset:
                 what = f"has rows per row of {rows.table}, which does not stand before it"
                 raise UsageError(what, where=f"dataset {self.name}, table {table}", hint="put parents first")
             return rows.table
-        raise UsageError(f"{column} is not a reference", where=self._place(table, column))
+        orphan = "has no parent: the table has no rows per row of another one"
+        raise UsageError(orphan if found.kind == "parent" else f"{column} is not a reference", where=self._place(table, column))
 
     def _column(self, table: str, column: str) -> Column:
         if table not in self.tables or column not in self.tables[table].columns:
@@ -157,6 +207,8 @@ class Dataset:
         if isinstance(drawn, Per):
             return {"parent": drawn.table, "rows": self._rows(name, Table(drawn.rows, {}))}
         if not isinstance(drawn, Column):
+            if not 0 <= drawn <= MOST_ROWS:
+                raise UsageError(f"{drawn:,} rows are not from 1 to {MOST_ROWS:,}", where=f"dataset {self.name}, table {name}")
             return drawn
         if drawn.type != "int" or drawn.nulls:
             raise UsageError(
@@ -166,6 +218,10 @@ class Dataset:
 
     def _column_json(self, table: str, name: str) -> dict[str, Any]:
         column, sql_type = self._column(table, name), self.column_type(table, name)
+        parent = self.parent(table, name) if column.kind in ("reference", "parent") and not column.hidden else None
+        if parent is not None and parent in self.tables and self.key_column(parent) is None:
+            hint = f'make it a helper, and look its columns up: lookup("{name}", ...)'
+            raise UsageError(f"{parent} has no key() that a column could hold", where=self._place(table, name), hint=hint)
         try:
             source = self._source(table, column, sql_type)
         except UsageError as error:
@@ -175,8 +231,12 @@ class Dataset:
     def _source(self, table: str, column: Column, sql_type: str) -> dict[str, Any]:
         if column.kind == "tenant_key" and self.has_uuid_tenants:
             return {"kind": "of_tenant", "column": self.tenant_id}
-        if column.kind == "bytes":
-            return {"kind": "bytes", **column.parameters}
+        if column.kind == "function":
+            given = column.parameters
+            version = fingerprint(given["f"], given["version"])
+            return {"kind": "function", "columns": given["columns"], "random": given["random"], "version": version}
+        if column.kind in ("bytes", "range"):
+            return {"kind": column.kind, **column.parameters}
         if column.kind == "several":
             of = column.parameters["of"]
             return {"kind": "several", **column.parameters, "of": self._source(table, of, of.type)}
@@ -200,8 +260,10 @@ def _encoded(name: str, value: Any, kind: str, sql_type: str) -> Any:
 def _type_json(sql_type: str) -> Any:
     if sql_type == "float8":
         return "double"
+    if sql_type in RANGES.values():
+        return {"range": next(bound for bound, name in RANGES.items() if name == sql_type)}
     if sql_type.endswith("[]"):
-        return f"{sql_type.removesuffix('[]')}_array"
+        return {"array": sql_type.removesuffix("[]")}
     if sql_type.startswith("numeric("):
         return {"numeric": {"precision": int(sql_type[8:].partition(",")[0]), "scale": type_scale(sql_type)}}
     return sql_type

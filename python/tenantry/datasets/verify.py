@@ -52,11 +52,22 @@ def _seeded(population: Population, table: str, alias: str = "") -> str:
     """The condition for rows of the dataset: tenant and key lie in the arithmetic ranges."""
     dataset, dot = population.dataset, f"{alias}." if alias else ""
     condition = f"{dot}{quoted(dataset.owner_column(table))} {population.tenant_ids()}"
-    key = dataset.key_column(table)
-    if key is None or table == dataset.tenant_table:
+    if table == dataset.tenant_table:
+        return condition
+    key, counted = _keyed(dataset, table)
+    if key is None:
         return condition
     first = dataset.first_key
-    return f"{condition} AND {dot}{quoted(key)} BETWEEN {first} AND {first + population.count(table) - 1}"
+    return f"{condition} AND {dot}{quoted(key)} BETWEEN {first} AND {first + population.count(counted) - 1}"
+
+
+def _keyed(dataset: Dataset, table: str) -> tuple[str | None, str]:
+    """The column that tells a seeded row by its number: the table's key, else that of its parent; and whose key it is."""
+    key = dataset.key_column(table)
+    if key is not None:
+        return key, table
+    own = next((name for name, column in dataset.written(table).items() if column.kind == "parent"), None)
+    return own, table if own is None else dataset.parent(table, own)
 
 
 def _orphan_queries(population: Population) -> dict[str, str]:
@@ -64,32 +75,15 @@ def _orphan_queries(population: Population) -> dict[str, str]:
     dataset = population.dataset
     queries = {}
     for table in population.tables():
-        for name in dataset.written(table):
-            parent, target = _referred(dataset, table, name)
-            if parent is None or parent == table:
-                continue
-            key = quoted(target)
+        for name, (parent, pairs) in dataset.links(table).items():
             same = "" if parent == dataset.tenant_table else _same_tenant(population, table, parent)
-            queries[f"{table}.{name}"] = (
-                f"SELECT count(*) FROM {relation(table)} c WHERE {_seeded(population, table, 'c')} AND c.{quoted(name)} IS NOT NULL"
-                f" AND NOT EXISTS (SELECT FROM {relation(parent)} p WHERE p.{key} = c.{quoted(name)}{same})"
+            equal = " AND ".join(f"p.{quoted(there)} = c.{quoted(own)}" for own, there in pairs.items())
+            present = " AND ".join(f"c.{quoted(own)} IS NOT NULL" for own in pairs)
+            queries[f"{table}.{name}" if len(pairs) == 1 else f"{table}.({name})"] = (
+                f"SELECT count(*) FROM {relation(table)} c WHERE {_seeded(population, table, 'c')} AND {present}"
+                f" AND NOT EXISTS (SELECT FROM {relation(parent)} p WHERE {equal}{same})"
             )
     return queries
-
-
-def _referred(dataset: Dataset, table: str, name: str) -> tuple[str | None, str]:
-    """Table and column that a column refers to: by a number, or by a UUID that it looks up there."""
-    column = dataset.tables[table].columns[name]
-    match column.kind:
-        case "tenant_key":
-            return dataset.tenant_table, dataset.tenant_id
-        case "reference" | "parent":
-            parent = dataset.parent(table, name)
-            return parent, dataset.key_column(parent) or dataset.owner_column(parent)
-        case "lookup":
-            parent, target = dataset.parent(table, column.parameters["reference"]), column.parameters["column"]
-            return (parent if dataset.tables[parent].columns[target].kind == "uuid" else None), target
-    return None, ""
 
 
 def _same_tenant(population: Population, table: str, parent: str) -> str:

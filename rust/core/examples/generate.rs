@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use tenantry_core::population::{BLOCK_ROWS, Block, Population, encode};
+use tenantry_core::population::{Block, Population, encode};
 
 fn main() -> Result<(), String> {
     let line = run(&std::env::args().skip(1).collect::<Vec<_>>())?;
@@ -21,8 +21,8 @@ fn run(arguments: &[String]) -> Result<String, String> {
     let (mut rows, mut bytes, begin) = (0, 0, Instant::now());
     for table in population.tables() {
         let end = table.rows(population.tenants());
-        for start in (0..end).step_by(BLOCK_ROWS as usize) {
-            block.fill(&population, table, start..end.min(start + BLOCK_ROWS));
+        for start in (0..end).step_by(table.block_rows() as usize) {
+            block.fill(&population, table, start..end.min(start + table.block_rows())).map_err(|fault| fault.to_string())?;
             out.clear();
             encode(&population, table, &block, &mut out);
             bytes += out.len();

@@ -1,11 +1,28 @@
 //! Many rows at once, a column at a time, into buffers that are used again.
 
-use super::model::{NULL, Population, Source, Table};
+use super::function::FunctionFault;
+use super::model::{Column, NULL, Population, Source, Table};
 use super::value::{At, Others};
 use std::ops::Range;
 
 /// Rows of a block: large enough to make the work per block vanish, small enough for the cache.
-pub const BLOCK_ROWS: u64 = 2048;
+pub(crate) const BLOCK_ROWS: u64 = 2048;
+
+/// What the longest values of a block may take together, unless a single row takes more.
+const BLOCK_BYTES: u64 = 8 << 20;
+
+impl Table {
+    /// Rows of a block of this table: fewer where arrays or bytes are long, so that memory stays bounded.
+    pub fn block_rows(&self) -> u64 {
+        let longest = |column: &Column| match &column.source {
+            Source::Bytes { low, count } => low + count,
+            Source::Several { low, count, .. } => (low + count) * 8,
+            _ => 0,
+        };
+        let bytes: u64 = self.columns.iter().map(longest).sum();
+        (BLOCK_BYTES / bytes.max(1)).clamp(1, BLOCK_ROWS)
+    }
+}
 
 /// The values of one column of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +45,42 @@ pub enum Cells {
     },
 }
 
+impl Cells {
+    /// The integer of a row; null for other kinds.
+    #[inline]
+    pub fn integer(&self, row: usize) -> i64 {
+        match self {
+            Self::Integers(values) => values.get(row).copied().unwrap_or(NULL),
+            _ => NULL,
+        }
+    }
+
+    /// The bytes of a row; none for null and other kinds.
+    #[inline]
+    pub fn text(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Text { bytes, ends } => bytes.get(range(ends, row)?),
+            _ => None,
+        }
+    }
+
+    /// The elements of a row; none for null and other kinds.
+    #[inline]
+    pub fn list(&self, row: usize) -> Option<&[i64]> {
+        match self {
+            Self::Lists { values, ends } => values.get(range(ends, row)?),
+            _ => None,
+        }
+    }
+}
+
+#[inline]
+fn range(ends: &[(usize, bool)], row: usize) -> Option<Range<usize>> {
+    let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
+    let (end, null) = *ends.get(row)?;
+    (!null).then_some(start..end)
+}
+
 /// The values of consecutive rows of a table.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -43,10 +96,7 @@ struct InBlock<'b> {
 impl Others for InBlock<'_> {
     #[inline(always)]
     fn get(&self, column: usize) -> i64 {
-        match self.columns.get(column) {
-            Some(Cells::Integers(values)) => values.get(self.index).copied().unwrap_or(NULL),
-            _ => NULL,
-        }
+        self.columns.get(column).map_or(NULL, |cells| cells.integer(self.index))
     }
 }
 
@@ -66,8 +116,8 @@ impl Block {
         self.columns.get(column)
     }
 
-    /// Computes these rows of a table; what was in the block before is gone.
-    pub fn fill(&mut self, population: &Population, table: &Table, rows: Range<u64>) {
+    /// Computes these rows of a table; what was in the block before is gone. Fails where a function of the caller does.
+    pub fn fill(&mut self, population: &Population, table: &Table, rows: Range<u64>) -> Result<(), FunctionFault> {
         self.place(table, rows);
         self.columns.resize_with(table.columns.len(), || Cells::Integers(Vec::new()));
         for index in &table.order {
@@ -98,14 +148,15 @@ impl Block {
                     }
                     Cells::Text { bytes, ends }
                 }
-                Source::Several { .. } => {
+                Source::Several { .. } | Source::Range { .. } => {
                     let (mut values, mut ends) = (reuse_integers(old), Vec::with_capacity(self.places.len()));
-                    for at in &self.places {
-                        let null = !column.push_elements(*at, &mut values);
+                    for (row, at) in self.places.iter().enumerate() {
+                        let null = !column.push_elements(*at, &InBlock { columns: &self.columns, index: row }, &mut values);
                         ends.push((values.len(), null));
                     }
                     Cells::Lists { values, ends }
                 }
+                Source::Function { needs, random } => population.call(table, column, needs, *random, &self.columns, &self.places)?,
                 _ => {
                     let mut values = reuse_integers(old);
                     let places = self.places.iter().enumerate();
@@ -117,6 +168,7 @@ impl Block {
                 *slot = filled;
             }
         }
+        Ok(())
     }
 
     fn place(&mut self, table: &Table, rows: Range<u64>) {

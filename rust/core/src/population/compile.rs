@@ -37,6 +37,9 @@ impl Population {
         if compiler.faults.is_empty() {
             compiler.faults.extend(order::sort_columns(&mut tables));
         }
+        if compiler.faults.is_empty() {
+            compiler.faults.extend(order::mark_derived(&mut tables));
+        }
         if !compiler.faults.is_empty() {
             return Err(SpecFaults(compiler.faults));
         }
@@ -56,6 +59,7 @@ impl Population {
             users_table,
             tables,
             words: compiler.words,
+            functions: None,
         })
     }
 }
@@ -66,6 +70,8 @@ pub(super) struct Compiler<'a> {
     pub(super) rng_seed: u64,
     /// The fewest and the most rows that a tenant can have in each table, whatever it draws.
     pub(super) bounds: Vec<(u64, u64)>,
+    /// The most rows that a row of the parents' table can have in each, or a tenant where there is none.
+    pub(super) siblings: Vec<u64>,
     pub(super) words: Words,
     pub(super) pools: HashMap<&'a str, Arc<[i64]>>,
     pub(super) faults: Vec<String>,
@@ -81,7 +87,7 @@ impl<'a> Compiler<'a> {
             let codes: Arc<[i64]> = texts.iter().map(|text| words.intern(text)).collect();
             pools.insert(name.as_str(), codes);
         }
-        Self { spec, tenants, rng_seed, bounds: Vec::new(), words, pools, faults: Vec::new(), place: String::new() }
+        Self { spec, tenants, rng_seed, bounds: Vec::new(), siblings: Vec::new(), words, pools, faults: Vec::new(), place: String::new() }
     }
 
     pub(super) fn fault(&mut self, text: impl AsRef<str>) {
@@ -116,9 +122,15 @@ impl<'a> Compiler<'a> {
         if !(0.0..=1.0).contains(&spec.nulls) {
             self.fault("the share of nulls must lie between 0 and 1");
         }
+        if spec.ty.is_long() && !matches!(spec.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. } | SourceSpec::Range { .. }) {
+            self.fault("an array is made by several(...), a bytea by blob(...), a range by between(...)");
+        }
+        if spec.ty.is_text() && spec.source.gives_numbers() {
+            self.fault("numbers do not fit into a text column; write them with a template");
+        }
         let key = subkey(key, &spec.name);
         let nulls = (spec.nulls > 0.0).then(|| Nulls { key: subkey(key, "null"), below: threshold(spec.nulls) });
-        Column { name: spec.name.clone(), ty: spec.ty, key, nulls, source: self.source(table, spec.ty, &spec.source) }
+        Column { name: spec.name.clone(), ty: spec.ty, key, nulls, source: self.source(table, spec.ty, &spec.source), derived: false }
     }
 
     pub(super) fn source(&mut self, table: &TableSpec, ty: Type, spec: &SourceSpec) -> Source {
@@ -127,12 +139,8 @@ impl<'a> Compiler<'a> {
             SourceSpec::Key => Source::Key,
             SourceSpec::TenantKey => Source::TenantKey,
             SourceSpec::OfTenant { column } => self.of_tenant(ty, column),
-            SourceSpec::Parent => {
-                if !matches!(table.per_tenant, RowsSpec::Per { .. }) {
-                    self.fault("has no parent: the table has no rows per row of another one");
-                }
-                Source::Parent { own: self.index_of(&table.name).unwrap_or(0) }
-            }
+            SourceSpec::Parent => Source::Parent { own: self.with_parent(table) },
+            SourceSpec::Ordinal { start, step } => self.ordinal(table, *start, *step),
             SourceSpec::Position { start, step } => Source::Position { start: *start, step: *step },
             SourceSpec::Choice { values, weights } => self.choice(ty, values, weights),
             SourceSpec::Runs { runs } => self.runs(ty, runs),
@@ -155,18 +163,21 @@ impl<'a> Compiler<'a> {
                 Source::Bytes { low: *low, count: self.span(*low, *high) }
             }
             SourceSpec::Several { of, low, high } => self.several(table, ty, of, *low, *high),
+            SourceSpec::Range { low, high } => self.range(table, ty, low, high),
             SourceSpec::Words { pool } => self.pool(ty, pool),
             SourceSpec::Flag { share } => Source::Flag { below: threshold(*share) },
-            SourceSpec::Reference { table: parent, from, count, weights, by } => {
-                self.reference(table, parent, *from, *count, weights.as_deref(), by.as_deref())
+            SourceSpec::Reference { table: parent, from, count, weights, by, distinct } => {
+                let chosen = self.chosen(parent, *from, *count, weights.as_deref());
+                self.reference(table, chosen, by.as_deref(), *distinct)
             }
             SourceSpec::Lookup { reference, column } => self.lookup(table, ty, reference, column),
             SourceSpec::Distinct { size } => self.distinct(table, *size),
             SourceSpec::SlotTime { slot, first_day, hours, every, lanes } => {
-                self.slot_time(table, slot, *first_day, *hours, *every, *lanes)
+                self.slot_time(table, ty, slot, *first_day, *hours, *every, *lanes)
             }
             SourceSpec::Moment { low, high, step, hours } => self.moment(table, ty, low, high, *step, *hours),
             SourceSpec::By { column, cases } => self.by(table, ty, column, cases),
+            SourceSpec::Function { columns, random, .. } => self.function(table, ty, columns, *random),
             SourceSpec::Template { text } => self.template(table, ty, text),
         }
     }

@@ -11,6 +11,7 @@ impl Compiler<'_> {
     pub(super) fn rows(&mut self, table: &TableSpec, before: &[(Sizes, Option<Parents>)]) -> (Sizes, Option<Parents>) {
         self.place = format!("table {}", table.name);
         self.bounds.push((1, 1));
+        self.siblings.push(1);
         let (parent, rows) = match &table.per_tenant {
             RowsSpec::Per { parent, rows } => (Some(parent), rows.as_ref()),
             rows => (None, rows),
@@ -22,6 +23,9 @@ impl Compiler<'_> {
         if low < 0 || high < 1 {
             self.fault(if low < 0 { "numbers of rows cannot be negative" } else { "no tenant can have a row" });
             return (Sizes::Fixed(1), None);
+        }
+        if let Some(most) = self.siblings.last_mut() {
+            *most = high as u64;
         }
         let key = subkey(self.key_of(table), "rows per tenant");
         let count = |number: u64| drawn.drawn(key, number) as u64;

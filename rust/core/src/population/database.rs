@@ -1,7 +1,8 @@
 //! A connection to Postgres for one caller at a time: statements as text, and binary COPY from a population.
 
-use super::block::{BLOCK_ROWS, Block};
+use super::block::Block;
 use super::dsn::Dsn;
+use super::function::FunctionFault;
 use super::model::{Population, Table};
 use super::pgcopy::{HEADER, TRAILER, encode};
 use super::reload::{ReadError, Reader};
@@ -40,6 +41,9 @@ pub enum DatabaseError {
     /// A file of rows cannot be read.
     #[error(transparent)]
     File(#[from] ReadError),
+    /// A function of the dataset gave no values.
+    #[error(transparent)]
+    Function(#[from] FunctionFault),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -139,8 +143,8 @@ impl Database {
         let mut block = Block::default();
         let mut next = rows.start;
         self.stream(statement, progress, |chunk| {
-            let end = rows.end.min(next + BLOCK_ROWS);
-            block.fill(population, table, next..end);
+            let end = rows.end.min(next + table.block_rows());
+            block.fill(population, table, next..end)?;
             encode(population, table, &block, chunk);
             Ok(end - std::mem::replace(&mut next, end))
         })

@@ -5,40 +5,75 @@ use super::model::{Pick, Source};
 use super::random::cumulative;
 use super::spec::{RowsSpec, SourceSpec, TableSpec, Type};
 
+/// Where a reference may lead: `count` positions from `from` on, of which each tenant has `sure` at least.
+pub(super) struct Chosen {
+    parent: usize,
+    from: u64,
+    count: u64,
+    sure: u64,
+    pick: Pick,
+}
+
 impl Compiler<'_> {
-    pub(super) fn reference(
-        &mut self,
-        table: &TableSpec,
-        parent: &str,
-        from: u64,
-        count: Option<u64>,
-        weights: Option<&[f64]>,
-        by: Option<&str>,
-    ) -> Source {
-        let Some(target) = self.index_of(parent) else {
+    /// The number of a table with rows per row of another one.
+    pub(super) fn with_parent(&mut self, table: &TableSpec) -> usize {
+        if !matches!(table.per_tenant, RowsSpec::Per { .. }) {
+            self.fault("has no parent: the table has no rows per row of another one");
+        }
+        self.index_of(&table.name).unwrap_or(0)
+    }
+
+    pub(super) fn ordinal(&mut self, table: &TableSpec, start: i64, step: i64) -> Source {
+        Source::Ordinal { own: self.with_parent(table), start, step }
+    }
+
+    /// Where a reference may lead, and how it chooses by chance.
+    pub(super) fn chosen(&mut self, parent: &str, from: u64, count: Option<u64>, weights: Option<&[f64]>) -> Option<Chosen> {
+        let Some(parent) = self.index_of(parent) else {
             self.fault(format!("refers to {parent}, which is not a table of the dataset"));
-            return Source::Constant(0);
+            return None;
         };
         // Of a table whose tenants have different numbers of rows, what the smallest of them has is sure to be there.
-        let (least, most) = self.bounds_of(target);
+        let (least, most) = self.bounds_of(parent);
         let count = count.unwrap_or(u64::MAX);
         let wanted = if weights.is_some() { from.saturating_add(count.min(least.saturating_sub(from).max(1))) } else { from + 1 };
         let fixed = least == most;
         if count == 0 || wanted > least || fixed && count != u64::MAX && from + count > least {
             let last = if count == u64::MAX { wanted } else { from.saturating_add(count) };
             let who = if fixed { "which has" } else { "of which a tenant may have only" };
-            self.fault(format!("positions {from} to {last} are not in {parent}, {who} {least} rows per tenant"));
+            let name = self.spec.tables.get(parent).map_or("", |table| &table.name);
+            self.fault(format!("positions {from} to {last} are not in {name}, {who} {least} rows per tenant"));
         }
-        let pick = match (by, weights) {
-            (Some(column), _) => Pick::By { column: self.named_column(table, column) },
-            (None, Some(weights)) => {
-                let places = count.min(least.saturating_sub(from));
-                self.weights(weights, places);
-                Pick::Weighted(cumulative(weights))
-            }
-            (None, None) => Pick::Uniform,
+        let sure = count.min(least.saturating_sub(from));
+        let pick = weights.map_or(Pick::Uniform, |weights| {
+            self.weights(weights, sure);
+            Pick::Weighted(cumulative(weights))
+        });
+        Some(Chosen { parent, from, count, sure, pick })
+    }
+
+    pub(super) fn reference(&mut self, table: &TableSpec, chosen: Option<Chosen>, by: Option<&str>, distinct: bool) -> Source {
+        let Some(Chosen { parent, from, count, sure, pick }) = chosen else {
+            return Source::Constant(0);
         };
-        Source::Reference { parent: target, from, count, pick }
+        let pick = match by {
+            Some(column) => Pick::By { column: self.named_column(table, column) },
+            None if distinct => self.distinct_among(table, sure, &pick),
+            None => pick,
+        };
+        Source::Reference { parent, from, count, pick }
+    }
+
+    fn distinct_among(&mut self, table: &TableSpec, sure: u64, pick: &Pick) -> Pick {
+        let own = self.index_of(&table.name).unwrap_or(0);
+        let rows = self.siblings.get(own).copied().unwrap_or_default();
+        if rows > sure {
+            self.fault(format!("up to {rows} rows cannot all lead to different ones, of which there may be only {sure}"));
+        }
+        if !matches!(pick, Pick::Uniform) {
+            self.fault("is distinct, and therefore takes no weights");
+        }
+        Pick::Distinct { own }
     }
 
     pub(super) fn of_tenant(&mut self, ty: Type, column: &str) -> Source {
@@ -62,7 +97,7 @@ impl Compiler<'_> {
         }
         if matches!(found.source, SourceSpec::Template { .. }) {
             self.fault(format!("{}.{} is a template, which cannot be looked up", table.name, found.name));
-        } else if is_long(found) {
+        } else if found.ty.is_long() {
             self.fault(format!("{}.{} is no single value, and cannot be looked up", table.name, found.name));
         }
     }
@@ -86,9 +121,4 @@ impl Compiler<'_> {
         self.can_be_looked_up(parent, column, ty);
         Source::Lookup { reference: index, table: target, column }
     }
-}
-
-/// Whether its values are arrays or bytes.
-pub(super) fn is_long(column: &super::spec::ColumnSpec) -> bool {
-    matches!(column.source, SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
 }

@@ -1,5 +1,6 @@
 //! The compiled population: names are resolved to numbers, literals to codes, shares to thresholds.
 
+use super::function::Functions;
 use super::sizes::{Parents, Sizes};
 use super::spec::{HoursSpec, Type};
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub struct Population {
     pub(crate) users_table: Option<usize>,
     pub(crate) tables: Vec<Table>,
     pub(crate) words: Words,
+    pub(crate) functions: Option<Box<dyn Functions>>,
 }
 
 /// A table of it.
@@ -52,6 +54,8 @@ pub struct Column {
     pub(crate) key: u64,
     pub(crate) nulls: Option<Nulls>,
     pub(crate) source: Source,
+    /// Whether a function has a part in it, so that it is computed in a block.
+    pub derived: bool,
 }
 
 /// Which rows are null.
@@ -70,6 +74,7 @@ pub(crate) enum Source {
     OfTenant { table: usize, column: usize },
     Parent { own: usize },
     Position { start: i64, step: i64 },
+    Ordinal { own: usize, start: i64, step: i64 },
     Choice { ends: Vec<u64>, values: Vec<i64> },
     Runs { ends: Vec<u64>, values: Vec<i64> },
     Each { values: Vec<i64>, by: Option<usize> },
@@ -78,6 +83,7 @@ pub(crate) enum Source {
     Uuid,
     Bytes { low: u64, count: u64 },
     Several { of: Box<Source>, low: u64, count: u64 },
+    Range { low: usize, high: usize },
     Words(Arc<[i64]>),
     Flag { below: u64 },
     Reference { parent: usize, from: u64, count: u64, pick: Pick },
@@ -86,6 +92,7 @@ pub(crate) enum Source {
     SlotTime(SlotTime),
     Moment(Moment),
     By { column: usize, cases: Vec<(i64, Source)> },
+    Function { needs: Vec<usize>, random: u32 },
     Template(Vec<Part>),
 }
 
@@ -94,7 +101,13 @@ pub(crate) enum Source {
 pub(crate) enum Pick {
     Uniform,
     Weighted(Vec<u64>),
-    By { column: usize },
+    By {
+        column: usize,
+    },
+    /// Another one for each of the rows of a parent in table `own`, or of a tenant.
+    Distinct {
+        own: usize,
+    },
 }
 
 /// A calendar of numbered slots.
@@ -105,7 +118,11 @@ pub(crate) struct SlotTime {
     pub(crate) open: i64,
     pub(crate) every: i64,
     pub(crate) per_day: i64,
+    /// From the first time of a day that has some to that of the next one.
+    pub(crate) stride: i64,
     pub(crate) lanes: i64,
+    /// Microseconds per unit of the column: a day for dates.
+    pub(crate) unit: i64,
 }
 
 /// A span of time.

@@ -1,6 +1,7 @@
 //! The same rows as Parquet.
 
-use super::block::{BLOCK_ROWS, Block, Cells};
+use super::block::{Block, Cells};
+use super::function::FunctionFault;
 use super::model::{Column, NULL, Population, Table};
 use super::print::push_plain;
 use super::spec::Type;
@@ -8,13 +9,13 @@ use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
-use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::builder::StringBuilder;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    TimestampMicrosecondArray, new_null_array,
+    StructArray, TimestampMicrosecondArray, new_null_array,
 };
-use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, TimeUnit};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ use std::sync::Arc;
 const FILE_ROWS: u64 = 1 << 20;
 /// Rows of a row group: what is held in memory.
 const GROUP_ROWS: usize = 1 << 16;
+/// Bytes from which a row group ends before that.
+const GROUP_BYTES: usize = 32 << 20;
 
 /// Why files could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,9 @@ pub enum WriteError {
         /// Its answer.
         source: ParquetError,
     },
+    /// A function of the caller gave no values.
+    #[error(transparent)]
+    Function(#[from] FunctionFault),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -94,9 +100,12 @@ fn write_file(
     let mut block = Block::default();
     let mut start = rows.start;
     while start < rows.end {
-        let end = rows.end.min(start + BLOCK_ROWS);
-        block.fill(population, table, start..end);
+        let end = rows.end.min(start + table.block_rows());
+        block.fill(population, table, start..end)?;
         writer.write(&batch(population, table, schema, &block)?).map_err(refused)?;
+        if writer.in_progress_size() > GROUP_BYTES {
+            writer.flush().map_err(refused)?;
+        }
         start = end;
         if !progress(end) {
             return Err(WriteError::Interrupted);
@@ -108,11 +117,11 @@ fn write_file(
 
 pub(super) fn schema(table: &Table) -> Schema {
     let visible = table.visible.iter().filter_map(|index| table.columns.get(*index));
-    Schema::new(visible.map(|column| Field::new(&column.name, data_type(column), column.nulls.is_some())).collect::<Vec<_>>())
+    Schema::new(visible.map(|column| Field::new(&column.name, data_type(column.ty), column.may_be_null())).collect::<Vec<_>>())
 }
 
-fn data_type(column: &Column) -> DataType {
-    match column.ty {
+fn data_type(ty: Type) -> DataType {
+    match ty {
         Type::Bigint => DataType::Int64,
         Type::Int => DataType::Int32,
         Type::Smallint => DataType::Int16,
@@ -124,14 +133,9 @@ fn data_type(column: &Column) -> DataType {
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         Type::Text | Type::Json | Type::Jsonb | Type::Uuid => DataType::Utf8,
         Type::Bytea => DataType::Binary,
-        Type::TextArray => list_of(DataType::Utf8),
-        Type::IntArray => list_of(DataType::Int32),
-        Type::BigintArray => list_of(DataType::Int64),
+        Type::Range(element) => DataType::Struct(bounds(element.ty())),
+        Type::Array(element) => DataType::List(Arc::new(Field::new_list_field(data_type(element.ty()), true))),
     }
-}
-
-fn list_of(element: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(element, true)))
 }
 
 fn batch(population: &Population, table: &Table, schema: &Arc<Schema>, block: &Block) -> Result<RecordBatch, ArrowError> {
@@ -141,14 +145,18 @@ fn batch(population: &Population, table: &Table, schema: &Arc<Schema>, block: &B
 }
 
 fn array(population: &Population, column: &Column, cells: &Cells) -> Result<ArrayRef, ArrowError> {
-    let values = match cells {
-        Cells::Text { bytes, ends } if column.ty == Type::Bytea => return Ok(Arc::new(binaries(bytes, ends))),
-        Cells::Text { bytes, ends } => return Ok(Arc::new(texts(bytes, ends))),
-        Cells::Lists { values, ends } => return Ok(lists(population, column.ty, values, ends)),
-        Cells::Integers(values) => values,
-    };
+    match cells {
+        Cells::Text { bytes, ends } if column.ty == Type::Bytea => Ok(Arc::new(binaries(bytes, ends))),
+        Cells::Text { bytes, ends } => Ok(Arc::new(texts(bytes, ends))),
+        Cells::Lists { values, ends } if matches!(column.ty, Type::Range(_)) => ranges(population, column.ty, values, ends),
+        Cells::Lists { values, ends } => lists(population, column.ty, values, ends),
+        Cells::Integers(values) => singles(population, column.ty, values),
+    }
+}
+
+fn singles(population: &Population, ty: Type, values: &[i64]) -> Result<ArrayRef, ArrowError> {
     let present = values.iter().map(|value| (*value != NULL).then_some(*value));
-    Ok(match column.ty {
+    Ok(match ty {
         Type::Bigint => Arc::new(present.collect::<Int64Array>()),
         Type::Int => Arc::new(present.map(|value| value.map(|value| value as i32)).collect::<Int32Array>()),
         Type::Smallint => Arc::new(present.map(|value| value.map(|value| value as i16)).collect::<Int16Array>()),
@@ -161,7 +169,7 @@ fn array(population: &Population, column: &Column, cells: &Cells) -> Result<Arra
             let decimals = present.map(|value| value.map(i128::from)).collect::<Decimal128Array>();
             Arc::new(decimals.with_precision_and_scale(precision, scale as i8)?)
         }
-        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => new_null_array(&data_type(column), values.len()),
+        Type::Bytea | Type::Array(_) | Type::Range(_) => new_null_array(&data_type(ty), values.len()),
         Type::Uuid => {
             let mut builder = StringBuilder::with_capacity(values.len(), values.len() * 36);
             let mut text = Vec::with_capacity(36);
@@ -189,27 +197,30 @@ fn binaries(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::BinaryArray {
     ends.iter().map(one).collect()
 }
 
-fn lists(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)]) -> ArrayRef {
+fn lists(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)]) -> Result<ArrayRef, ArrowError> {
+    let element = ty.element().unwrap_or(ty);
     let mut start = 0;
-    let mut ranges = ends.iter().map(|(end, null)| values.get(std::mem::replace(&mut start, *end)..*end).filter(|_| !null));
-    match ty {
-        Type::IntArray => {
-            let lists = ranges.map(|list| list.map(|list| list.iter().map(|value| Some(*value as i32)).collect::<Vec<_>>()));
-            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists))
-        }
-        Type::BigintArray => {
-            let lists = ranges.map(|list| list.map(|list| list.iter().copied().map(Some).collect::<Vec<_>>()));
-            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists))
-        }
-        _ => {
-            let mut builder = ListBuilder::new(StringBuilder::new());
-            ranges.by_ref().for_each(|list| {
-                list.into_iter().flatten().for_each(|code| builder.values().append_value(population.words.text(*code)));
-                builder.append(list.is_some());
-            });
-            Arc::new(builder.finish())
-        }
-    }
+    let lengths = ends.iter().map(|(end, _)| end - std::mem::replace(&mut start, *end));
+    let field = Arc::new(Field::new_list_field(data_type(element), true));
+    let present = ends.iter().map(|(_, null)| !null).collect::<NullBuffer>();
+    Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), singles(population, element, values)?, Some(present))?))
+}
+
+fn bounds(ty: Type) -> Fields {
+    ["lower", "upper"].map(|name| Field::new(name, data_type(ty), true)).into_iter().collect()
+}
+
+fn ranges(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)]) -> Result<ArrayRef, ArrowError> {
+    let element = ty.element().unwrap_or(ty);
+    let mut start = 0;
+    let pairs: Vec<&[i64]> =
+        ends.iter().map(|(end, _)| values.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default()).collect();
+    let bound = |index: usize| {
+        let column: Vec<i64> = pairs.iter().map(|pair| pair.get(index).copied().unwrap_or(NULL)).collect();
+        singles(population, element, &column)
+    };
+    let present = ends.iter().map(|(_, null)| !null).collect::<NullBuffer>();
+    Ok(Arc::new(StructArray::try_new(bounds(element), vec![bound(0)?, bound(1)?], Some(present))?))
 }
 
 fn texts(bytes: &[u8], ends: &[(usize, bool)]) -> arrow_array::StringArray {

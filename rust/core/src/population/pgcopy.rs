@@ -23,18 +23,29 @@ pub fn encode(population: &Population, table: &Table, block: &Block, out: &mut V
         for (ty, cells) in &columns {
             match cells {
                 Cells::Integers(values) => encode_integer(population, *ty, values.get(row).copied().unwrap_or(NULL), out),
-                Cells::Text { bytes, ends } => encode_text(*ty, bytes, ends, row, out),
-                Cells::Lists { values, ends } => encode_list(population, *ty, values, ends, row, out),
+                Cells::Text { .. } => match cells.text(row) {
+                    Some(bytes) => text(*ty, bytes, out),
+                    None => null(out),
+                },
+                Cells::Lists { .. } => match cells.list(row) {
+                    Some([low, high]) if matches!(ty, Type::Range(_)) => encode_range(population, *ty, [*low, *high], out),
+                    Some(values) => encode_list(population, *ty, values, out),
+                    None => null(out),
+                },
             }
         }
     }
 }
 
 #[inline(always)]
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+}
+
+#[inline(always)]
 fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u8>) {
     if value == NULL {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
+        return null(out);
     }
     match ty {
         Type::Bigint => fixed(&value.to_be_bytes(), out),
@@ -46,7 +57,7 @@ fn encode_integer(population: &Population, ty: Type, value: i64, out: &mut Vec<u
         Type::Date => fixed(&((value - DAYS_TO_2000) as i32).to_be_bytes(), out),
         Type::Timestamptz | Type::Timestamp => fixed(&(value - MICROS_TO_2000).to_be_bytes(), out),
         Type::Numeric { scale, .. } => numeric(value, scale, out),
-        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+        Type::Bytea | Type::Array(_) | Type::Range(_) => null(out),
         Type::Text | Type::Json | Type::Jsonb => text(ty, population.words.text(value).as_bytes(), out),
     }
 }
@@ -58,13 +69,8 @@ pub(super) fn fixed<const N: usize>(bytes: &[u8; N], out: &mut Vec<u8>) {
 }
 
 /// `array_send`: dimensions (none for an empty one), whether there are nulls, the type of the elements; length and first index; elements.
-fn encode_list(population: &Population, ty: Type, values: &[i64], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
-    let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
-    let (Some((end, false)), Some(element)) = (ends.get(row), ty.element()) else {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
-    };
-    let values = values.get(start..*end).unwrap_or_default();
+fn encode_list(population: &Population, ty: Type, values: &[i64], out: &mut Vec<u8>) {
+    let element = ty.element().unwrap_or(ty);
     array(element, values.len(), out, |out| values.iter().for_each(|value| encode_integer(population, element, *value, out)));
 }
 
@@ -74,6 +80,7 @@ pub(super) fn array(element: Type, count: usize, out: &mut Vec<u8>, elements: im
     let oid = match element {
         Type::Int => 23,
         Type::Bigint => 20,
+        Type::Uuid => 2950,
         _ => 25,
     };
     for part in [0, i32::from(count > 0), 0, oid] {
@@ -84,20 +91,34 @@ pub(super) fn array(element: Type, count: usize, out: &mut Vec<u8>, elements: im
         out.extend_from_slice(&1_i32.to_be_bytes());
     }
     elements(out);
+    length_at(place, out);
+}
+
+fn encode_range(population: &Population, ty: Type, bounds: [i64; 2], out: &mut Vec<u8>) {
+    let bound = ty.element().unwrap_or(ty);
+    range(bounds.map(|value| value != NULL), out, |index, out| {
+        bounds.get(index).iter().for_each(|value| encode_integer(population, bound, **value, out));
+    });
+}
+
+/// `range_send`: which bounds there are and which are inside (the lower one), then those that there are, which `bound` appends.
+pub(super) fn range(present: [bool; 2], out: &mut Vec<u8>, mut bound: impl FnMut(usize, &mut Vec<u8>)) {
+    const LOWER_INSIDE: u8 = 0x02;
+    const NO_BOUND: [u8; 2] = [0x08, 0x10];
+    let place = out.len();
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    let open: u8 = present.iter().zip(NO_BOUND).filter(|(there, _)| !**there).map(|(_, flag)| flag).sum();
+    out.push(open | if present[0] { LOWER_INSIDE } else { 0 });
+    present.iter().enumerate().filter(|(_, there)| **there).for_each(|(index, _)| bound(index, out));
+    length_at(place, out);
+}
+
+/// Puts the length of all that follows there into the four bytes at `place`.
+fn length_at(place: usize, out: &mut [u8]) {
     let length = (out.len() - place - 4) as i32;
     if let Some(prefix) = out.get_mut(place..place + 4) {
         prefix.copy_from_slice(&length.to_be_bytes());
     }
-}
-
-#[inline]
-fn encode_text(ty: Type, bytes: &[u8], ends: &[(usize, bool)], row: usize, out: &mut Vec<u8>) {
-    let start = row.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end.0);
-    let Some((end, false)) = ends.get(row) else {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return;
-    };
-    text(ty, bytes.get(start..*end).unwrap_or_default(), out);
 }
 
 /// `jsonb_recv` wants its version before the text.
@@ -140,6 +161,7 @@ pub(super) fn numeric(value: i64, scale: u8, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Element;
     use super::*;
 
     #[test]
@@ -164,6 +186,31 @@ mod tests {
             let hex: String = out.iter().skip(4).map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, wanted, "{value} at scale {scale}");
             assert_eq!(out[..4], (out.len() as i32 - 4).to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn a_range_has_the_flags_and_bounds_of_range_send() {
+        // `SELECT encode(range_send(...), 'hex')` of int4range in Postgres 15.
+        let table = [
+            ([1, 5], "0200000004000000010000000400000005"),
+            ([NULL, 5], "080000000400000005"),
+            ([1, NULL], "120000000400000001"),
+            ([NULL, NULL], "18"),
+        ];
+        let population = Population::from_json(
+            r#"{"name": "x", "anchor": 0, "tenant_table": "t", "users_table": null, "pools": {},
+                "tables": [{"name": "t", "per_tenant": 1, "columns": [{"name": "id", "type": "int", "source": {"kind": "key"}}]}]}"#,
+            1,
+            1,
+        )
+        .unwrap();
+        for (bounds, hex) in table {
+            let mut out = Vec::new();
+            encode_range(&population, Type::Range(Element::Int), bounds, &mut out);
+            let sent: String = out.iter().skip(4).map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(sent, hex);
+            assert_eq!(out[..4], ((out.len() - 4) as i32).to_be_bytes());
         }
     }
 }

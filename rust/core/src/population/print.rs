@@ -14,7 +14,7 @@ impl Population {
             Type::Json | Type::Jsonb => out.extend_from_slice(self.words.text(value).as_bytes()),
             Type::Text => out.extend_from_slice(serde_json::Value::from(self.words.text(value)).to_string().as_bytes()),
             Type::Bigint | Type::Int | Type::Smallint | Type::Double | Type::Numeric { .. } | Type::Bool => push_plain(out, ty, value),
-            Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => out.extend_from_slice(b"null"),
+            Type::Bytea | Type::Array(_) | Type::Range(_) => out.extend_from_slice(b"null"),
             Type::Date | Type::Timestamptz | Type::Timestamp | Type::Uuid => {
                 out.push(b'"');
                 push_plain(out, ty, value);
@@ -50,7 +50,7 @@ fn push_uuid(out: &mut Vec<u8>, number: i64) {
 pub fn push_plain(out: &mut Vec<u8>, ty: Type, value: i64) {
     match ty {
         Type::Bigint | Type::Int | Type::Smallint | Type::Text | Type::Json | Type::Jsonb => push_number(out, value, 0),
-        Type::Bytea | Type::TextArray | Type::IntArray | Type::BigintArray => {}
+        Type::Bytea | Type::Array(_) | Type::Range(_) => {}
         Type::Double => out.extend_from_slice((value as f64 / 1e6).to_string().as_bytes()),
         Type::Uuid => push_uuid(out, value),
         Type::Bool => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),

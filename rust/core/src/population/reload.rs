@@ -2,12 +2,12 @@
 
 use super::model::Table;
 use super::parquet::schema;
-use super::pgcopy::{DAYS_TO_2000, MICROS_TO_2000, array, fixed, numeric, text};
+use super::pgcopy::{DAYS_TO_2000, MICROS_TO_2000, array, fixed, numeric, range, text};
 use super::spec::Type;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use arrow_array::{
     Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,7 @@ enum Column<'a> {
     Text(&'a StringArray, Type),
     Bytea(&'a BinaryArray),
     List(&'a ListArray, Type),
+    Range(&'a StructArray, Type),
 }
 
 impl<'a> Column<'a> {
@@ -114,9 +115,8 @@ impl<'a> Column<'a> {
             Type::Uuid => array.downcast_ref().map(Self::Uuid),
             Type::Text | Type::Json | Type::Jsonb => array.downcast_ref().map(|array| Self::Text(array, ty)),
             Type::Bytea => array.downcast_ref().map(Self::Bytea),
-            Type::TextArray | Type::IntArray | Type::BigintArray => {
-                ty.element().and_then(|element| array.downcast_ref().map(|array| Self::List(array, element)))
-            }
+            Type::Array(element) => array.downcast_ref().map(|array| Self::List(array, element.ty())),
+            Type::Range(element) => array.downcast_ref().map(|array| Self::Range(array, element.ty())),
         }
     }
 
@@ -134,6 +134,7 @@ impl<'a> Column<'a> {
             Self::Text(array, _) => array,
             Self::Bytea(array) => array,
             Self::List(array, _) => array,
+            Self::Range(array, _) => array,
         }
     }
 
@@ -159,6 +160,13 @@ impl<'a> Column<'a> {
                 array(*element, values.len(), out, |out| {
                     let column = Column::of(*element, values.as_ref());
                     column.iter().for_each(|column| (0..values.len()).for_each(|index| column.append(index, out)));
+                });
+            }
+            Self::Range(ranges, bound) => {
+                let bounds = [ranges.column(0), ranges.column(1)];
+                range(bounds.map(|array| array.is_valid(row)), out, |index, out| {
+                    let column = bounds.get(index).and_then(|array| Column::of(*bound, array.as_ref()));
+                    column.iter().for_each(|column| column.append(row, out));
                 });
             }
         }

@@ -1,7 +1,6 @@
 //! Columns whose values come from the row itself: numbers, words, times, templates.
 
 use super::compile::Compiler;
-use super::links::is_long;
 use super::model::{Bound, DAY, Moment, Number, Part, SlotTime, Source};
 use super::random::cumulative;
 use super::spec::{BoundSpec, HoursSpec, SourceSpec, TableSpec, Type, Value};
@@ -66,9 +65,10 @@ impl Compiler<'_> {
                 | SourceSpec::Integer { .. }
                 | SourceSpec::Spread { .. }
                 | SourceSpec::Words { .. }
+                | SourceSpec::Uuid
         );
         if !plain {
-            self.fault("the values of an array are drawn from one of: constant, choice, integer, words, normal and the like");
+            self.fault("the values of an array are drawn from one of: constant, choice, integer, words, uuid, normal and the like");
         }
         Source::Several { of: Box::new(self.source(table, element, of)), low, count }
     }
@@ -78,7 +78,7 @@ impl Compiler<'_> {
         if high < low {
             self.fault(format!("the range {low} to {high} is empty"));
         }
-        high.saturating_sub(low) + 1
+        high.saturating_sub(low).saturating_add(1)
     }
 
     pub(super) fn pool(&mut self, ty: Type, name: &str) -> Source {
@@ -107,18 +107,49 @@ impl Compiler<'_> {
         Source::Distinct { size: size.max(1) }
     }
 
-    pub(super) fn slot_time(&mut self, table: &TableSpec, slot: &str, first_day: i64, hours: HoursSpec, every: i64, lanes: u64) -> Source {
-        let per_day = if every > 0 { (hours.close - hours.open) / every } else { 0 };
+    #[allow(clippy::too_many_arguments)] // they are those of the spec
+    pub(super) fn slot_time(
+        &mut self,
+        table: &TableSpec,
+        ty: Type,
+        slot: &str,
+        first_day: i64,
+        hours: HoursSpec,
+        every: i64,
+        lanes: u64,
+    ) -> Source {
+        let whole_days = every > 0 && every % DAY == 0;
+        let per_day = if whole_days { 1 } else { (hours.close - hours.open).checked_div(every).unwrap_or(0) };
         if per_day < 1 || lanes < 1 {
             self.fault("a calendar needs at least one slot a day");
         }
         Source::SlotTime(SlotTime {
             slot: self.named_column(table, slot),
             first: (self.spec.anchor + first_day) * DAY,
-            open: hours.open,
+            open: if whole_days && ty == Type::Date { 0 } else { hours.open },
             every,
             per_day: per_day.max(1),
+            stride: if whole_days { every } else { DAY },
             lanes: lanes.max(1) as i64,
+            unit: self.micros(ty),
+        })
+    }
+
+    pub(super) fn range(&mut self, table: &TableSpec, ty: Type, low: &str, high: &str) -> Source {
+        for name in [low, high] {
+            let index = self.named_column(table, name);
+            if !matches!(ty, Type::Range(_)) || table.columns.get(index).is_some_and(|column| Some(column.ty) != ty.element()) {
+                self.fault(format!("{name} is no bound of a range of this type"));
+            }
+        }
+        Source::Range { low: self.named_column(table, low), high: self.named_column(table, high) }
+    }
+
+    /// Microseconds of one unit of a point in time.
+    fn micros(&mut self, ty: Type) -> i64 {
+        ty.micros().unwrap_or_else(|| {
+            self.fault("a point in time needs a date, timestamp or timestamptz column");
+            1
         })
     }
 
@@ -131,10 +162,7 @@ impl Compiler<'_> {
         step: i64,
         hours: Option<HoursSpec>,
     ) -> Source {
-        let unit = ty.micros().unwrap_or_else(|| {
-            self.fault("a point in time needs a date, timestamp or timestamptz column");
-            1
-        });
+        let unit = self.micros(ty);
         if step < 1 || hours.is_some_and(|hours| hours.close - hours.open < step || hours.open < 0 || hours.close > DAY) {
             self.fault("the step must be at least a microsecond and fit into the hours of the day");
         }
@@ -167,9 +195,8 @@ impl Compiler<'_> {
         }
         let mut compiled: Vec<(i64, Source)> = Vec::with_capacity(cases.len());
         for (value, source) in cases {
-            if matches!(source, SourceSpec::Template { .. } | SourceSpec::By { .. } | SourceSpec::Several { .. } | SourceSpec::Bytes { .. })
-            {
-                self.fault("a case cannot be a template, an array or bytes, or depend on a further column");
+            if has_no_case(source) {
+                self.fault("a case cannot be a template, a function, an array, bytes or a range, or depend on a further column");
             }
             compiled.push((self.value(decider.ty, value), self.source(table, ty, source)));
         }
@@ -206,13 +233,27 @@ impl Compiler<'_> {
         };
         if matches!(column.source, SourceSpec::Template { .. }) {
             self.fault(format!("{} is a template itself", column.name));
-        } else if is_long(column) {
+        } else if column.ty.is_text() && matches!(column.source, SourceSpec::Function { .. }) {
+            self.fault(format!("{} is text of a function: let the function make all of the text", column.name));
+        } else if column.ty.is_long() {
             self.fault(format!("{} is no single value", column.name));
         }
         if numeric && !matches!(column.ty, Type::Smallint | Type::Int | Type::Bigint) || slug && column.ty != Type::Text {
             self.fault(format!("the format does not suit the type of {}", column.name));
         }
     }
+}
+
+fn has_no_case(source: &SourceSpec) -> bool {
+    matches!(
+        source,
+        SourceSpec::Template { .. }
+            | SourceSpec::By { .. }
+            | SourceSpec::Several { .. }
+            | SourceSpec::Bytes { .. }
+            | SourceSpec::Range { .. }
+            | SourceSpec::Function { .. }
+    )
 }
 
 /// Values that a deciding column can take and no case covers; empty where they cannot be told.

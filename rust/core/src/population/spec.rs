@@ -113,12 +113,46 @@ pub enum Type {
     Jsonb,
     /// Bytes.
     Bytea,
-    /// text[]
-    TextArray,
-    /// int4[]
-    IntArray,
-    /// int8[]
-    BigintArray,
+    /// An array of one dimension.
+    Array(Element),
+    /// A range, from its lower bound up to but without its upper one.
+    Range(Element),
+}
+
+/// What an array holds, or a range leads through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Element {
+    /// text
+    Text,
+    /// int4
+    Int,
+    /// int8
+    Bigint,
+    /// uuid
+    Uuid,
+    /// date
+    Date,
+    /// timestamptz
+    Timestamptz,
+    /// timestamp
+    Timestamp,
+}
+
+impl Element {
+    /// The same as the type of a column.
+    #[must_use]
+    pub fn ty(self) -> Type {
+        match self {
+            Self::Text => Type::Text,
+            Self::Int => Type::Int,
+            Self::Bigint => Type::Bigint,
+            Self::Uuid => Type::Uuid,
+            Self::Date => Type::Date,
+            Self::Timestamptz => Type::Timestamptz,
+            Self::Timestamp => Type::Timestamp,
+        }
+    }
 }
 
 impl Type {
@@ -137,15 +171,19 @@ impl Type {
         }
     }
 
-    /// The type of an array's elements; none for other types.
+    /// The type of an array's elements, or of a range's bounds; none for other types.
     #[must_use]
     pub fn element(self) -> Option<Self> {
         match self {
-            Self::TextArray => Some(Self::Text),
-            Self::IntArray => Some(Self::Int),
-            Self::BigintArray => Some(Self::Bigint),
+            Self::Array(element) | Self::Range(element) => Some(element.ty()),
             _ => None,
         }
+    }
+
+    /// Whether one integer cannot stand for a value.
+    #[must_use]
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::Bytea | Self::Array(_) | Self::Range(_))
     }
 
     /// Microseconds of one unit of a point in time; none for other types.
@@ -188,6 +226,25 @@ pub struct HoursSpec {
     pub close: i64,
 }
 
+impl SourceSpec {
+    /// Whether all that it gives are numbers of its own, and not values of a given type.
+    pub(crate) fn gives_numbers(&self) -> bool {
+        matches!(
+            self,
+            Self::Key
+                | Self::TenantKey
+                | Self::Parent
+                | Self::Position { .. }
+                | Self::Ordinal { .. }
+                | Self::Integer { .. }
+                | Self::Spread { .. }
+                | Self::Flag { .. }
+                | Self::Reference { .. }
+                | Self::Distinct { .. }
+        )
+    }
+}
+
 /// Where the values of a column come from.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -210,6 +267,13 @@ pub enum SourceSpec {
     },
     /// Arithmetic on the position inside the tenant: start + step * position.
     Position {
+        /// Value at position 0.
+        start: i64,
+        /// Growth per position.
+        step: i64,
+    },
+    /// Arithmetic on the position among the rows of the same parent: start + step * position.
+    Ordinal {
         /// Value at position 0.
         start: i64,
         /// Growth per position.
@@ -264,6 +328,13 @@ pub enum SourceSpec {
         /// The most.
         high: u64,
     },
+    /// A range between two columns of the row; where one is null, without a bound.
+    Range {
+        /// The column of the lower bound.
+        low: String,
+        /// That of the upper one.
+        high: String,
+    },
     /// A word of a pool.
     Words {
         /// Name of the pool.
@@ -287,6 +358,9 @@ pub enum SourceSpec {
         weights: Option<Vec<f64>>,
         /// A column of whole numbers that decides instead of chance: position = from + value modulo count.
         by: Option<String>,
+        /// Whether no two rows of the same parent, or without one of the same tenant, lead to the same row.
+        #[serde(default)]
+        distinct: bool,
     },
     /// A column of the row that a reference of this row points to.
     Lookup {
@@ -330,6 +404,15 @@ pub enum SourceSpec {
         column: String,
         /// A source for each of its values.
         cases: Vec<(Value, SourceSpec)>,
+    },
+    /// What a function of the caller computes from other columns of the row.
+    Function {
+        /// The columns that it is given.
+        columns: Vec<String>,
+        /// How many uniform random numbers of its own it is given for each row.
+        random: u32,
+        /// Tells one function from another; nothing is computed from it.
+        version: String,
     },
     /// Text with placeholders: `{tenant:05d}`, `{position}`, `{row}`, `{column}`, `{column:slug}`.
     Template {

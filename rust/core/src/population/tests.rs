@@ -104,7 +104,7 @@ fn copied(population: &Population, name: &str, block_rows: u64) -> Vec<u8> {
     let (mut block, mut out) = (Block::default(), HEADER.to_vec());
     let rows = table.rows(population.tenants());
     for start in (0..rows).step_by(block_rows as usize) {
-        block.fill(population, table, start..rows.min(start + block_rows));
+        block.fill(population, table, start..rows.min(start + block_rows)).unwrap();
         encode(population, table, &block, &mut out);
     }
     out.extend_from_slice(TRAILER);
@@ -287,7 +287,8 @@ fn a_pick_with_filters_finds_exactly_the_rows_that_pass() {
     let filter = population.filter(visits, "kind", Some(&Value::Text("next".into()))).unwrap();
     for tenant in 0..50 {
         let wanted: HashSet<u64> = (tenant * 30..tenant * 30 + 30).filter(|row| kinds[*row as usize].as_deref() == Some("next")).collect();
-        let picks = (0..600).filter_map(|number| population.pick(visits, tenant, random::draw(5, number), std::slice::from_ref(&filter)));
+        let picks =
+            (0..600).filter_map(|number| population.pick(visits, tenant, random::draw(5, number), std::slice::from_ref(&filter)).unwrap());
         assert_eq!(picks.map(|at| at.row).collect::<HashSet<_>>(), wanted, "tenant {tenant}");
     }
 }
@@ -299,7 +300,7 @@ fn a_pick_by_position_is_uniform_over_its_run() {
     let filter = [population.filter(people, "role", Some(&Value::Text("seller".into()))).unwrap()];
     let mut counts = [0; 7];
     for number in 0..4000 {
-        counts[population.pick(people, 3, random::draw(9, number), &filter).unwrap().position as usize] += 1;
+        counts[population.pick(people, 3, random::draw(9, number), &filter).unwrap().unwrap().position as usize] += 1;
     }
     assert_eq!(counts[4..], [0, 0, 0]);
     assert!(counts[..4].iter().all(|count| (850..1150).contains(count)), "{counts:?}");
@@ -311,7 +312,7 @@ fn a_pick_that_no_row_can_satisfy_finds_none() {
     let people = table(&population, "people");
     for value in ["seller!", "nobody", "past"] {
         let filter = population.filter(people, "role", Some(&Value::Text(value.into()))).unwrap();
-        assert!(population.pick(people, 0, 1, &[filter]).is_none());
+        assert!(population.pick(people, 0, 1, &[filter]).unwrap().is_none());
     }
     assert!(population.filter(people, "rolle", None).unwrap_err().contains("rolle"));
     assert!(population.filter(people, "id", Some(&Value::Text("x".into()))).unwrap_err().contains("type"));

@@ -55,14 +55,25 @@ impl Population {
         Alone { population: self, table, at }.get(column)
     }
 
+    /// Whether a value is null.
+    pub fn is_null(&self, table: &Table, column: usize, at: At) -> bool {
+        let Some(found) = table.columns.get(column) else {
+            return true;
+        };
+        match found.source {
+            Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } | Source::Range { .. } => found.is_null(at),
+            _ => self.integer(table, column, at) == NULL,
+        }
+    }
+
     /// Appends the bytes of a bytea column; false for null.
     pub fn bytes(&self, table: &Table, column: usize, at: At, out: &mut Vec<u8>) -> bool {
         table.columns.get(column).is_some_and(|column| column.push_bytes(at, out))
     }
 
-    /// Appends the elements of an array column, each as the integer that stands for it; false for null.
+    /// Appends the elements of an array column, or the two bounds of a range, each as the integer that stands for it; false for null.
     pub fn elements(&self, table: &Table, column: usize, at: At, out: &mut Vec<i64>) -> bool {
-        table.columns.get(column).is_some_and(|column| column.push_elements(at, out))
+        table.columns.get(column).is_some_and(|column| column.push_elements(at, &Alone { population: self, table, at }, out))
     }
 
     /// The text that a code stands for.
@@ -106,7 +117,9 @@ impl Population {
                         Number::Row => at.row as i64 + 1,
                         Number::Column(column) => others.get(*column),
                     };
-                    push_number(out, number, *width);
+                    if number != NULL {
+                        push_number(out, number, *width);
+                    }
                 }
                 Part::Cell { column, slug } => {
                     let value = others.get(*column);
@@ -142,16 +155,36 @@ impl Column {
         true
     }
 
-    pub(crate) fn push_elements(&self, at: At, out: &mut Vec<i64>) -> bool {
-        let Source::Several { of, low, count } = &self.source else {
-            return false;
-        };
+    pub(crate) fn push_elements(&self, at: At, others: &impl Others, out: &mut Vec<i64>) -> bool {
         if self.is_null(at) {
             return false;
         }
-        let key = draw(self.key, at.row);
-        out.extend((0..low + below(key, *count)).map(|number| of.drawn(key, number)));
+        match &self.source {
+            Source::Several { of, low, count } => {
+                let key = draw(self.key, at.row);
+                out.extend((0..low + below(key, *count)).map(|number| of.drawn(key, number)));
+            }
+            Source::Range { low, high } => out.extend([*low, *high].map(|column| others.get(column))),
+            _ => return false,
+        }
         true
+    }
+
+    /// Whether there can be rows in which it is null: of its own, or because of another column.
+    #[must_use]
+    pub fn may_be_null(&self) -> bool {
+        let by_others = matches!(
+            self.source,
+            Source::OfTenant { .. }
+                | Source::Each { by: Some(_), .. }
+                | Source::Reference { .. }
+                | Source::Lookup { .. }
+                | Source::SlotTime(_)
+                | Source::By { .. }
+                | Source::Function { .. }
+        );
+        let bounded = matches!(&self.source, Source::Moment(moment) if moment.low.column.is_some() || moment.high.column.is_some());
+        self.nulls.is_some() || by_others || bounded
     }
 
     #[inline(always)]
@@ -196,6 +229,7 @@ impl Source {
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, tenant), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, tenant)),
             Source::Words(values) => element(values, below(draw(key, tenant), values.len() as u64) as usize),
+            Source::Uuid => uuid_number(draw(key, tenant)),
             Source::Constant(value) => *value,
             _ => NULL,
         }
@@ -211,7 +245,8 @@ impl Source {
                 Some(tenants) => population.integer(tenants, *column, tenants.at(at.tenant, 0)),
                 None => NULL,
             },
-            Source::Parent { own } => parent_key(*own, at, population),
+            Source::Parent { own } => siblings(*own, at, population).0 as i64 + population.first_key,
+            Source::Ordinal { own, start, step } => start + step * siblings(*own, at, population).1 as i64,
             Source::Position { start, step } => start + step * at.position as i64,
             Source::Choice { ends, values } => element(values, interval(ends, draw(key, at.row))),
             Source::Runs { ends, values } => element(values, interval(ends, at.position)),
@@ -221,7 +256,7 @@ impl Source {
             }
             Source::Integer { low, count } => low.wrapping_add(below(draw(key, at.row), *count) as i64),
             Source::Spread(knots) => between(knots, draw(key, at.row)),
-            Source::Uuid => (draw(key, at.row) as i64).max(NULL + 1),
+            Source::Uuid => uuid_number(draw(key, at.row)),
             Source::Words(values) => element(values, below(draw(key, at.row), values.len() as u64) as usize),
             Source::Flag { below } => i64::from(draw(key, at.row) < *below),
             Source::Reference { parent, from, count, pick } => {
@@ -229,18 +264,29 @@ impl Source {
                     return NULL;
                 };
                 let room = parent.sizes.of(at.tenant).saturating_sub(*from).min(*count);
-                if room == 0 {
-                    return NULL;
+                match pick.position(key, at, others, room, population) {
+                    Some(position) if room > 0 => (parent.sizes.start(at.tenant) + from + position) as i64 + population.first_key,
+                    _ => NULL,
                 }
-                (parent.sizes.start(at.tenant) + from + pick.position(key, at, others, room)) as i64 + population.first_key
             }
             Source::Lookup { reference, table, column } => looked_up(others.get(*reference), *table, *column, population),
             Source::Distinct { size } => permute(draw(key, at.tenant), *size, at.position) as i64,
             Source::SlotTime(slots) => slots.time(others.get(slots.slot)),
             Source::Moment(moment) => moment.value(key, at, others),
-            Source::By { .. } | Source::Template(_) | Source::Bytes { .. } | Source::Several { .. } => NULL,
+            Source::By { .. }
+            | Source::Template(_)
+            | Source::Bytes { .. }
+            | Source::Several { .. }
+            | Source::Range { .. }
+            | Source::Function { .. } => NULL,
         }
     }
+}
+
+/// The number that a UUID is made of.
+#[inline(always)]
+fn uuid_number(draw: u64) -> i64 {
+    (draw as i64).max(NULL + 1)
 }
 
 #[inline(always)]
@@ -257,16 +303,17 @@ fn between(knots: &[i64], draw: u64) -> i64 {
     low + (((i128::from(high) - i128::from(low)) * part + (1 << 63)) >> 64) as i64
 }
 
-/// The key of the row in another table that a row of table `own` belongs to.
+/// The number of the row in another table that a row of table `own` belongs to, and its position among the rows of that one; for a table
+/// without parents, the number of its tenant and the position inside it.
 #[inline]
-fn parent_key(own: usize, at: At, population: &Population) -> i64 {
+fn siblings(own: usize, at: At, population: &Population) -> (u64, u64) {
     let parents = population.tables.get(own).and_then(|table| table.parents.as_ref());
     let Some((parents, table)) = parents.and_then(|parents| Some((parents, population.tables.get(parents.table)?))) else {
-        return NULL;
+        return (at.tenant, at.position);
     };
     let start = table.sizes.start(at.tenant);
-    let (index, _) = parents.place(start, table.sizes.of(at.tenant), at.position);
-    (start + index) as i64 + population.first_key
+    let (index, position) = parents.place(start, table.sizes.of(at.tenant), at.position);
+    (start + index, position)
 }
 
 #[inline]
@@ -278,12 +325,20 @@ fn looked_up(key: i64, table: usize, column: usize, population: &Population) -> 
 }
 
 impl Pick {
+    /// One of the first `room` positions; none when the column that decides is null.
     #[inline(always)]
-    fn position(&self, key: u64, at: At, others: &impl Others, room: u64) -> u64 {
+    fn position(&self, key: u64, at: At, others: &impl Others, room: u64, population: &Population) -> Option<u64> {
         match self {
-            Pick::Uniform => below(draw(key, at.row), room),
-            Pick::Weighted(ends) => interval(ends, draw(key, at.row)) as u64,
-            Pick::By { column } => others.get(*column).rem_euclid(room as i64) as u64,
+            Pick::Uniform => Some(below(draw(key, at.row), room)),
+            Pick::Weighted(ends) => Some(interval(ends, draw(key, at.row)) as u64),
+            Pick::Distinct { own } => {
+                let (group, position) = siblings(*own, at, population);
+                (position < room).then(|| permute(draw(key, group), room, position))
+            }
+            Pick::By { column } => {
+                let value = others.get(*column);
+                (value != NULL).then(|| value.checked_rem_euclid(room as i64).unwrap_or(0) as u64)
+            }
         }
     }
 }
@@ -291,8 +346,11 @@ impl Pick {
 impl SlotTime {
     #[inline]
     fn time(&self, slot: i64) -> i64 {
+        if slot == NULL {
+            return NULL;
+        }
         let index = slot / self.lanes;
-        self.first + index / self.per_day * DAY + self.open + index % self.per_day * self.every
+        (self.first + index / self.per_day * self.stride + self.open + index % self.per_day * self.every) / self.unit
     }
 }
 

@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use tenantry_core::population as core;
 
+use super::functions;
 use super::rows::{Population, Watch};
 
 create_exception!(tenantry._core, DatabaseError, PyException, "code, message, detail, hint, table, constraint; no code: no connection.");
@@ -106,6 +107,7 @@ fn raised(error: core::DatabaseError, watch: Option<Watch>) -> PyErr {
     match (error, watch) {
         (core::DatabaseError::Dsn(message), _) => PyValueError::new_err(message),
         (core::DatabaseError::File(error), _) => PyOSError::new_err(error.to_string()),
+        (core::DatabaseError::Function(fault), _) => functions::raised(fault),
         (core::DatabaseError::Interrupted, Some(watch)) => watch.failure(),
         (core::DatabaseError::Refused(told), _) => {
             DatabaseError::new_err((told.code, told.message, told.detail, told.hint, told.table, told.constraint))

@@ -1,6 +1,7 @@
 //! The population and its ways into a database, for Python.
 
 mod database;
+mod functions;
 mod row;
 mod rows;
 

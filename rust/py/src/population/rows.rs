@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{IntoPyDict, PyBool, PyDate, PyDateTime, PyDict, PyType, PyTzInfo};
 use tenantry_core::population::{self as core, Filter, Table, Type, Value, WriteError};
 
+use super::functions::{Callback, raised};
 use super::row::Row;
 
 /// How often a callback is called, and Ctrl-C noticed.
@@ -45,17 +46,20 @@ impl Population {
         let Some(found) = self.0.tables().get(table) else {
             return Ok(None);
         };
-        Ok(self.0.pick(found, tenant, random, filters).map(|at| Row::new(&self.0, table, at)))
+        Ok(self.0.pick(found, tenant, random, filters).map_err(raised)?.map(|at| Row::new(&self.0, table, at)))
     }
 }
 
 #[pymethods]
 impl Population {
     #[new]
-    #[pyo3(signature = (spec, *, tenants, rng_seed))]
-    fn new(spec: &str, tenants: u64, rng_seed: u64) -> PyResult<Self> {
+    #[pyo3(signature = (spec, *, tenants, rng_seed, functions=None))]
+    fn new(spec: &str, tenants: u64, rng_seed: u64, functions: Option<Py<PyAny>>) -> PyResult<Self> {
         let compiled = core::Population::from_json(spec, tenants, rng_seed).map_err(|faults| PyValueError::new_err(faults.to_string()))?;
-        Ok(Self(Arc::new(compiled)))
+        Ok(Self(Arc::new(match functions {
+            Some(functions) => compiled.with_functions(Box::new(Callback(functions))),
+            None => compiled,
+        })))
     }
 
     #[getter]
@@ -148,7 +152,13 @@ impl Population {
     fn rows(&self, table: &str, start: u64, count: u64) -> PyResult<Vec<Row>> {
         let (index, found) = self.named(table)?;
         let end = start.saturating_add(count).min(found.rows(self.0.tenants()));
-        Ok((start..end).map(|row| Row::new(&self.0, index, found.at_row(row))).collect())
+        let mut rows: Vec<Row> = (start..end).map(|row| Row::new(&self.0, index, found.at_row(row))).collect();
+        if found.columns.iter().any(|column| column.derived) {
+            for rows in rows.chunks_mut(found.block_rows() as usize) {
+                Row::compute_together(rows).map_err(raised)?;
+            }
+        }
+        Ok(rows)
     }
 
     /// Writes a table's files into `folder`; `progress` is told the rows so far.
@@ -159,6 +169,7 @@ impl Population {
         let result = py.detach(|| core::write_parquet(&self.0, found, &folder, &mut |rows| watch.tell(rows)));
         result.map_err(|error| match error {
             WriteError::Interrupted => watch.failure(),
+            WriteError::Function(fault) => raised(fault),
             WriteError::Io { path, source } => os_error(&source, &path.display().to_string()),
             WriteError::Parquet { path, source } => {
                 let cause = std::error::Error::source(&source).and_then(|cause| cause.downcast_ref::<std::io::Error>());
@@ -186,7 +197,7 @@ fn wanted(table: &Table, column: &str, value: &Bound<'_, PyAny>) -> PyResult<Opt
     if let Ok(text) = value.extract::<String>() {
         return Ok(Some(Value::Text(text)));
     }
-    if ty == Some(Type::Uuid) {
+    if ty.is_some_and(|ty| ty == Type::Uuid || ty.is_long()) {
         return Ok(Some(Value::Text(value.str()?.to_string())));
     }
     let number: i64 = match ty {

@@ -1,11 +1,9 @@
-"""Words of the clinic's rows: Paraguayan Spanish, as its first users had it."""
+"""Paraguayan Spanish, as its first users had it."""
 
+from tenantry_clinic.words import Words
+from tenantry_clinic.words.text import split
 
-def _split(text: str, at: str | None = None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(at))
-
-
-FIRST_NAMES = _split(
+FIRST_NAMES = split(
     """Adela Adriana Agustina Alba Alejandra Alicia Amalia Amanda Ana Andrea Ángela Antonia Araceli Aurora Beatriz Belén Blanca Camila Carla
     Carmen Carolina Catalina Cecilia Celia Clara Claudia Concepción Cristina Daniela Diana Elena Elisa Elvira Emilia Emma Esperanza
     Estela Eugenia Eva Fabiana Fátima Fernanda Florencia Gabriela Gloria Graciela Guadalupe Inés Irene Isabel Jimena Josefina Juana
@@ -19,7 +17,7 @@ FIRST_NAMES = _split(
     Osvaldo Pablo Pedro Rafael Ramón Raúl Ricardo Roberto Rodrigo Rubén Salvador Samuel Santiago Sebastián Sergio Silvio Simón Tomás
     Vicente Víctor Walter"""
 )
-LAST_NAMES = _split(
+LAST_NAMES = split(
     """Acosta Acuña Aguilar Aguilera Alcaraz Alderete Almada Alonso Álvarez Amarilla Aquino Aranda Arce Arias Arrúa Avalos Ayala Báez
     Barreto Barrios Benítez Bogado Bordón Brítez Britos Caballero Cabañas Cabral Cáceres Cañete Cantero Cardozo Castillo Castro Centurión
     Chamorro Chávez Colmán Coronel Cristaldo Cuevas Delgado Delvalle Díaz Domínguez Duarte Enciso Escobar Espínola Esquivel Estigarribia
@@ -89,7 +87,7 @@ CLINIC_NAMES = (
     "Guaraní",
     "Porã",
 )
-PET_NAMES = _split(
+PET_NAMES = split(
     """Luna Max Bella Rocky Coco Simba Nala Toby Lola Thor Kira Zeus Mia Bruno Canela Pelusa Negrita Chispa Manchas Rufo Duque Princesa
     Nina Milo Leo Frida Tigre Michi Garfield Oreo Copito Bigotes Salem Mora Miel Cleo Dana Lucky Boby Firulais Sultán Lassie Pancho Tito
     Pipo Kiwi Piolín Loro Paco Blanquita Panda Nube Trufa Galleta Nieve Algodón Bambi Tambor Bunny Zanahoria Bolita Maní Nuez Cacao Churro
@@ -98,7 +96,7 @@ PET_NAMES = _split(
     Pirata Ringo Romeo Rayo Spike Tango Terry Yaguá Yasy"""
 )
 BREEDS = {
-    "dog": _split(
+    "dog": split(
         """Mestizo, Mestizo, Mestizo, Labrador retriever, Caniche, Pastor alemán, Bulldog francés, Beagle, Chihuahua, Golden retriever,
         Boxer, Rottweiler, Dóberman, Cocker spaniel, Shih tzu, Yorkshire terrier, Salchicha, Pitbull,
         Schnauzer, Border collie, Husky siberiano""",
@@ -204,4 +202,48 @@ PRODUCTS = (
     ("Juguete mordillo", "5.25"),
     ("Heno para conejo 1 kg", "6.80"),
     ("Mezcla de semillas para aves", "4.90"),
+)
+# For each diagnosis: drug, dose, days.
+PRESCRIPTIONS = (
+    ("Pasta antiparasitaria oral", "1 dosis según peso", 1),
+    ("Gotas óticas de gentamicina con betametasona", "4 gotas en cada oído cada 12 horas", 7),
+    ("Prednisolona 5 mg", "1 comprimido cada 24 horas con comida", 5),
+    ("Probiótico oral en pasta", "2 ml cada 12 horas", 5),
+    ("Clorhexidina 0,12 % enjuague", "aplicar en las encías cada 12 horas", 14),
+    ("Alimento hipocalórico", "ración diaria según tabla", 30),
+    ("Meloxicam 1,5 mg/ml suspensión", "0,1 mg/kg cada 24 horas con comida", 10),
+    ("Tobramicina 0,3 % colirio", "1 gota en cada ojo cada 8 horas", 7),
+    ("Doxiciclina 100 mg", "5 mg/kg cada 12 horas", 10),
+    ("Amoxicilina con ácido clavulánico 250 mg", "12,5 mg/kg cada 12 horas", 14),
+    ("Febantel con praziquantel y pirantel", "1 comprimido cada 10 kg; repetir a los 15 días", 1),
+    ("Condroitín sulfato con glucosamina", "1 comprimido cada 24 horas", 60),
+    ("Cefalexina 500 mg", "22 mg/kg cada 12 horas", 10),
+    ("Sulfato ferroso 100 mg", "1 comprimido cada 24 horas", 30),
+    ("Cetirizina 10 mg", "1 mg/kg cada 24 horas", 3),
+    ("Quelante de fósforo en polvo", "1 medida con cada comida", 30),
+    ("Insulina NPH 40 UI/ml", "0,5 UI/kg cada 12 horas después de comer", 30),
+    ("Metimazol 5 mg", "2,5 mg cada 12 horas", 30),
+    ("Clindamicina 150 mg", "11 mg/kg cada 12 horas", 7),
+    ("Ivermectina 1 %", "0,3 mg/kg una vez por semana", 28),
+    ("Povidona yodada 10 % solución", "aplicar en la uña cada 12 horas", 5),
+    ("Sales de rehidratación oral", "10 ml/kg repartidos en el día", 2),
+    ("Dipirona 500 mg/ml gotas", "1 gota por kg cada 8 horas si hay fiebre", 2),
+    ("Tramadol 50 mg", "2 mg/kg cada 8 horas", 3),
+)
+
+WORDS = Words(
+    clinic="Clínica Veterinaria {title}",
+    phone="+595 21 {line}",
+    first_names=FIRST_NAMES,
+    last_names=LAST_NAMES,
+    cities=CITIES,
+    clinic_names=CLINIC_NAMES,
+    pet_names=PET_NAMES,
+    breeds=BREEDS,
+    reasons=REASONS,
+    cases=CASES,
+    prescriptions=PRESCRIPTIONS,
+    notes=NOTES,
+    services=SERVICES,
+    products=PRODUCTS,
 )
