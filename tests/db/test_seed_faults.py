@@ -163,19 +163,32 @@ def test_a_fault_is_told_and_leaves_the_database_as_it_was(
     assert contents(database) == expected
 
 
+WAITS = "SELECT pg_advisory_xact_lock(42)"
+BEFORE_ROWS = """
+    CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
+    CREATE TRIGGER waits BEFORE INSERT ON appointments EXECUTE FUNCTION waits();
+"""
+IN_AN_INDEX = """
+    CREATE FUNCTION waits(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN $1; END $$;
+    CREATE INDEX waiting ON invoices (waits(id));
+"""
+
+
 @pytest.mark.parametrize(
-    ("step", "held"),
+    ("step", "made", "held"),
     [
-        ("pets: ", "LOCK TABLE appointments IN SHARE ROW EXCLUSIVE MODE"),
-        ("invoices: ", "LOCK TABLE clinics IN SHARE UPDATE EXCLUSIVE MODE"),
-        ("verify: ", "CREATE SCHEMA tenantry"),
+        ("pets: ", BEFORE_ROWS, WAITS),
+        ("invoices: ", IN_AN_INDEX, WAITS),
+        ("verify: ", "SELECT 1", "CREATE SCHEMA tenantry"),
     ],
-    ids=["rows", "analyze", "note"],
+    ids=["rows", "indexes", "note"],
 )
 def test_a_load_killed_at_any_moment_and_begun_again_ends_with_the_same_rows(
-    step: str, held: str, database: Database, expected: dict[str, str], shell: Shell
+    step: str, made: str, held: str, database: Database, expected: dict[str, str], shell: Shell
 ) -> None:
     """Another session holds what the load wants next, so it is killed there and nowhere else."""
+    database.run(made, "SELECT 1")
     before = catalog(database), contents(database)
     arguments = ("seed", DATASET, "--tenants", str(TENANTS))
     holder = Connection(database.dsn)

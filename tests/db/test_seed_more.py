@@ -16,7 +16,7 @@ from truth import TruthServer
 
 from tenantry.datasets import Dataset, Table, integer, lognormal, parent, per, poisson, words
 from tenantry.datasets.clean import clean
-from tenantry.datasets.load import add_tenants, check, seed
+from tenantry.datasets.load import add_tenants, check, resume, seed
 from tenantry.datasets.population import Population
 from tenantry_clinic.dataset import clinic
 
@@ -212,3 +212,28 @@ def test_a_dataset_beside_rows_that_are_there_leaves_them_alone(fresh: Database)
     gone = clean(mine, fresh.dsn, yes=True)
     assert (gone.tenants, gone.removed["pets"]) == (7, 700)
     assert contents(fresh) == before
+
+
+def test_resuming_loads_what_is_missing_whatever_that_is(fresh: Database) -> None:
+    def resumed(tenants: int) -> tuple[int, int, int]:
+        done = resume(Population(clinic, tenants), fresh.dsn)
+        return done.tenants, done.rows["clinics"], done.verification.rows["clinics"]
+
+    assert resumed(2) == (2, 2, 2)
+    assert resumed(5) == (5, 3, 5)
+    whole = contents(fresh)
+    assert resumed(5) == resumed(3) == (5, 0, 5)
+    assert contents(fresh) == whole
+    clean(clinic, fresh.dsn, yes=True)
+    assert resumed(5) == (5, 5, 5)
+    assert contents(fresh) == whole
+    clean(clinic, fresh.dsn, yes=True, tenants=1)
+    with refused("was cleaned in part"):
+        resume(Population(clinic, 5), fresh.dsn)
+
+
+def test_resume_is_a_flag_of_seed(fresh: Database) -> None:
+    for _ in range(2):
+        assert document(tenantry("seed", DATASET, "--tenants", "2", "--resume", "--json", dsn=fresh.dsn))["tenants"] == 2
+    both = tenantry("seed", DATASET, "--resume", "--add-tenants", "1", dsn=fresh.dsn)
+    assert both.returncode == 2 and "--resume and --add-tenants together" in one_message(both.stderr)

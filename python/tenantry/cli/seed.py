@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--dsn", help="The owner's URL of the database.  [default: the environment variable DATABASE_URL]")
 @click.option("--tenants", type=int, help="Number of tenants.  [default: the dataset's]")
 @click.option("--add-tenants", metavar="N", type=click.IntRange(min=1), help="Load so many more, beside those that are there.")
+@click.option("--resume", is_flag=True, help="Load what is missing of them: all, some, or nothing.")
 @click.option("--from", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Load the files that `generate --out DIR` wrote.")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
@@ -29,6 +30,7 @@ def command(
     dsn: str | None,
     tenants: int | None,
     add_tenants: int | None,
+    resume: bool,
     folder: Path | None,
     rng_seed: int | None,
     yes_production: str | None,
@@ -54,6 +56,8 @@ def command(
     if folder is not None and add_tenants is not None:
         raise UsageError("--from and --add-tenants together", hint="the files hold whole datasets: load them into an empty one")
     spec = load_dataset(dataset)
+    if resume and add_tenants is not None:
+        raise UsageError("--resume and --add-tenants together", hint="give --tenants with --resume: so many as are to be there")
     found = None if folder is None else generated_in(folder, spec, tenants=tenants, rng_seed=rng_seed)
     population = Population(spec, tenants if found is None else found.tenants, rng_seed)
     declared = population.dataset.rng_seed
@@ -63,7 +67,7 @@ def command(
     with Steps(quiet=quiet) as steps:
         how: Any = {"allow": allow, "confirm": yes_production, "on_progress": steps.show}
         if add_tenants is None:
-            result = load.seed(population, address, files=found, **how)
+            result = (load.resume if resume else load.seed)(population, address, files=found, **how)
         else:
             result = load.add_tenants(population.dataset, add_tenants, address, rng_seed=rng_seed, **how)
     if as_json:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenantry.datasets.aside import set_aside
 from tenantry.datasets.catalog import Catalog, check_allowed, check_may_create, check_tables
-from tenantry.datasets.cycles import without_forward_keys
 from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, quoted, relation, transaction
 from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
@@ -71,6 +71,28 @@ def add_tenants(
         return _Load(link, Population(dataset, before.tenants + more, rng_seed), on_progress, first=before.tenants).run()
 
 
+def resume(
+    population: Population,
+    dsn: str,
+    *,
+    files: Generated | None = None,
+    allow: Collection[str] = (),
+    confirm: str | None = None,
+    on_progress: OnProgress = quiet,
+) -> Seeded:
+    """Load what is missing of the population, be it all, the tenants beyond those that are there, or nothing, and verify the whole.
+
+    Otherwise as `seed`. Raises PopulationError when what is there was seeded from another declaration, or cleaned in part.
+    """
+    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
+        lock(link)
+        dataset, found = population.dataset, remembered(link, population.dataset)
+        first = 0 if found is None else same(link, dataset, population.rng_seed, found).tenants
+        if first > population.tenants:
+            population = Population(dataset, first, population.rng_seed)
+        return _Load(link, population, on_progress, first=first, files=files if first == 0 else None).run()
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a database holds of a dataset, verified."""
@@ -125,7 +147,7 @@ class _Load:
     def run(self) -> Seeded:
         lock(self.link)
         created, constrained = self._prepare()
-        with without_forward_keys(self.link, self.dataset):
+        with self._aside(created):
             rows = {table: self._copy(table, frozen=created) for table in self.population.tables()}
         if not constrained and self.dataset.constraints is not None:
             with self._step("constraints"):
@@ -180,6 +202,25 @@ class _Load:
             what = f"{table} has {found:,} rows with {which} {low + first:,} to {low + last:,} already"
             hint = "if they are the dataset's, remove them first: tenantry clean --yes; if not, give it a first_key above all of them"
             raise PopulationError(what, where=self.link.place, hint=hint)
+
+    @contextmanager
+    def _aside(self, created: bool) -> Iterator[None]:
+        """Keys and indexes of tables that were there come back when the rows are in; our own have none yet."""
+        if created:
+            yield
+            return
+        with ExitStack() as afterwards, set_aside(self.link, self.dataset, self._mostly_ours()):
+            yield
+            afterwards.enter_context(self._step("keys and indexes"))
+
+    def _mostly_ours(self) -> list[str]:
+        """The tables with fewer rows than come now."""
+        found = []
+        for table in self.population.tables():
+            coming = self.population.count(table) - self.population.start(table, self.first)
+            if self.link.number(f"SELECT count(*) FROM (SELECT FROM {relation(table)} LIMIT {coming}) t") < coming:
+                found.append(table)
+        return found
 
     def _copy(self, table: str, *, frozen: bool) -> int:
         """Stream one table; in a table made by this transaction the rows are frozen at once, which spares a later vacuum."""
