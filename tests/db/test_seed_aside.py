@@ -10,6 +10,7 @@ from running_clinic import Database
 
 from tenantry.datasets.load import add_tenants, seed
 from tenantry.datasets.population import Population
+from tenantry.errors import PopulationError
 from tenantry_clinic.dataset import clinic
 
 # What a definition does not tell: comments, a mark, a target of statistics. And keys of kinds that the clinic lacks.
@@ -85,7 +86,23 @@ def test_a_row_that_breaks_a_key_is_told_and_all_is_as_before(database: Database
     broken = "ALTER TABLE pets ADD CONSTRAINT impossible FOREIGN KEY (id) REFERENCES appointments (id)"
     database.run("ALTER TABLE appointments ADD UNIQUE (id)", broken, "SELECT 1")
     before, known = catalog(database), identities(database)
-    with pytest.raises(Exception, match="impossible"):
+    with pytest.raises(PopulationError, match="impossible"):
         seed(Population(clinic, 5), database.dsn)
     assert (catalog(database), identities(database)) == (before, known)
     assert database.value("SELECT count(*) FROM clinics") == 0
+
+
+def test_a_load_believes_keys_that_hold_and_looks_itself_where_none_does(database: Database) -> None:
+    """A trigger that leads pets to another clinic's owner is seen where no key forbids it; so is one behind a key that was never proven."""
+    moves = """CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner_id := 1; RETURN NEW; END $$;
+        CREATE TRIGGER moves BEFORE INSERT ON pets FOR EACH ROW WHEN (NEW.clinic_id = 2) EXECUTE FUNCTION moves()"""
+    database.run(moves, "SELECT 1")
+    with pytest.raises(PopulationError, match="pets_owner_fkey"):
+        seed(Population(clinic, 3), database.dsn)
+    for weaker in (
+        "ALTER TABLE pets DROP CONSTRAINT pets_owner_fkey",
+        "ALTER TABLE users ADD UNIQUE (id); ALTER TABLE pets ADD CONSTRAINT pets_owner_fkey FOREIGN KEY (owner_id) REFERENCES users (id)",
+    ):
+        database.run(weaker, "SELECT 1")
+        with pytest.raises(PopulationError, match=r"100 rows refer by pets\.owner_id to rows that do not exist"):
+            seed(Population(clinic, 3), database.dsn)
