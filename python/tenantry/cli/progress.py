@@ -8,7 +8,18 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from tenantry.report.live import is_animated
 from tenantry.units import show_duration
@@ -47,11 +58,19 @@ class Steps:
         start = self._started.setdefault(title, time.perf_counter())
         if not self._quiet and total and done >= total and title not in self._told:
             self._told.add(title)
-            rows = f" {done:,}" if total > 1 else ""
+            took = time.perf_counter() - start
+            rows, speed = (f" {done:,}", f", {done / took:,.0f}/s") if total > 1 and took > 0 else ("", "")
             # In one piece, so that Ctrl-C does not come between the text and its end of line.
-            print(f"{title}:{rows} in {show_duration(time.perf_counter() - start)}\n", end="", file=sys.stderr, flush=True)
+            print(f"{title}:{rows} in {show_duration(took)}{speed}\n", end="", file=sys.stderr, flush=True)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """How much is done in a second; nothing for a step of one piece."""
+        speed = (task.finished_speed or task.speed) if (task.total or 0) > 1 else None
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
 
 
 def _bars(console: Console, transient: bool) -> Progress:
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=transient)
+    done = (TextColumn("{task.description:<18}"), BarColumn(bar_width=12), MofNCompleteColumn(), _Speed())
+    return Progress(*done, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=transient)
