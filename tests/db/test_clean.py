@@ -213,3 +213,62 @@ def test_part_of_the_tenants_leaves_a_note_and_the_rest_removes_it(database: Dat
 )
 def test_the_next_statement_removes_as_many_rows_as_fit_into_its_time(rows: int, took_s: float, next_one: int) -> None:
     assert next_rows(rows, took_s) == next_one
+
+
+@pytest.fixture
+def alone(new_database: Callable[[], str]) -> Database:
+    """Five seeded clinics with work of the app in one of them, and nothing else."""
+    database = Database(new_database())
+    seed(Population(clinic, 5), database.dsn)
+    database.run(MADE_BY_THE_APP, "SELECT 1")
+    return database
+
+
+def was_emptied_at_once(database: Database) -> bool:
+    """TRUNCATE gives a table a new file."""
+    file = "SELECT pg_relation_filenode('pets')"
+    before = database.value(file)
+    result = clean(clinic, database.dsn, yes=True)
+    assert result.removed == result.found and result.found["pets"] == 500
+    assert not database.value("SELECT EXISTS (SELECT FROM tenantry.datasets)")
+    return bool(database.value(file) != before)
+
+
+def test_tables_that_hold_nothing_else_are_emptied_at_once(alone: Database) -> None:
+    before = catalog(alone)
+    assert was_emptied_at_once(alone)
+    assert not any(contents(alone).values())
+    assert catalog(alone) == before
+    seed(Population(clinic, 5), alone.dsn)
+
+
+@pytest.mark.parametrize(
+    "concern",
+    [
+        "INSERT INTO clinics VALUES (900000, 'san-jose', 'n', 'c', 'p', '2020-01-01', '2020-01-01')",
+        """CREATE TABLE gone (id bigint); CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO gone VALUES (OLD.id); RETURN OLD; END $$;
+            CREATE TRIGGER gone AFTER DELETE ON pets FOR EACH ROW EXECUTE FUNCTION gone()""",
+        """CREATE TABLE notes (clinic_id bigint, pet_id bigint);
+            ALTER TABLE notes ADD FOREIGN KEY (clinic_id, pet_id) REFERENCES pets (clinic_id, id) ON DELETE CASCADE;
+            INSERT INTO notes VALUES (2, 101)""",
+        "CREATE TABLE more_pets () INHERITS (pets)",
+    ],
+    ids=["rows of others", "a trigger", "a cascade", "an heir"],
+)
+def test_whoever_is_concerned_by_each_row_that_goes_hears_of_it(concern: str, alone: Database) -> None:
+    alone.run(concern, "SELECT 1")
+    assert not was_emptied_at_once(alone)
+    if "TABLE gone" in concern:
+        assert alone.value("SELECT count(*) FROM gone") == 500
+    if "TABLE notes" in concern:
+        assert alone.value("SELECT count(*) FROM notes") == 0
+
+
+def test_rows_that_somebody_is_about_to_commit_are_not_lost(alone: Database) -> None:
+    holder = Connection(alone.dsn)
+    holder.execute("BEGIN; INSERT INTO clinics VALUES (900000, 'san-jose', 'n', 'c', 'p', '2020-01-01', '2020-01-01')")
+    assert not was_emptied_at_once(alone)
+    holder.execute("COMMIT")
+    holder.close()
+    assert [row[0] for row in alone.run("SELECT id FROM clinics")] == [900000]

@@ -11,12 +11,16 @@ from tenantry.datasets.database import Link, OnProgress, connect, in_list, liter
 from tenantry.datasets.manifest import forget, remembered, unsettle
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
+from tenantry.engine import DatabaseError
 from tenantry.errors import PopulationError
 
 # A transaction ends when so much time has passed, and so much work is begun as fits: locks are held for less than a second.
 _HOLD_S = 0.4
 _FIRST_ROWS = 10_000
 _MOST_TENANTS = 999_999_999
+# How long to wait for tables to be emptied at once, and what the server says then: a lock, or a statement, took too long.
+_WAIT_MS = 900
+_TIMEOUTS = ("55P03", "57014")
 
 
 @dataclass(slots=True)
@@ -42,9 +46,10 @@ def clean(
     """Count, and with `yes` remove, all rows of the dataset's tenants: those whose key lies in the arithmetic range (the first `tenants`,
     default all) and whose mark is the one that this key has.
 
-    Transactions are short, so that locks are, and a second call goes on where a first was stopped: rows of a tenant go children first, and
-    the tenant itself last. Raises PopulationError when the role may not do it, or when another table refers to the rows and would keep
-    them from being removed.
+    Where all rows of these tables are the dataset's, they are emptied at once. Else transactions are short, so that locks are, and a second
+    call goes on where a first was stopped: rows of a tenant go children first, and the tenant itself last.
+
+    Raises PopulationError when the role may not do it, or when another table refers to the rows and would keep them from being removed.
     """
     with connect(dsn, allow=allow, confirm=confirm) as link:
         order = _order(link, dataset)
@@ -57,10 +62,14 @@ def clean(
         }
         result = Cleaned(dataset.name, len(keys), found)
         if yes and keys:
+            all_of_them = len(keys) == len(own)
+            if all_of_them and _empty(link, dataset, order.tables, own):
+                result.removed = dict(found)
+                return result
             unsettle(link, dataset)
             result.removed = dict.fromkeys(order.tables, 0)
             removal = _Removal(link, dataset, order, result.removed)
-            removal.run(_sized(dataset, chosen), all_of_them=len(keys) == len(own), on_progress=on_progress)
+            removal.run(_sized(dataset, chosen), all_of_them=all_of_them, on_progress=on_progress)
         return result
 
 
@@ -172,8 +181,59 @@ def _reached(table: str, parents: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
+def _empty(link: Link, dataset: Dataset, tables: Sequence[str], own: Mapping[int, str]) -> bool:
+    """Empty tables that hold nothing else than the dataset, all at once, and forget it; false, and nothing is done, where others have rows.
+
+    The tables are locked, for less than a second: if others have them for longer, or rows of others cannot be looked up as quickly, then
+    nothing is done either.
+    """
+    numbers = sorted(own)
+    if dataset.has_uuid_tenants or numbers[-1] - numbers[0] + 1 != len(numbers) or not _concerns_nobody(link, tables):
+        return False
+    low, high = own[numbers[0]], own[numbers[-1]]
+    owners = [(relation(table), quoted(_owner(dataset, table))) for table in tables]
+    outside = (f"< {low}", f"> {high}", "IS NULL")
+    found = [f"EXISTS (SELECT FROM {table} WHERE {owner} {which})" for table, owner in owners for which in outside]
+    others = f"SELECT {' OR '.join(found)}"
+    names = ", ".join(map(relation, tables))
+    try:
+        with transaction(link):
+            lock(link)
+            link.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}; SET LOCAL statement_timeout = {_WAIT_MS}")
+            # Before the lock, so that nobody waits for nothing; and under it, when nobody can add any.
+            if link.texts(others) == ["t"]:
+                return False
+            link.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+            if link.texts(others) == ["t"]:
+                return False
+            link.execute(f"TRUNCATE {names}")
+            forget(link, dataset)
+            return True
+    except DatabaseError as error:
+        if error.args[0] in _TIMEOUTS:
+            return False
+        raise
+
+
+def _concerns_nobody(link: Link, tables: Sequence[str]) -> bool:
+    """Whether the tables may be emptied at once, and nothing in the database wants to hear of each row that goes."""
+    ours = f"ours AS (SELECT to_regclass(name)::oid AS oid FROM unnest(ARRAY[{in_list(map(relation, tables))}]::text[]) name)"
+    deletes = 1 << 3
+    strange = (
+        "SELECT FROM ours JOIN pg_class c USING (oid) WHERE relkind <> 'r' OR relhassubclass OR relispartition OR relhasrules",
+        "SELECT FROM ours WHERE NOT has_table_privilege(oid, 'TRUNCATE')",
+        f"SELECT FROM pg_trigger JOIN ours ON tgrelid = ours.oid WHERE NOT tgisinternal AND tgtype & {deletes} <> 0",
+        "SELECT FROM pg_constraint JOIN ours ON confrelid = ours.oid WHERE contype = 'f' AND conrelid NOT IN (SELECT oid FROM ours)",
+    )
+    return link.texts(f"WITH {ours} SELECT {' OR '.join(f'EXISTS ({query})' for query in strange)}") == ["f"]
+
+
+def _owner(dataset: Dataset, table: str) -> str:
+    return dataset.owner_column(table) if table in dataset.tables else dataset.tenant_column
+
+
 def _whose(dataset: Dataset, table: str, keys: Sequence[str]) -> str:
-    column = dataset.owner_column(table) if table in dataset.tables else dataset.tenant_column
+    column = _owner(dataset, table)
     kind = "uuid" if dataset.has_uuid_tenants else "bigint"
     return f"{quoted(column)} = ANY ('{{{','.join(keys)}}}'::{kind}[])"
 
