@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec
 from tenantry.datasets.population import Population
 from tenantry.datasets.spec import Dataset
 from tenantry.datasets.verify import Verification, verify
+from tenantry.engine import DatabaseError
 from tenantry.errors import EnvironmentFault, PopulationError, UsageError
 
 
@@ -46,8 +47,12 @@ def seed(
     as it was before. Raises PopulationError when the database does not take the rows or does not hold afterwards what it should,
     EnvironmentFault when a file cannot be read, UnsafeTarget for a host that is not allowed.
     """
-    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
-        return _Load(link, population, on_progress, files=files).run()
+    with connect(dsn, allow=allow, confirm=confirm) as link:
+        with transaction(link):
+            load = _Load(link, population, on_progress, files=files)
+            seeded = load.run()
+        load.settle()
+        return seeded
 
 
 def add_tenants(
@@ -64,11 +69,15 @@ def add_tenants(
 
     Raises PopulationError when nothing was seeded, or from another declaration.
     """
-    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
-        lock(link)
-        declared = Population(dataset, 1, rng_seed)
-        before = same(link, dataset, declared.rng_seed, remembered(link, dataset))
-        return _Load(link, Population(dataset, before.tenants + more, rng_seed), on_progress, first=before.tenants).run()
+    with connect(dsn, allow=allow, confirm=confirm) as link:
+        with transaction(link):
+            lock(link)
+            declared = Population(dataset, 1, rng_seed)
+            before = same(link, dataset, declared.rng_seed, remembered(link, dataset))
+            load = _Load(link, Population(dataset, before.tenants + more, rng_seed), on_progress, first=before.tenants)
+            seeded = load.run()
+        load.settle()
+        return seeded
 
 
 def resume(
@@ -84,13 +93,17 @@ def resume(
 
     Otherwise as `seed`. Raises PopulationError when what is there was seeded from another declaration, or cleaned in part.
     """
-    with connect(dsn, allow=allow, confirm=confirm) as link, transaction(link):
-        lock(link)
-        dataset, found = population.dataset, remembered(link, population.dataset)
-        first = 0 if found is None else same(link, dataset, population.rng_seed, found).tenants
-        if first > population.tenants:
-            population = Population(dataset, first, population.rng_seed)
-        return _Load(link, population, on_progress, first=first, files=files if first == 0 else None).run()
+    with connect(dsn, allow=allow, confirm=confirm) as link:
+        with transaction(link):
+            lock(link)
+            dataset, found = population.dataset, remembered(link, population.dataset)
+            first = 0 if found is None else same(link, dataset, population.rng_seed, found).tenants
+            if first > population.tenants:
+                population = Population(dataset, first, population.rng_seed)
+            load = _Load(link, population, on_progress, first=first, files=files if first == 0 else None)
+            seeded = load.run()
+        load.settle()
+        return seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +156,14 @@ class _Load:
         self.dataset: Dataset = population.dataset
         self.on_progress = on_progress
         self.seconds: dict[str, float] = {}
+        self._unsettled: list[str] = []
 
     def run(self) -> Seeded:
         lock(self.link)
         created, constrained = self._prepare()
         with self._aside(created):
             rows = {table: self._copy(table, frozen=created) for table in self.population.tables()}
+        self._unsettled = [] if created else [table for table, count in rows.items() if count]
         if not constrained and self.dataset.constraints is not None:
             with self._step("constraints"):
                 self.link.execute(_script(self.dataset.constraints))
@@ -163,6 +178,17 @@ class _Load:
         if fault is not None:
             verification.not_checked.append(f"later, as no note was left: {fault}")
         return Seeded(self.dataset.name, self.population.tenants, self.population.rng_seed, rows, self.seconds, verification)
+
+    def settle(self) -> None:
+        """After the transaction: freeze rows in tables that were there, as those in tables of our own are from the start.
+
+        Else the first to read them would have to write, a load among them. Where it is refused, Postgres does it by itself some day.
+        """
+        if not self._unsettled:
+            return
+        with self._step("vacuum"), suppress(DatabaseError):
+            for table in self._unsettled:
+                self.link.execute(f"VACUUM (FREEZE) {relation(table)}")
 
     @contextmanager
     def _step(self, title: str) -> Iterator[None]:
