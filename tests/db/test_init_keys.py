@@ -181,3 +181,22 @@ def test_times_that_must_not_meet_are_drafted_and_held(fresh: Database, tmp_path
     assert fresh.value("SELECT count(*) FROM stays WHERE upper(nights) - lower(nights) <> 1") == 0
     assert fresh.value("SELECT count(*) FROM areas WHERE isempty(other) OR upper(open) - lower(open) <> 1") == 0
     assert 40 < fresh.value("SELECT count(*) FROM areas WHERE open IS NULL") < 120
+
+
+def test_limits_of_numbers_are_kept(fresh: Database, tmp_path: Path) -> None:
+    checks = {
+        "quantity int": "quantity BETWEEN 1 AND 9",
+        "level smallint": "level >= -3 AND level < 0",
+        "price numeric(6,2)": "price > 0",
+        "share numeric(3,3)": "share <= 0.5",
+        "stock bigint": "stock > 5000",
+        "year int": "year <= 1999 AND year > 1989",
+    }
+    columns = ", ".join(f"{column} NOT NULL CHECK ({check})" for column, check in checks.items())
+    schema = f"""CREATE TABLE orgs (id bigint PRIMARY KEY, name text NOT NULL);
+        CREATE TABLE goods (id bigint PRIMARY KEY, org_id bigint NOT NULL REFERENCES orgs, {columns});"""
+    dataset, text = draft(fresh, schema, tmp_path)
+    assert "CHECK" not in text
+    seed(Population(dataset, 20), fresh.dsn)
+    found = fresh.run("SELECT count(*), count(DISTINCT quantity), count(DISTINCT level), count(DISTINCT price) > 50 FROM goods")[0]
+    assert tuple(found) == (200, 9, 3, True)

@@ -117,9 +117,9 @@ def integer(low: int, high: int) -> Column:
     return Column("integer", "int", {"low": low, "high": high})
 
 
-def decimal(low: str | int, high: str | int, sql_type: str = "numeric(12,2)") -> Column:
+def decimal(low: str | float, high: str | float, sql_type: str = "numeric(12,2)") -> Column:
     """A uniform decimal, both ends included: `decimal("0.50", 60, "numeric(5,2)")`."""
-    return Column("integer", sql_type, {"low": Decimal(low), "high": Decimal(high)})
+    return Column("integer", sql_type, {"low": Decimal(str(low)), "high": Decimal(str(high))})
 
 
 def words(pool: str) -> Column:

@@ -12,7 +12,7 @@ from tenantry import datasets
 from tenantry.datasets.discover import Rule, Schema, Table
 from tenantry.datasets.draft_columns import Lines, Values, Writer, mark
 from tenantry.datasets.draft_shape import is_held, shape
-from tenantry.datasets.draft_values import BYTES, ORDER, text
+from tenantry.datasets.draft_values import BYTES, ORDER, is_limit, text
 
 # Above the keys of every app, and within four bytes.
 _FAR_ABOVE = 1_000_000_000
@@ -46,7 +46,7 @@ def draft(schema: Schema, *, name: str, anchor: date, values: Values, sizes: Siz
 def _table(schema: Schema, table: Table, lines: Lines) -> str:
     slot = shape(schema, table).slot
     understood = {rule.text for rule in table.rules if rule.kind == "c" and any(known.search(rule.text) for known in (ORDER, BYTES, _IN))}
-    understood |= {rule.text for rule in table.rules if is_held(rule, table, schema.tenant_column, slot)}
+    understood |= {rule.text for rule in table.rules if is_limit(rule, table) or is_held(rule, table, schema.tenant_column, slot)}
     told = [_flat(rule) for rule in table.rules if _worth_a_look(rule) and rule.text not in understood]
     comments = "".join(f"        # {line}\n" for line in dict.fromkeys(told))
     columns = "".join(f"                {line}\n" for line in lines.columns)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
-from tenantry.datasets.discover import Column, Table
+from tenantry.datasets.discover import Column, Rule, Table
 from tenantry.datasets.draft_shape import POINTS, WHOLE
 
 TEXTS = ("text", "varchar", "bpchar", "citext")
@@ -14,6 +15,10 @@ TEXTS = ("text", "varchar", "bpchar", "citext")
 ORDER = re.compile(r"^CHECK \(\(+\"?(\w+)\"? >=? \"?(\w+)\"?\)+$")
 # A check of how many bytes there are.
 BYTES = re.compile(r"^CHECK \(\(octet_length\(\"?(\w+)\"?\) = (\d+)\)\)$")
+# A check of one column against numbers.
+_LIMIT = r"\(*\"?(\w+)\"? (>=|>|<=|<) \(?'?(-?\d+(?:\.\d+)?)'?\)?(?:::[a-z ]+)?\)*"
+_LIMITS = re.compile(rf"^CHECK \({_LIMIT}(?: AND {_LIMIT})?\)$")
+_MOST = {"smallint": 2**15 - 1, "int": 2**31 - 1, "bigint": 2**63 - 1}
 _LENGTH = re.compile(r"\((\d+)\)")
 _PRECISION = re.compile(r"numeric\((\d+),(\d+)\)")
 
@@ -33,11 +38,13 @@ def by_type(table: Table, column: Column) -> str | None:
     if column.type in TEXTS:
         return f"template({text(cut(_words(column), '{position}', column))})"
     if whole is not None:
-        return f"integer(1, 100){typed(whole, 'int')}"
+        low, high = _limits(table, column, Decimal(1), Decimal(_MOST[whole]))
+        return f"integer({_number(low)}, {_number(high)}){typed(whole, 'int')}"
     if column.type == "numeric":
         digits, scale = (int(precision[1]), int(precision[2])) if precision else (12, 2)
-        high = min(10 ** (digits - scale) - 1, 100) or 0
-        return f'decimal({1 if high >= 1 else 0}, {high}, "numeric({digits},{scale})")' if digits <= 18 else None
+        unit = Decimal(1).scaleb(-scale)
+        low, high = _limits(table, column, unit, 10 ** (digits - scale) - unit)
+        return f'decimal({_number(low)}, {_number(high)}, "numeric({digits},{scale})")' if digits <= 18 else None
     if column.type in POINTS:
         span = f"after({text(before)}), after({text(before)}, 30)" if before else "-365, 0"
         return f"{POINTS[column.type]}({span}){typed('timestamp' if column.type == 'timestamp' else '', '')}"
@@ -46,6 +53,33 @@ def by_type(table: Table, column: Column) -> str | None:
     plain |= {kind: f"several({element}, 0, 3)" for kind, element in elements.items()}
     plain |= {kind: f"document({{}}, {text(kind)})" for kind in ("json", "jsonb")}
     return plain.get(column.type)
+
+
+def _limits(table: Table, column: Column, unit: Decimal, most: Decimal) -> tuple[Decimal, Decimal]:
+    """Values of moderate size between what checks allow, and up to `most`; `unit` is the smallest difference."""
+    low: Decimal | None = None
+    high: Decimal | None = None
+    for rule in table.rules:
+        for name, relation, number in re.findall(_LIMIT, rule.text) if is_limit(rule, table) else ():
+            value = Decimal(number)
+            if name == column.name and relation[0] == ">":
+                low = max(value + unit * (relation == ">"), value if low is None else low)
+            elif name == column.name:
+                high = min(value - unit * (relation == "<"), value if high is None else high)
+    span = Decimal(min(100, int(most)))
+    if low is None:
+        low = min(Decimal(1), span) if high is None or high >= 1 else high - span
+    return low, high if high is not None else min(max(span, low + span - 1), most)
+
+
+def _number(value: Decimal) -> str:
+    return str(int(value)) if value == int(value) else text(f"{value:f}")
+
+
+def is_limit(rule: Rule, table: Table) -> bool:
+    """Whether a rule holds whole numbers or decimals within limits, which values of a draft keep."""
+    found = _LIMITS.match(rule.text) if rule.kind == "c" else None
+    return found is not None and all(table.columns[name].type in (*WHOLE, "numeric") for name in rule.columns or ())
 
 
 def _blob(table: Table, column: Column) -> str:

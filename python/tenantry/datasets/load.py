@@ -14,6 +14,7 @@ from tenantry.datasets.database import Link, OnProgress, connect, lock, quiet, q
 from tenantry.datasets.generate import Generated
 from tenantry.datasets.manifest import Seeding, remember, remembered, same, spec_hash
 from tenantry.datasets.population import Population
+from tenantry.datasets.sample import check_sample
 from tenantry.datasets.spec import Dataset
 from tenantry.datasets.verify import Verification, verify
 from tenantry.engine import DatabaseError
@@ -161,6 +162,7 @@ class _Load:
     def run(self) -> Seeded:
         lock(self.link)
         created, constrained = self._prepare()
+        check_sample(self.link, self.population, self.first)
         with self._aside(created):
             rows = {table: self._copy(table, frozen=created) for table in self.population.tables()}
         self._unsettled = [] if created else [table for table, count in rows.items() if count]
