@@ -1,35 +1,59 @@
-"""The clinic's web app: `create_app` for given settings, `from_environment` for a server's worker processes."""
+"""The clinic's web app: a blueprint of what it is made of, and the app built from it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
+from tenantry_clinic import openapi
 from tenantry_clinic.db import Database
-from tenantry_clinic.routes import appointments, dashboard, invoices, patients, session, shop
+from tenantry_clinic.invoicing import Invoicing
+from tenantry_clinic.operations import Operation
+from tenantry_clinic.routes import appointments, dashboard, invoices, patients, prescriptions, records, reports, session, shop
 from tenantry_clinic.settings import Settings
+from tenantry_clinic.telemetry import Figures, Telemetry
 from tenantry_clinic.web import EXCEPTION_HANDLERS
 
+AREAS = tuple(module.area for module in (dashboard, appointments, patients, records, prescriptions, invoices, shop, reports, session))
 
-def create_app(settings: Settings) -> Starlette:
+
+@dataclass
+class Blueprint:
+    """The app before it is built: what may still be exchanged."""
+
+    settings: Settings
+    operations: dict[str, Operation] = field(default_factory=lambda: {each.name: each for area in AREAS for each in area.operations})
+    open_database: Callable[[Settings], AbstractAsyncContextManager[Database]] = Database.connect
+    middleware: list[Middleware] = field(default_factory=list)
+
+
+def create_app(blueprint: Blueprint) -> Starlette:
     """The ASGI app; it connects to the database when it is started."""
+    settings, figures = blueprint.settings, Figures()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Database.connect(settings) as db:
-            app.state.db, app.state.settings = db, settings
+        async with AsyncExitStack() as stack:
+            app.state.db = await stack.enter_async_context(blueprint.open_database(settings))
+            app.state.invoicing = await stack.enter_async_context(Invoicing.connect(settings.invoicing))
+            await stack.enter_async_context(figures.watching(app.state.db))
             yield
 
-    areas = (dashboard, appointments, patients, invoices, shop, session)
-    return Starlette(
-        routes=[route for area in areas for route in area.routes],
+    app = Starlette(
+        routes=[operation.route() for operation in blueprint.operations.values()],
+        middleware=[Middleware(Telemetry, figures=figures), *blueprint.middleware],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    app.state.settings, app.state.figures = settings, figures
+    app.state.document = openapi.document(blueprint.operations.values())
+    return app
 
 
 def from_environment() -> Starlette:
     """The app with the settings of its environment."""
-    return create_app(Settings.from_environment())
+    return create_app(Blueprint(Settings.from_environment()))

@@ -10,6 +10,7 @@ CREATE UNIQUE INDEX appointments_slot_key ON appointments (vet_id, starts_at) WH
 
 CREATE INDEX pets_owner_idx ON pets (clinic_id, owner_id);
 CREATE INDEX pets_name_idx ON pets (clinic_id, name, id);
+CREATE INDEX pets_name_key_idx ON pets (clinic_id, name_key);
 CREATE INDEX appointments_time_idx ON appointments (clinic_id, starts_at);
 CREATE INDEX appointments_pet_idx ON appointments (clinic_id, pet_id);
 CREATE INDEX medical_records_pet_idx ON medical_records (clinic_id, pet_id, visited_at DESC);
@@ -20,6 +21,7 @@ CREATE INDEX prescription_files_prescription_idx ON prescription_files (clinic_i
 CREATE INDEX invoices_issued_idx ON invoices (clinic_id, issued_on DESC, id DESC);
 CREATE INDEX order_items_order_idx ON order_items (clinic_id, order_id);
 CREATE INDEX payments_order_idx ON payments (clinic_id, order_id);
+CREATE INDEX payments_invoice_idx ON payments (clinic_id, invoice_id);
 
 -- A reference carries the tenant, so that no row can point into another clinic.
 ALTER TABLE users ADD CONSTRAINT users_clinic_fkey FOREIGN KEY (clinic_id) REFERENCES clinics (id);
@@ -43,7 +45,9 @@ ALTER TABLE orders ADD CONSTRAINT orders_owner_fkey FOREIGN KEY (clinic_id, owne
 ALTER TABLE order_items
     ADD CONSTRAINT order_items_order_fkey FOREIGN KEY (clinic_id, order_id) REFERENCES orders (clinic_id, id),
     ADD CONSTRAINT order_items_product_fkey FOREIGN KEY (clinic_id, product_id) REFERENCES products (clinic_id, id);
-ALTER TABLE payments ADD CONSTRAINT payments_order_fkey FOREIGN KEY (clinic_id, order_id) REFERENCES orders (clinic_id, id);
+ALTER TABLE payments
+    ADD CONSTRAINT payments_order_fkey FOREIGN KEY (clinic_id, order_id) REFERENCES orders (clinic_id, id),
+    ADD CONSTRAINT payments_invoice_fkey FOREIGN KEY (clinic_id, invoice_id) REFERENCES invoices (clinic_id, id);
 
 -- The sub-select makes the tenant an InitPlan, evaluated once per statement; nullif, because a setting that was set
 -- in an earlier transaction of the connection is left as an empty string, not as null.
@@ -84,7 +88,8 @@ GRANT USAGE ON SCHEMA public TO clinic_app;
 GRANT SELECT ON clinics, pets, services, products, appointments, medical_records, prescriptions, prescription_files, invoices, orders,
     order_items, payments TO clinic_app;
 -- Not the password hash: that leaves the database through login_by_email alone.
-GRANT SELECT (id, clinic_id, email, full_name, role, created_at) ON users TO clinic_app;
+GRANT SELECT (id, clinic_id, email, full_name, first_key, last_key, role, created_at) ON users TO clinic_app;
 GRANT INSERT, UPDATE ON appointments, orders TO clinic_app;
-GRANT INSERT ON order_items, payments, prescriptions, prescription_files TO clinic_app;
+GRANT INSERT ON order_items, payments, medical_records, prescriptions, prescription_files TO clinic_app;
+GRANT UPDATE (status) ON invoices TO clinic_app;
 GRANT UPDATE (stock, reserved) ON products TO clinic_app;

@@ -39,6 +39,7 @@ from tenantry.datasets import (
     words,
 )
 from tenantry_clinic.auth import Identity, issue_token
+from tenantry_clinic.settings import DEMO_SECRET
 from tenantry_clinic.words import Words, words_of
 
 PASSWORD = "loadtest-password"
@@ -58,7 +59,7 @@ def password_hash(password: str, *, iterations: int = 10_000, salt: str = "tenan
 
 def identity(tenant: Any, user: Any) -> Mapping[str, str]:
     """The bearer token that the app would give this user, signed with CLINIC_SECRET."""
-    secret = os.environ.get("CLINIC_SECRET", "tenantry-demo-secret").encode()
+    secret = (os.environ.get("CLINIC_SECRET") or DEMO_SECRET).encode()
     return {"authorization": f"Bearer {issue_token(Identity(tenant.id, user.id, user.role), secret)}"}
 
 

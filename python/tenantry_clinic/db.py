@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import asyncpg
 
 from tenantry_clinic.settings import APP_ROLE, Settings
+from tenantry_clinic.telemetry import Timing
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -28,6 +30,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
+_ACQUIRE_S = 30
 
 
 class Account(NamedTuple):
@@ -40,56 +43,126 @@ class Account(NamedTuple):
     clinic: str
 
 
+class Session:
+    """Queries in one transaction; their time is added to the request's."""
+
+    __slots__ = ("_connection", "_timing")
+
+    def __init__(self, connection: Connection, timing: Timing) -> None:
+        self._connection, self._timing = connection, timing
+
+    async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """All rows."""
+        began = perf_counter()
+        try:
+            return await self._connection.fetch(query, *values)
+        finally:
+            self._timing.database += perf_counter() - began
+
+    async def fetchrow(self, query: str, *values: object) -> asyncpg.Record | None:
+        """The first row."""
+        began = perf_counter()
+        try:
+            return await self._connection.fetchrow(query, *values)
+        finally:
+            self._timing.database += perf_counter() - began
+
+    async def fetchval(self, query: str, *values: object) -> Any:
+        """The first value of the first row."""
+        row = await self.fetchrow(query, *values)
+        return None if row is None else row[0]
+
+    async def execute(self, query: str, *values: object) -> str:
+        """The command's tag, such as `UPDATE 1`."""
+        began = perf_counter()
+        try:
+            return await self._connection.execute(query, *values)
+        finally:
+            self._timing.database += perf_counter() - began
+
+
 class Database:
     """All access to Postgres, always as the role `clinic_app`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.waiting = 0
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, settings: Settings) -> AsyncIterator[Database]:
-        """Open all connections of the pool; close them at the end."""
-        pool = asyncpg.create_pool(
-            settings.dsn,
-            user=APP_ROLE,
-            password=settings.password,
-            min_size=settings.pool,
-            max_size=settings.pool,
-            max_inactive_connection_lifetime=0,
-            command_timeout=30,
-            reset=_end_transaction,
-            server_settings={"application_name": "tenantry_clinic"},
-        )
-        async with pool:
+    async def connect(cls, settings: Settings, **options: Any) -> AsyncIterator[Self]:
+        """Open all connections of the pool; close them at the end. `options` are those of `asyncpg.create_pool`."""
+        defaults: dict[str, Any] = {
+            "user": APP_ROLE,
+            "password": settings.password,
+            "min_size": settings.pool,
+            "max_size": settings.pool,
+            "max_inactive_connection_lifetime": 0,
+            "command_timeout": 30,
+            "reset": _end_transaction,
+            "server_settings": {"application_name": "tenantry_clinic"},
+        }
+        async with asyncpg.create_pool(settings.dsn, **defaults | options) as pool:
             yield cls(pool)
 
+    @property
+    def size(self) -> int:
+        """Open connections."""
+        return self._pool.get_size()
+
+    @property
+    def in_use(self) -> int:
+        """Connections that somebody holds."""
+        return self._pool.get_size() - self._pool.get_idle_size()
+
     @asynccontextmanager
-    async def tenant(self, clinic_id: int, *, write: bool = False) -> AsyncIterator[Connection]:
+    async def tenant(self, clinic_id: int, timing: Timing | None = None, *, write: bool = False) -> AsyncIterator[Session]:
         """A transaction in which row-level security shows one clinic; rolled back on an exception.
 
-        BEGIN and the tenant go in one message. The setting ends with the transaction, so a pooled connection never carries it on.
+        BEGIN, the tenant and the name under which Postgres shows the work (`GET /api/dashboard clinic=7`) go in one message. All of
+        it ends with the transaction, so a pooled connection never carries it on.
         """
-        async with self._pool.acquire(timeout=30) as connection:
-            mode = "READ WRITE" if write else "READ ONLY"
-            await connection.execute(f"BEGIN {mode}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true)")
-            yield connection
-            await connection.execute("COMMIT")
+        timing = timing or Timing()
+        async with self._connection(timing) as connection:
+            session = Session(connection, timing)
+            await session.execute(
+                f"BEGIN {'READ WRITE' if write else 'READ ONLY'}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true),"
+                f" set_config('application_name', '{timing.route} clinic={clinic_id:d}', true)"
+            )
+            yield session
+            await session.execute("COMMIT")
 
-    async def account(self, email: str) -> Account | None:
+    @asynccontextmanager
+    async def _connection(self, timing: Timing, patience: float = _ACQUIRE_S) -> AsyncIterator[Connection]:
+        began = perf_counter()
+        self.waiting += 1
+        try:
+            connection = await self._pool.acquire(timeout=patience)
+        finally:
+            self.waiting -= 1
+            timing.pool += perf_counter() - began
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    async def account(self, email: str, timing: Timing) -> Account | None:
         """The user with this address, whichever clinic it belongs to."""
-        row = await self._pool.fetchrow("SELECT id, clinic_id, role, password_hash, clinic FROM login_by_email($1)", email)
+        async with self._connection(timing) as connection:
+            query = "SELECT id, clinic_id, role, password_hash, clinic FROM login_by_email($1)"
+            row = await Session(connection, timing).fetchrow(query, email)
         return Account(*row) if row else None
 
-    async def clinic_by_slug(self, slug: str) -> int | None:
+    async def clinic_by_slug(self, slug: str, timing: Timing) -> int | None:
         """The id of a clinic."""
-        found: int | None = await self._pool.fetchval("SELECT clinic_by_slug($1)", slug)
+        async with self._connection(timing) as connection:
+            found: int | None = await Session(connection, timing).fetchval("SELECT clinic_by_slug($1)", slug)
         return found
 
     async def is_alive(self) -> bool:
         """Whether a query is answered within two seconds."""
         try:
-            async with self._pool.acquire(timeout=2) as connection:
+            async with self._connection(Timing(), patience=2) as connection:
                 return bool(await connection.fetchval("SELECT true", timeout=2))
         except UNAVAILABLE:
             return False

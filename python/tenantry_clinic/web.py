@@ -1,12 +1,12 @@
-"""What every endpoint shares: the caller's tenant, validated input, JSON answers, problems as JSON."""
+"""What every endpoint shares: the caller and its tenant, JSON answers, problems as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
@@ -14,17 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenantry_clinic.auth import Identity, read_token
-from tenantry_clinic.db import UNAVAILABLE, Database
+from tenantry_clinic.auth import Identity
+from tenantry_clinic.db import UNAVAILABLE, Database, Session
+from tenantry_clinic.invoicing import Invoicing, NotRegistered
 from tenantry_clinic.settings import Settings
+from tenantry_clinic.telemetry import Timing
 
-if TYPE_CHECKING:
-    from tenantry_clinic.db import Connection
-
-T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
 Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Problem(Exception):
@@ -36,82 +33,40 @@ class Problem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request of a signed-in user."""
+class Visit:
+    """A request of anybody."""
 
     request: Request
     db: Database
     settings: Settings
+    invoicing: Invoicing
+    timing: Timing
+
+    def reading_of(self, clinic_id: int) -> AbstractAsyncContextManager[Session]:
+        """A read-only transaction in one clinic."""
+        return self.db.tenant(clinic_id, self.timing)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Visit):
+    """A request of a signed-in user."""
+
     identity: Identity
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
+    def reading(self) -> AbstractAsyncContextManager[Session]:
         """A read-only transaction in the caller's clinic."""
-        return self.db.tenant(self.identity.clinic_id)
+        return self.db.tenant(self.identity.clinic_id, self.timing)
 
-    def writing(self) -> AbstractAsyncContextManager[Connection]:
+    def writing(self) -> AbstractAsyncContextManager[Session]:
         """A transaction in the caller's clinic."""
-        return self.db.tenant(self.identity.clinic_id, write=True)
-
-    def id(self) -> int:
-        """The id in the path; one beyond the range of ids is unknown like any other."""
-        wanted: int = self.request.path_params["id"]
-        if wanted > LARGEST_ID:
-            raise Problem(404, "not found")
-        return wanted
-
-    def text(self, name: str) -> str | None:
-        """A query parameter."""
-        return self.request.query_params.get(name)
-
-    def number(self, name: str, default: int, *, least: int = 1, most: int = LARGEST_ID) -> int:
-        """A whole number among the query parameters; a 422 outside its range."""
-        given = self.text(name)
-        if given is None:
-            return default
-        if not (given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) <= most):
-            raise Problem(422, f"{name} must be a whole number from {least} to {most}")
-        return int(given)
-
-    def day(self, name: str = "date") -> date:
-        """A date among the query parameters, today without; a 422 when it is none."""
-        given = self.text(name)
-        if given is None:
-            return self.settings.today()
-        try:
-            found = date.fromisoformat(given)
-        except ValueError:
-            raise Problem(422, f"{name} must be a date like 2026-01-05") from None
-        if not 1900 <= found.year <= 2200:
-            raise Problem(422, f"{name} must lie between 1900 and 2200")
-        return found
-
-    async def body(self, kind: type[T]) -> T:
-        """The request's JSON as `kind`; 400 when it is no JSON, 422 when it is another shape."""
-        return await read_body(self.request, kind)
+        return self.db.tenant(self.identity.clinic_id, self.timing, write=True)
 
 
-async def read_body(request: Request, kind: type[T]) -> T:
-    """The request's JSON as `kind`; 400 when it is no JSON, 422 when it is another shape."""
-    try:
-        return msgspec.json.decode(await request.body(), type=kind)
-    except msgspec.ValidationError as error:
-        raise Problem(422, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, f"the body is not JSON: {error}") from None
-
-
-def signed_in(endpoint: Callable[[Call], Awaitable[Response]]) -> Endpoint:
-    """An endpoint that needs a bearer token: 401 without a valid one."""
-
-    async def answer_caller(request: Request) -> Response:
-        settings: Settings = request.app.state.settings
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        identity = read_token(token, settings.secret) if scheme.lower() == "bearer" else None
-        if identity is None:
-            raise Problem(401, "a valid bearer token is needed")
-        return await endpoint(Call(request, request.app.state.db, settings, identity))
-
-    return answer_caller
+def year_is_near(day: date) -> date:
+    """The day, if it lies between 1900 and 2200; else ValueError, which is a 422."""
+    if not 1900 <= day.year <= 2200:
+        raise ValueError("a date must lie between 1900 and 2200")
+    return day
 
 
 def _plain(value: Any) -> Any:
@@ -143,11 +98,17 @@ def _on_problem(request: Request, problem: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer({"error": error.detail.lower()}, error.status_code)
+    response = answer({"error": error.detail.lower()}, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _on_unavailable(request: Request, error: Exception) -> Response:
     return answer({"error": "the database is not available"}, 503)
+
+
+def _on_not_registered(request: Request, error: Exception) -> Response:
+    return answer({"error": "the order is paid, but the invoicing service is not available"}, 503)
 
 
 def _on_bad_value(request: Request, error: Exception) -> Response:
@@ -157,6 +118,7 @@ def _on_bad_value(request: Request, error: Exception) -> Response:
 EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
     Problem: _on_problem,
     HTTPException: _on_http_error,
+    NotRegistered: _on_not_registered,
     asyncpg.DataError: _on_bad_value,
     **dict.fromkeys(UNAVAILABLE, _on_unavailable),
 }

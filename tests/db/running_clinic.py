@@ -12,7 +12,7 @@ import asyncpg
 
 from tenantry_clinic.auth import Identity, issue_token
 
-SECRET = "a-secret-of-the-tests"
+SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
 
 
 @dataclass(frozen=True)

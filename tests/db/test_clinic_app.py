@@ -28,7 +28,10 @@ def together(calls: int, work: Any) -> list[Answer]:
 
 def test_health_tells_the_day_and_that_the_database_answers(clinic: Clinic) -> None:
     found = clinic.call("GET", "/api/health")
-    assert (found.status, found.body) == (200, {"status": "ok", "today": "2026-01-05", "database": True})
+    assert (found.status, found.body) == (
+        200,
+        {"status": "ok", "today": "2026-01-05", "dependencies": {"database": "ok", "files": "ok", "invoicing": "none"}},
+    )
 
 
 def test_the_right_password_gives_a_token_that_works(clinic: Clinic) -> None:

@@ -76,11 +76,13 @@ def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) 
     import http.client
     import json
 
+    from running_clinic import SECRET
+
     from tenantry_clinic.auth import Identity, issue_token
 
     def get(path: str) -> tuple[int, object]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        connection.request("GET", path, headers={"authorization": f"Bearer {issue_token(Identity(1, 1, 'owner'), b'secret')}"})
+        connection.request("GET", path, headers={"authorization": f"Bearer {issue_token(Identity(1, 1, 'owner'), SECRET.encode())}"})
         response = connection.getresponse()
         found = response.status, json.loads(response.read())
         connection.close()
@@ -89,7 +91,7 @@ def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) 
     with start_postgres(find_postgres()) as postgres:
         assert run("schema", CLINIC_DSN=postgres.dsn) == (0, "")
         port = free_port()
-        env = {**os.environ, "CLINIC_DSN": postgres.dsn, "CLINIC_SECRET": "secret", "CLINIC_TODAY": "2026-01-05"}
+        env = {**os.environ, "CLINIC_DSN": postgres.dsn, "CLINIC_SECRET": SECRET, "CLINIC_TODAY": "2026-01-05"}
         app = start([*APP, "serve", "--port", str(port), "--pool", "2"], name="the app", log=tmp_path / "log", env=env)
         try:
             app.wait_until(partial(answers_http, port, "/api/health"))
@@ -97,5 +99,9 @@ def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) 
             app.stop()
             raise
     with app:
-        assert get("/api/health") == (503, {"status": "unavailable", "today": "2026-01-05", "database": False})
+        assert get("/api/health") == (503, {
+            "status": "unavailable",
+            "today": "2026-01-05",
+            "dependencies": {"database": "unavailable", "files": "ok", "invoicing": "none"},
+        })
         assert get("/api/dashboard") == (503, {"error": "the database is not available"})

@@ -74,7 +74,8 @@ def _dsn(name: str | None) -> str | None:
 def _need_extras() -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in (APP, "asyncpg", "starlette", "uvicorn", "httptools", "uvloop") if find_spec(name) is None]
+    needed = (APP, "asyncpg", "starlette", "uvicorn", "httptools", "uvloop", "httpx", "jwt", "python_multipart", "prometheus_client")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise EnvironmentFault(f"the demo needs {', '.join(missing)}", hint="pip install 'tenantry[demo]'")
 

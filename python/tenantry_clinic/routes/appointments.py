@@ -1,17 +1,19 @@
-"""The calendar, its free slots, and booking one."""
+"""The calendar, its free slots; booking, moving and cancelling."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+import datetime
+from datetime import UTC, timedelta
+from typing import Annotated, Literal
 
 import asyncpg
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
-from tenantry_clinic.web import Call, Id, Problem, answer, midnight, signed_in
+from tenantry_clinic.operations import Area
+from tenantry_clinic.web import Call, Id, Problem, answer, midnight, year_is_near
 
+area = Area("appointments")
 OPENS_AT, CLOSES_AT, SLOT_MINUTES = 8, 18, 30
 
 APPOINTMENTS = """
@@ -32,78 +34,118 @@ WHERE v.role = 'vet' AND NOT EXISTS (
 )
 ORDER BY slot, v.id
 """
+RETURNED = "RETURNING id, pet_id, vet_id, starts_at, minutes, status, reason"
 # The row comes into being only if pet and vet are of this clinic: row-level security hides all others.
-BOOK = """
+BOOK = f"""
 INSERT INTO appointments (clinic_id, pet_id, vet_id, starts_at, minutes, status, reason)
 SELECT p.clinic_id, p.id, v.id, $3, $4, 'scheduled', $5
 FROM pets p JOIN users v ON v.clinic_id = p.clinic_id
 WHERE p.id = $1 AND v.id = $2 AND v.role = 'vet'
-RETURNING id, pet_id, vet_id, starts_at, minutes, status, reason
+{RETURNED}
 """
+OPEN = "status IN ('scheduled', 'confirmed')"
+MOVE = f"""
+UPDATE appointments a SET vet_id = v.id, starts_at = $3
+FROM users v WHERE v.clinic_id = a.clinic_id AND v.id = $2 AND v.role = 'vet' AND a.id = $1 AND a.{OPEN}
+RETURNING a.id, a.pet_id, a.vet_id, a.starts_at, a.minutes, a.status, a.reason
+"""
+CANCEL = f"UPDATE appointments SET status = 'cancelled' WHERE id = $1 AND {OPEN} {RETURNED}"
+EXISTS = "SELECT EXISTS (SELECT FROM appointments WHERE id = $1), EXISTS (SELECT FROM users WHERE id = $2 AND role = 'vet')"
+TAKEN = {409: "The slot is taken"}
+
+
+class CalendarPage(msgspec.Struct):
+    """What of the calendar."""
+
+    date: datetime.date | None = None
+    view: Literal["day", "week", "month"] = "day"
+
+    def __post_init__(self) -> None:
+        if self.date:
+            year_is_near(self.date)
+
+
+class Day(msgspec.Struct):
+    """A day, today without."""
+
+    date: datetime.date | None = None
+
+    def __post_init__(self) -> None:
+        if self.date:
+            year_is_near(self.date)
 
 
 class Slot(msgspec.Struct):
     """One element of the list of free slots."""
 
     vet_id: Id
-    starts_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    starts_at: Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+
+    def __post_init__(self) -> None:
+        year_is_near(self.starts_at.date())
 
 
 class Booking(msgspec.Struct):
-    """Body of a booking."""
+    """A pet, a free slot, and why."""
 
     pet_id: Id
     slot: Slot
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "check-up"
 
 
-def span_of(day: date, view: str) -> tuple[date, date]:
+class Move(msgspec.Struct):
+    """The slot that an appointment moves to."""
+
+    slot: Slot
+
+
+def span_of(day: datetime.date, view: str) -> tuple[datetime.date, datetime.date]:
     """First day of the calendar page that holds `day`, and the day after its last."""
     if view == "day":
         return day, day + timedelta(1)
     if view == "week":
         monday = day - timedelta(day.weekday())
         return monday, monday + timedelta(7)
-    if view == "month":
-        first = day.replace(day=1)
-        return first, (first + timedelta(31)).replace(day=1)
-    raise Problem(422, "view must be day, week or month")
+    first = day.replace(day=1)
+    return first, (first + timedelta(31)).replace(day=1)
 
 
-async def calendar(call: Call) -> Response:
+@area.get("/api/appointments")
+async def calendar(call: Call, query: CalendarPage) -> Response:
     """The appointments of a day, week or month."""
-    view = call.text("view") or "day"
-    first, after = span_of(call.day(), view)
-    async with call.reading() as connection:
-        appointments = await connection.fetch(BETWEEN, midnight(first), midnight(after))
-    return answer({"view": view, "from": first, "to": after, "appointments": appointments})
+    first, after = span_of(query.date or call.settings.today(), query.view)
+    async with call.reading() as session:
+        appointments = await session.fetch(BETWEEN, midnight(first), midnight(after))
+    return answer({"view": query.view, "from": first, "to": after, "appointments": appointments})
 
 
-async def free_slots(call: Call) -> Response:
+@area.get("/api/appointments/slots")
+async def free_slots(call: Call, query: Day) -> Response:
     """Every half hour of opening time in which a vet is free."""
-    begin = midnight(call.day())
+    begin = midnight(query.date or call.settings.today())
     span = begin + timedelta(hours=OPENS_AT), begin + timedelta(hours=CLOSES_AT)
-    async with call.reading() as connection:
-        return answer(await connection.fetch(FREE, *span, timedelta(minutes=SLOT_MINUTES)))
+    async with call.reading() as session:
+        slots = await session.fetch(FREE, *span, timedelta(minutes=SLOT_MINUTES))
+    return answer(slots)
 
 
-async def one(call: Call) -> Response:
+@area.get("/api/appointments/{id}")
+async def one(call: Call, key: int) -> Response:
     """An appointment with its pet and vet."""
-    async with call.reading() as connection:
-        found = await connection.fetchrow(ONE, call.id())
+    async with call.reading() as session:
+        found = await session.fetchrow(ONE, key)
     if found is None:
         raise Problem(404, "unknown appointment")
     return answer(found)
 
 
-async def book(call: Call) -> Response:
-    """Book a slot: 409 when it is taken, 404 for a pet or vet that this clinic does not have."""
-    booking = await call.body(Booking)
-    starts_at = booking.slot.starts_at.astimezone(UTC)
-    _check_slot(starts_at, call.settings.today())
+@area.post("/api/appointments", status=201, problems={404: "The clinic has no such pet or vet", **TAKEN})
+async def book(call: Call, body: Booking) -> Response:
+    """Book a slot."""
+    starts_at = _checked(body.slot, call.settings.today())
     try:
-        async with call.writing() as connection:
-            booked = await connection.fetchrow(BOOK, booking.pet_id, booking.slot.vet_id, starts_at, SLOT_MINUTES, booking.reason)
+        async with call.writing() as session:
+            booked = await session.fetchrow(BOOK, body.pet_id, body.slot.vet_id, starts_at, SLOT_MINUTES, body.reason)
     except asyncpg.UniqueViolationError:
         raise Problem(409, "this slot is taken") from None
     if booked is None:
@@ -111,17 +153,39 @@ async def book(call: Call) -> Response:
     return answer(booked, 201)
 
 
-def _check_slot(starts_at: datetime, today: date) -> None:
+@area.patch("/api/appointments/{id}", problems={404: "The clinic has no such appointment or vet", 409: "Taken, or no longer open"})
+async def move(call: Call, key: int, body: Move) -> Response:
+    """Move an open appointment to another slot."""
+    starts_at = _checked(body.slot, call.settings.today())
+    try:
+        async with call.writing() as session:
+            moved = await session.fetchrow(MOVE, key, body.slot.vet_id, starts_at)
+            known = moved or await session.fetchrow(EXISTS, key, body.slot.vet_id)
+    except asyncpg.UniqueViolationError:
+        raise Problem(409, "this slot is taken") from None
+    return _changed(moved, known=bool(known and all(known)))
+
+
+@area.post("/api/appointments/{id}/cancel", problems={409: "No longer open"})
+async def cancel(call: Call, key: int) -> Response:
+    """Cancel an open appointment; its slot is free again."""
+    async with call.writing() as session:
+        cancelled = await session.fetchrow(CANCEL, key)
+        known = cancelled or await session.fetchval("SELECT EXISTS (SELECT FROM appointments WHERE id = $1)", id)
+    return _changed(cancelled, known=bool(known))
+
+
+def _changed(row: asyncpg.Record | None, *, known: bool) -> Response:
+    if row is not None:
+        return answer(row)
+    raise Problem(409, "this appointment is over or cancelled") if known else Problem(404, "unknown appointment or vet")
+
+
+def _checked(slot: Slot, today: datetime.date) -> datetime.datetime:
+    starts_at = slot.starts_at.astimezone(UTC)
     in_grid = starts_at.minute % SLOT_MINUTES == 0 and starts_at.second == 0 and starts_at.microsecond == 0
     if not (in_grid and OPENS_AT <= starts_at.hour < CLOSES_AT):
         raise Problem(422, f"a slot begins every {SLOT_MINUTES} minutes from {OPENS_AT}:00 to {CLOSES_AT}:00 UTC")
     if starts_at.date() < today:
         raise Problem(422, "this slot is in the past")
-
-
-routes = [
-    Route("/api/appointments", signed_in(calendar)),
-    Route("/api/appointments", signed_in(book), methods=["POST"]),
-    Route("/api/appointments/slots", signed_in(free_slots)),
-    Route("/api/appointments/{id:int}", signed_in(one)),
-]
+    return starts_at

@@ -1,42 +1,78 @@
-"""Invoices."""
+"""Invoices and their payment."""
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
 
-from tenantry_clinic.web import Call, Problem, answer, signed_in
+from tenantry_clinic.operations import Area
+from tenantry_clinic.pages import page, place_of
+from tenantry_clinic.web import Call, Problem, answer
 
-STATES = ("draft", "sent", "paid", "overdue")
-PER_PAGE = 20
-LAST_PAGE = 100_000
+area = Area("invoices")
+
 INVOICES = """
 SELECT i.id, i.number, i.status, i.issued_on, i.due_on, i.total, i.owner_id, o.full_name AS owner
 FROM invoices i JOIN users o ON o.clinic_id = i.clinic_id AND o.id = i.owner_id
 """
-PAGE = INVOICES + " ORDER BY i.issued_on DESC, i.id DESC LIMIT $1 OFFSET $2"
-PAGE_OF_STATUS = INVOICES + " WHERE i.status = $3 ORDER BY i.issued_on DESC, i.id DESC LIMIT $1 OFFSET $2"
+LATEST = " ORDER BY i.issued_on DESC, i.id DESC LIMIT $1"
 ONE = INVOICES + " WHERE i.id = $1"
+CLOSE = "UPDATE invoices SET status = 'paid' WHERE id = $1 AND status IN ('sent', 'overdue') RETURNING total"
+PAY = "INSERT INTO payments (clinic_id, invoice_id, amount, method) VALUES ($1, $2, $3, $4) RETURNING id, amount, method, paid_at"
 
 
-async def page(call: Call) -> Response:
-    """Invoices, latest first; those of one status with `status`."""
-    status, number = call.text("status"), call.number("page", 1, most=LAST_PAGE)
-    if status is not None and status not in STATES:
-        raise Problem(422, f"status must be one of {', '.join(STATES)}")
-    window = PER_PAGE, (number - 1) * PER_PAGE
-    async with call.reading() as connection:
-        found = await (connection.fetch(PAGE, *window) if status is None else connection.fetch(PAGE_OF_STATUS, *window, status))
-    return answer({"page": number, "status": status, "invoices": found})
+class InvoicePage(msgspec.Struct):
+    """Which invoices; `after` is the `next` of the page before."""
+
+    status: Literal["draft", "sent", "paid", "overdue"] | None = None
+    after: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
 
 
-async def one(call: Call) -> Response:
+class Payment(msgspec.Struct):
+    """How it is paid."""
+
+    method: Literal["card", "cash"] = "card"
+
+
+@area.get("/api/invoices")
+async def invoices(call: Call, query: InvoicePage) -> Response:
+    """Invoices, latest first."""
+    conditions: list[str] = []
+    values: list[object] = [query.limit + 1]
+    if query.status:
+        values.append(query.status)
+        conditions.append(f"i.status = ${len(values)}")
+    if query.after:
+        values += place_of(query.after, tuple[date, int])
+        conditions.append(f"(i.issued_on, i.id) < (${len(values) - 1}, ${len(values)})")
+    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    async with call.reading() as session:
+        found = await session.fetch(INVOICES + where + LATEST, *values)
+    return answer({"status": query.status, **page("invoices", found, query.limit, ("issued_on", "id"))})
+
+
+@area.get("/api/invoices/{id}")
+async def one(call: Call, key: int) -> Response:
     """An invoice."""
-    async with call.reading() as connection:
-        found = await connection.fetchrow(ONE, call.id())
+    async with call.reading() as session:
+        found = await session.fetchrow(ONE, key)
     if found is None:
         raise Problem(404, "unknown invoice")
     return answer(found)
 
 
-routes = [Route("/api/invoices", signed_in(page)), Route("/api/invoices/{id:int}", signed_in(one))]
+@area.post("/api/invoices/{id}/payments", status=201, problems={409: "A draft, or paid already"})
+async def pay(call: Call, key: int, body: Payment) -> Response:
+    """Pay an invoice that was sent, whole."""
+    async with call.writing() as session:
+        total = await session.fetchval(CLOSE, key)
+        if total is None:
+            known = await session.fetchval("SELECT EXISTS (SELECT FROM invoices WHERE id = $1)", id)
+            raise Problem(409, "this invoice is a draft, or paid already") if known else Problem(404, "unknown invoice")
+        payment = await session.fetchrow(PAY, call.identity.clinic_id, key, total, body.method)
+    assert payment is not None
+    return answer({**payment, "invoice_id": key}, 201)

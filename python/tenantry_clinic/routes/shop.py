@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from tenantry_clinic.db import Database
-from tenantry_clinic.web import Call, Id, Problem, answer, signed_in
+from tenantry_clinic.db import Session
+from tenantry_clinic.operations import Area
+from tenantry_clinic.web import Call, Id, Problem, Visit, answer
 
-if TYPE_CHECKING:
-    from tenantry_clinic.db import Connection
+area = Area("shop")
 
 PRODUCTS = "SELECT id, sku, name, price, stock, reserved FROM products ORDER BY id"
+DELIVER = "UPDATE products SET stock = stock + $2 WHERE id = $1 RETURNING id, sku, name, price, stock, reserved"
 # All buyers lock in the order of the ids, so that two baskets never wait for each other in a circle.
 LOCK = "SELECT id, price, stock - reserved AS available FROM products WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
 RESERVE = """
@@ -38,6 +37,8 @@ UPDATE products p SET stock = p.stock - b.quantity, reserved = p.reserved - b.qu
 FROM unnest($1::bigint[], $2::int[]) AS b (id, quantity) WHERE p.id = b.id
 """
 CLOSE = "UPDATE orders SET status = 'paid' WHERE id = $1"
+ONE = "SELECT id, owner_id, status, total, created_at FROM orders WHERE id = $1"
+ITEMS_OF = "SELECT product_id, quantity, price FROM order_items WHERE order_id = $1 ORDER BY product_id"
 SERVICES = "SELECT id, name, price, minutes FROM services ORDER BY name, id"
 
 
@@ -49,65 +50,93 @@ class Item(msgspec.Struct):
 
 
 class Basket(msgspec.Struct):
-    """Body of a checkout."""
+    """Who buys what."""
 
     owner_id: Id
     items: Annotated[list[Item], msgspec.Meta(min_length=1, max_length=50)]
 
 
+class Delivery(msgspec.Struct):
+    """How many have come in."""
+
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class OfClinic(msgspec.Struct):
+    """Whose services: the clinic's short name."""
+
+    clinic: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+@area.get("/api/products")
 async def products(call: Call) -> Response:
     """What the clinic sells, with its stock."""
-    async with call.reading() as connection:
-        return answer({"products": await connection.fetch(PRODUCTS)})
+    async with call.reading() as session:
+        found = await session.fetch(PRODUCTS)
+    return answer({"products": found})
 
 
-async def checkout(call: Call) -> Response:
-    """Reserve, order, pay and take from stock, all or nothing: 409 when stock is short, 404 for an unknown product or owner."""
-    basket = await call.body(Basket)
+@area.post("/api/products/{id}/deliveries", problems={409: "The stock would be larger than can be counted"})
+async def deliver(call: Call, key: int, body: Delivery) -> Response:
+    """Put what was delivered into stock."""
+    async with call.writing() as session:
+        product = await session.fetchrow(DELIVER, key, body.quantity)
+    if product is None:
+        raise Problem(404, "unknown product")
+    return answer(product)
+
+
+@area.post("/api/checkout", status=201, problems={404: "The clinic has no such product or owner", 409: "The stock is short"})
+async def checkout(call: Call, body: Basket) -> Response:
+    """Reserve, order, pay and take from stock, all or nothing."""
     wanted: dict[int, int] = {}
-    for item in basket.items:
+    for item in body.items:
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
-    async with call.writing() as connection:
-        prices = await _reserve(connection, wanted)
+    async with call.writing() as session:
+        prices = await _reserve(session, wanted)
         total = sum((prices[product] * quantity for product, quantity in wanted.items()), Decimal(0))
-        order_id = await connection.fetchval(ORDER, basket.owner_id, total)
+        order_id = await session.fetchval(ORDER, body.owner_id, total)
         if order_id is None:
             raise Problem(404, "unknown owner")
-        await connection.execute(ITEMS, order_id, list(wanted), list(wanted.values()))
-        await connection.execute(PAY, call.identity.clinic_id, order_id, total)
-        await connection.execute(TAKE_STOCK, list(wanted), list(wanted.values()))
-        await connection.execute(CLOSE, order_id)
+        await session.execute(ITEMS, order_id, list(wanted), list(wanted.values()))
+        await session.execute(PAY, call.identity.clinic_id, order_id, total)
+        await session.execute(TAKE_STOCK, list(wanted), list(wanted.values()))
+        await session.execute(CLOSE, order_id)
+    # No connection and no lock is held while the outside service takes its time.
+    await call.invoicing.register(order_id, total, call.timing)
     items = [{"product_id": product, "quantity": quantity, "price": prices[product]} for product, quantity in wanted.items()]
     return answer({"id": order_id, "status": "paid", "total": total, "items": items}, 201)
 
 
-async def _reserve(connection: Connection, wanted: dict[int, int]) -> dict[int, Any]:
+async def _reserve(session: Session, wanted: dict[int, int]) -> dict[int, Any]:
     """Lock and reserve; the price of each product."""
-    locked = await connection.fetch(LOCK, list(wanted))
+    locked = await session.fetch(LOCK, list(wanted))
     if len(locked) < len(wanted):
         raise Problem(404, "unknown product")
     for product in locked:
         if product["available"] < wanted[product["id"]]:
             raise Problem(409, f"of product {product['id']} only {product['available']} are left")
-    await connection.execute(RESERVE, list(wanted), list(wanted.values()))
+    await session.execute(RESERVE, list(wanted), list(wanted.values()))
     return {product["id"]: product["price"] for product in locked}
 
 
-async def services(request: Request) -> Response:
+@area.get("/api/orders/{id}")
+async def order(call: Call, key: int) -> Response:
+    """An order with its items."""
+    async with call.reading() as session:
+        found = await session.fetchrow(ONE, key)
+        if found is None:
+            raise Problem(404, "unknown order")
+        items = await session.fetch(ITEMS_OF, key)
+    return answer({**found, "items": items})
+
+
+@area.get("/api/services", public=True, problems={404: "There is no such clinic"})
+async def services(call: Visit, query: OfClinic) -> Response:
     """A clinic's services, for everybody."""
-    slug = request.query_params.get("clinic")
-    if not slug:
-        raise Problem(422, "clinic must name a clinic")
-    db: Database = request.app.state.db
-    clinic_id = await db.clinic_by_slug(slug)
+    clinic_id = await call.db.clinic_by_slug(query.clinic, call.timing)
     if clinic_id is None:
         raise Problem(404, "unknown clinic")
-    async with db.tenant(clinic_id) as connection:
-        return answer({"clinic": slug, "services": await connection.fetch(SERVICES)})
-
-
-routes = [
-    Route("/api/products", signed_in(products)),
-    Route("/api/checkout", signed_in(checkout), methods=["POST"]),
-    Route("/api/services", services),
-]
+    async with call.reading_of(clinic_id) as session:
+        found = await session.fetch(SERVICES)
+    return answer({"clinic": query.clinic, "services": found})
