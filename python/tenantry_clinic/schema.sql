@@ -28,11 +28,11 @@ CREATE TABLE users (
     clinic_id bigint NOT NULL,
     email text NOT NULL,
     full_name text NOT NULL,
-    first_key text COLLATE "C" GENERATED ALWAYS AS (lower(full_name)) STORED,
-    last_key text COLLATE "C" GENERATED ALWAYS AS (lower(substr(full_name, strpos(full_name, ' ') + 1))) STORED,
     role text NOT NULL CHECK (role IN ('owner', 'vet', 'admin')),
     password_hash text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    first_key text COLLATE "C" GENERATED ALWAYS AS (lower(full_name)) STORED,
+    last_key text COLLATE "C" GENERATED ALWAYS AS (lower(substr(full_name, strpos(full_name, ' ') + 1))) STORED,
     PRIMARY KEY (clinic_id, id)
 );
 
@@ -41,13 +41,13 @@ CREATE TABLE pets (
     clinic_id bigint NOT NULL,
     owner_id bigint NOT NULL,
     name text NOT NULL,
-    name_key text COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED,
     species text NOT NULL CHECK (species IN ('dog', 'cat', 'bird', 'rabbit', 'hamster')),
     breed text NOT NULL,
     sex text NOT NULL CHECK (sex IN ('female', 'male')),
     born_on date NOT NULL,
     weight_kg numeric(5, 2) NOT NULL CHECK (weight_kg > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
+    name_key text COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED,
     PRIMARY KEY (clinic_id, id)
 );
 

@@ -70,6 +70,17 @@ def test_without_yes_rows_are_counted_and_kept(database: Database) -> None:
     assert contents(database) == before
 
 
+def test_what_the_app_made_goes_alone_and_the_population_stays(database: Database) -> None:
+    before = contents(database, "tenant > 5")
+    result = clean(clinic, database.dsn, only_made=True, yes=True)
+    made = {"appointments": 1, "orders": 1, "order_items": 1, "payments": 1, "prescription_files": 1}
+    assert {table: count for table, count in result.removed.items() if count} == made
+    assert result.found == result.removed
+    check(clinic, database.dsn)
+    assert contents(database, "tenant > 5") == before
+    assert sum(clean(clinic, database.dsn, only_made=True).found.values()) == 0
+
+
 def test_with_yes_exactly_the_rows_of_seeded_tenants_go(database: Database) -> None:
     foreign = contents(database, "tenant > 5")
     result = clean(clinic, database.dsn, yes=True)

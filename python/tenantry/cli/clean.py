@@ -10,10 +10,13 @@ import click
 @click.option("--dsn", help="The owner's URL of the database.  [default: the environment variable DATABASE_URL]")
 @click.option("--tenants", type=click.IntRange(min=1), help="Only the first so many tenants.  [default: all that are there]")
 @click.option("--yes", is_flag=True, help="Remove the rows; without it they are only counted.")
+@click.option("--only-made", is_flag=True, help="Only what the app made for those tenants; the population stays.")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def command(dataset: str, dsn: str | None, tenants: int | None, yes: bool, yes_production: str | None, as_json: bool, quiet: bool) -> None:
+def command(
+    dataset: str, dsn: str | None, tenants: int | None, yes: bool, only_made: bool, yes_production: str | None, as_json: bool, quiet: bool
+) -> None:
     """Remove what seeding DATASET put in, and what the app made for those tenants.
 
     Shows what would go, and removes nothing without --yes. A tenant is ours if
@@ -29,7 +32,9 @@ def command(dataset: str, dsn: str | None, tenants: int | None, yes: bool, yes_p
     address, allow = find_dsn(dsn)
     spec = load_dataset(dataset)
     with Steps(quiet=quiet) as steps:
-        result = clean(spec, address, tenants=tenants, yes=yes, allow=allow, confirm=yes_production, on_progress=steps.show)
+        result = clean(
+            spec, address, tenants=tenants, yes=yes, only_made=only_made, allow=allow, confirm=yes_production, on_progress=steps.show
+        )
     if as_json:
         click.echo(msgspec.json.encode({"schema": 1, "dry_run": not yes, **msgspec.to_builtins(result)}))
         return

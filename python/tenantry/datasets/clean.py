@@ -39,12 +39,14 @@ def clean(
     *,
     tenants: int | None = None,
     yes: bool = False,
+    only_made: bool = False,
     allow: Collection[str] = (),
     confirm: str | None = None,
     on_progress: OnProgress = quiet,
 ) -> Cleaned:
     """Count, and with `yes` remove, all rows of the dataset's tenants: those whose key lies in the arithmetic range (the first `tenants`,
-    default all) and whose mark is the one that this key has.
+    default all) and whose mark is the one that this key has. With `only_made`, the rows that the app has made for them: those with a key
+    that seeding gives to none, and all of tables that only the app fills.
 
     Where all rows of these tables are the dataset's, they are emptied at once. Else transactions are short, so that locks are, and a second
     call goes on where a first was stopped: rows of a tenant go children first, and the tenant itself last.
@@ -57,20 +59,41 @@ def clean(
         own = _own_tenants(link, dataset)
         chosen = {number: key for number, key in own.items() if tenants is None or number <= tenants}
         keys = list(chosen.values())
+        which = _made(dataset, order.tables, max(own, default=1), link.place) if only_made else {}
         found = {
-            table: link.number(f"SELECT count(*) FROM {relation(table)} WHERE {_whose(dataset, table, keys)}") for table in order.tables
+            table: link.number(
+                f"SELECT count(*) FROM {relation(table)} WHERE {_whose(dataset, table, keys)} AND {which.get(table, 'true')}"
+            )
+            for table in order.tables
         }
         result = Cleaned(dataset.name, len(keys), found)
         if yes and keys:
-            all_of_them = len(keys) == len(own)
+            all_of_them = len(keys) == len(own) and not only_made
             if all_of_them and _empty(link, dataset, order.tables, own):
                 result.removed = dict(found)
                 return result
-            unsettle(link, dataset)
+            if not only_made:
+                unsettle(link, dataset)
             result.removed = dict.fromkeys(order.tables, 0)
-            removal = _Removal(link, dataset, order, result.removed)
+            removal = _Removal(link, dataset, order, result.removed, which)
             removal.run(_sized(dataset, chosen), all_of_them=all_of_them, on_progress=on_progress)
         return result
+
+
+def _made(dataset: Dataset, tables: Sequence[str], tenants: int, place: str) -> dict[str, str]:
+    """Conditions for the rows that are not among those of the first `tenants` tenants, by table."""
+    unknown = [table for table in dataset.tables if dataset.key_column(table) is None and table != dataset.tenant_table]
+    if unknown:
+        what = f"rows that the app made cannot be told from seeded ones in {', '.join(unknown)}: they have no whole number as key"
+        raise PopulationError(what, where=place, hint="remove all rows of the tenants with `tenantry clean`, and seed again")
+    population = Population(dataset, tenants)
+    conditions = {dataset.tenant_table: "false"}
+    for table in dataset.tables:
+        key = dataset.key_column(table)
+        if key is not None and table != dataset.tenant_table:
+            last = dataset.first_key + population.count(table) - 1
+            conditions[table] = f"{quoted(key)} NOT BETWEEN {dataset.first_key} AND {last}"
+    return conditions
 
 
 def _own_tenants(link: Link, dataset: Dataset) -> dict[int, str]:
@@ -247,12 +270,15 @@ def next_rows(rows: int, took_s: float) -> int:
 
 @dataclass(slots=True)
 class _Removal:
-    """Removes tenants in transactions that stay short, however large one tenant is; `rows` is how many go at once."""
+    """Removes tenants in transactions that stay short, however large one tenant is; `which` are conditions
+    for the rows of a table, and `rows` is how many go at once.
+    """
 
     link: Link
     dataset: Dataset
     order: Order
     removed: dict[str, int]
+    which: Mapping[str, str]
     rows: int = field(default_factory=lambda: _FIRST_ROWS)
 
     def run(self, tenants: Sequence[tuple[str, int]], *, all_of_them: bool, on_progress: OnProgress) -> None:
@@ -295,7 +321,7 @@ class _Removal:
 
     def _delete(self, tables: Sequence[str], keys: Sequence[str], condition: str = "true") -> bool:
         """Remove the rows by one statement, so that foreign keys between the tables are looked at when all are gone; none are left."""
-        whose = [f"{relation(table)} WHERE {_whose(self.dataset, table, keys)} AND {condition}" for table in tables]
+        whose = [f"{relation(table)} WHERE {self._rows(table, keys)} AND {condition}" for table in tables]
         parts = [f"gone_{number} AS (DELETE FROM {rows} RETURNING 1)" for number, rows in enumerate(whose)]
         counts = [f"(SELECT count(*) FROM gone_{number})" for number in range(len(tables))]
         row = self.link.rows(f"WITH {', '.join(parts)} SELECT {', '.join(counts)}")[0]
@@ -306,9 +332,12 @@ class _Removal:
     def _delete_some(self, table: str, keys: Sequence[str]) -> bool:
         """Remove some of the rows; whether there may be more."""
         before, began = self.removed[table], time.perf_counter()
-        some = f"SELECT ctid FROM {relation(table)} WHERE {_whose(self.dataset, table, keys)} LIMIT {self.rows}"
+        some = f"SELECT ctid FROM {relation(table)} WHERE {self._rows(table, keys)} LIMIT {self.rows}"
         self._delete([table], keys, f"ctid = ANY (ARRAY ({some}))")
         full = self.removed[table] - before >= self.rows
         if full:
             self.rows = next_rows(self.rows, time.perf_counter() - began)
         return full
+
+    def _rows(self, table: str, keys: Sequence[str]) -> str:
+        return f"{_whose(self.dataset, table, keys)} AND {self.which.get(table, 'true')}"
