@@ -121,7 +121,7 @@ class _Demo:
             self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
             # Before anything is stopped: who presses Ctrl-C once more has the result all the same.
-            return show(self._load(prepared), as_json=as_json)
+            return show(self._load(prepared, postgres.dsn), as_json=as_json)
 
     def _prepare(self, target: str) -> Prepared:
         from tenantry.prepare import prepare, shared_out
@@ -154,10 +154,12 @@ class _Demo:
         app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env=environment, guard=guard))
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
 
-    def _load(self, prepared: Prepared) -> Finished:
+    def _load(self, prepared: Prepared, dsn: str) -> Finished:
         from tenantry.report.live import LiveView
         from tenantry.run import run_workload
 
+        # Where the hooks of a workload look for the database of its app.
+        os.environ[str(self.config.values["dsn_env"].value)] = dsn
         with LiveView(quiet=self.quiet) as view:
             return run_workload(prepared, runs=self.config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
 

@@ -69,6 +69,13 @@ class Vu(Http):
         """The user's row of the population. Raises UsageError when the workload has no dataset."""
         return self._who("vu.user").user
 
+    @property
+    def population(self) -> Population:
+        """The rows of all tenants, by arithmetic; tenants count from 0. Raises UsageError when the workload has no dataset."""
+        self._who("vu.population")
+        assert self._population is not None
+        return self._population
+
     def pick(self, table: str, /, **where: Any) -> Row:
         """A random row of this tenant's `table`, computed without asking the database; `where` gives values that its columns must have."""
         who = self._who("vu.pick")

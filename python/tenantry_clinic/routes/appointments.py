@@ -171,7 +171,7 @@ async def cancel(call: Call, key: int) -> Response:
     """Cancel an open appointment; its slot is free again."""
     async with call.writing() as session:
         cancelled = await session.fetchrow(CANCEL, key)
-        known = cancelled or await session.fetchval("SELECT EXISTS (SELECT FROM appointments WHERE id = $1)", id)
+        known = cancelled or await session.fetchval("SELECT EXISTS (SELECT FROM appointments WHERE id = $1)", key)
     return _changed(cancelled, known=bool(known))
 
 

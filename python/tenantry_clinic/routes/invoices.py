@@ -71,7 +71,7 @@ async def pay(call: Call, key: int, body: Payment) -> Response:
     async with call.writing() as session:
         total = await session.fetchval(CLOSE, key)
         if total is None:
-            known = await session.fetchval("SELECT EXISTS (SELECT FROM invoices WHERE id = $1)", id)
+            known = await session.fetchval("SELECT EXISTS (SELECT FROM invoices WHERE id = $1)", key)
             raise Problem(409, "this invoice is a draft, or paid already") if known else Problem(404, "unknown invoice")
         payment = await session.fetchrow(PAY, call.identity.clinic_id, key, total, body.method)
     assert payment is not None

@@ -95,7 +95,7 @@ async def issue(call: Call, body: NewPrescription) -> Response:
 async def upload(call: Call, key: int) -> Response:
     """Attach a scan or photograph."""
     async with call.reading() as session:
-        if not await session.fetchval("SELECT EXISTS (SELECT FROM prescriptions WHERE id = $1)", id):
+        if not await session.fetchval("SELECT EXISTS (SELECT FROM prescriptions WHERE id = $1)", key):
             raise Problem(404, "unknown prescription")
     # No connection of the pool is held while the bytes arrive.
     async with uploaded_file(call.request, "file", LARGEST_FILE) as file:
