@@ -129,7 +129,13 @@ class Database:
                 f"BEGIN {'READ WRITE' if write else 'READ ONLY'}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true),"
                 f" set_config('application_name', '{timing.route} clinic={clinic_id:d}', true)"
             )
-            yield session
+            try:
+                yield session
+            except Exception:
+                # A cancelled request leaves this to the pool.
+                if connection.is_in_transaction():
+                    await session.execute("ROLLBACK")
+                raise
             await session.execute("COMMIT")
 
     @asynccontextmanager
