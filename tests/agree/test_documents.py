@@ -22,7 +22,7 @@ from tenantry.metrics.builtin import METRICS
 from tenantry.metrics.confidence import samples_needed
 from tenantry.metrics.selector import MATCHES
 from tenantry.plan import profiles
-from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, STREAM_KEYS
+from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, SCALE, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
 from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
@@ -248,7 +248,7 @@ def test_the_overrides_are_documented_with_the_profiles_that_have_them() -> None
     owners = {key: {profile.kind for profile in PROFILES if key in profile.settings} for key in PROFILE_KEYS}
     expected = {key: {"every profile"} if len(kinds) == len(PROFILES) else kinds for key, kinds in owners.items()}
     others = {**dict.fromkeys(STREAM_KEYS, "the stream"), **dict.fromkeys(PLAN_KEYS, "the workload")}
-    assert told == {**expected, **{key: {owner} for key, owner in others.items()}}
+    assert told == {SCALE: {"every profile"}, **expected, **{key: {owner} for key, owner in others.items()}}
 
 
 def test_environment_variables_that_the_code_reads_are_documented() -> None:

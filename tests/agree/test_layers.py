@@ -22,7 +22,7 @@ LAYERS: dict[str, float] = {
     "datasets.times": 1.15,
     "datasets.spec": 1.2,
     "thresholds": 2,
-    "scenario": 2,
+    "scenario": 2.02,
     "tenants": 2,
     "http": 2.05,
     "results": 2,

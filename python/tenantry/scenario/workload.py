@@ -136,8 +136,13 @@ class Workload:
         )
         if not self.parts:
             return plan, list(self.faults)
-        plan, faults = override(plan, overrides or {})
-        return plan, [*self.faults, *faults, *plan.http.faults]
+        changed, faults = override(plan, overrides or {})
+        if any(stream.scale != 1 for stream in changed.streams):
+            from tenantry.thresholds.scaling import scale_limits
+
+            changed, unscaled = scale_limits(changed, plan.streams, where=str(self.location))
+            faults += unscaled
+        return changed, [*self.faults, *faults, *changed.http.faults]
 
     def plan(self, *, target: str, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Plan:
         """The plan for `target` with `--set` overrides, over `tenants` tenants of the dataset; raises all faults together."""
