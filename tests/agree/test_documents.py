@@ -17,11 +17,13 @@ from tenantry.cli.main import COMMANDS, tenantry
 from tenantry.config import KEYS
 from tenantry.datasets import Dataset
 from tenantry.errors import Exit
+from tenantry.grades import bounds
 from tenantry.http import Transfer, http_settings
 from tenantry.metrics.builtin import METRICS
 from tenantry.metrics.confidence import samples_needed
 from tenantry.metrics.selector import MATCHES
 from tenantry.plan import profiles
+from tenantry.plan.grades import FIGURES
 from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, SCALE, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
 from tenantry.results.summaries import PERCENTILES, PERMILLE
@@ -30,10 +32,11 @@ from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
 from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES, Order, OrderWord
+from tenantry.types import FAILURE_KINDS, PHASES, Grade, Order, OrderWord
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE, HTTP = doc("datasets.md"), doc("cli.md"), doc("architecture.md"), doc("http.md")
+GRADES = doc("grades.md")
 README = Document(ROOT / "README.md")
 
 
@@ -296,3 +299,21 @@ def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings], link
+
+
+def test_the_bounds_of_grades_are_documented_as_they_are_by_default() -> None:
+    told = {name(row["figure"]): (row["good"], row["warning"], row["critical"]) for row in GRADES.table("Figures and bounds", "figure")}
+    assert told == {
+        title: (f"{figure.within} {spaced(good)}", f"{figure.within} {spaced(warning)}", f"{figure.beyond} {spaced(critical)}")
+        for title, figure in FIGURES.items()
+        for good, warning, critical in (figure.default,)
+    }
+    assert list(told) == list(inspect.signature(bounds).parameters)
+
+
+def spaced(text: str | float) -> str:
+    return re.sub(r"(?<=\d)(?=[m%])", " ", str(text))
+
+
+def test_the_grades_are_documented_from_good_to_bad() -> None:
+    assert tuple(names(GRADES.text.partition("\n## ")[0])) == get_args(Grade)

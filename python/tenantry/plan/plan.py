@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tenantry.plan.drill import Drill
+from tenantry.plan.grades import DEFAULT, Bounds
 from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
@@ -79,6 +80,7 @@ class Plan:
     tenant_per: str = "vu"
     breaker_share: float = 0.9
     breaker_window_ns: int = 60 * NS
+    grades: Bounds = DEFAULT
     tags: Mapping[str, str] = field(default_factory=dict)
     scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tag_names: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ class Plan:
             "tenant_per": self.tenant_per,
             "breaker_share": self.breaker_share,
             "breaker_window_ns": self.breaker_window_ns,
+            "grades": self.grades.as_dict(),
             "tags": dict(self.tags),
             "scenario_tags": {name: dict(tags) for name, tags in self.scenario_tags.items()},
             "tag_names": list(self.tag_names),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tenantry.grading import grades
 from tenantry.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "reason": verdict.reason,
         "exit": int(verdict.exit),
         "thresholds": [result.as_dict() | {"written": written.get(result.text)} for result in verdict.thresholds],
+        "grades": grades(run, verdict.verdict).as_dict(),
         "findings": [],
     }
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
