@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,11 +66,13 @@ class RunFolder:
         if self.load_end_ns is None:
             self.load_end_ns = max(at_ns, 1)
 
-    def finish(self, end: str, *, elapsed_ns: int, verdict: Verdict | None = None) -> None:
-        """Complete the manifest: `end` is finished, stopped, interrupted or aborted."""
+    def finish(self, end: str, *, elapsed_ns: int, verdict: Verdict | None = None, grades: Mapping[str, object] | None = None) -> None:
+        """Complete the manifest: `end` is finished, stopped, interrupted or aborted; `grades` are those of `tenantry.grading`, as JSON."""
         self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": self.manifest["ended_at"] or _rfc3339(datetime.now(UTC))}
         if verdict is not None:
             self.manifest["verdict"] = {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}
+        if grades is not None:
+            self.manifest["grades"] = grades
         self._write()
 
     def discard_unless_loaded(self, loaded: bool) -> None:
@@ -152,6 +154,7 @@ def _manifest(path: Path, plan: Plan, population: Population | None, command: Se
         "machine": machine(),
         "command": list(command),
         "verdict": None,
+        "grades": None,
     }
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from tenantry.conductor import Conductor, OnNote, OnProgress
 from tenantry.errors import EnvironmentFault, Exit, TargetError
 from tenantry.folder import RunFolder
+from tenantry.grading import grades
 from tenantry.interrupts import Interrupts
 from tenantry.load import population_of
 from tenantry.prepare import Prepared
@@ -83,7 +84,8 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
         fault = conductor.fault or unwritten
         if fault is not None:
             verdict = _unwritten(verdict, folder.path, fault)
-        unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns, verdict=verdict))
+        graded = grades(run, verdict.verdict).as_dict()
+        unwritten = _attempt(lambda: folder.finish(conductor.end, elapsed_ns=elapsed_ns, verdict=verdict, grades=graded))
         if fault is None and unwritten is not None:
             verdict = _unwritten(verdict, folder.path, unwritten)
         told = document(run, verdict)

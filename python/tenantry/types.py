@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypedDict
 
 Verdict = Literal["pass", "fail", "no_data", "invalid"]
 Outcome = Literal["pass", "fail", "no_data"]
+Grade = Literal["good", "warning", "poor", "critical"]
 
 FAILURE_KINDS = (
     "dns",

@@ -58,7 +58,7 @@ def judge(run: Run) -> Verdict:
 
 
 def _decide(run: Run, thresholds: list[Threshold], results: tuple[ThresholdResult, ...]) -> tuple[Word, str]:
-    nothing = _nothing_measured(run)
+    nothing = nothing_measured(run)
     if nothing:
         return "no_data", nothing
     bottleneck = why_invalid(run, thresholds)
@@ -79,7 +79,7 @@ def _decide(run: Run, thresholds: list[Threshold], results: tuple[ThresholdResul
     return "pass", _joined([_passed(run, len(results)), _raised(run), _dropped(run)])
 
 
-def _nothing_measured(run: Run) -> str | None:
+def nothing_measured(run: Run) -> str | None:
     """Why the run says nothing about the app, if so."""
     ran = run.all_iterations
     if ran.errors and not ran.ended + ran.failed:

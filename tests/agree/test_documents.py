@@ -17,12 +17,14 @@ from tenantry.cli.main import COMMANDS, tenantry
 from tenantry.config import KEYS
 from tenantry.datasets import Dataset
 from tenantry.errors import Exit
+from tenantry.grades import bounds
 from tenantry.http import Transfer, http_settings
 from tenantry.metrics.builtin import METRICS
 from tenantry.metrics.confidence import samples_needed
 from tenantry.metrics.selector import MATCHES
 from tenantry.plan import profiles
-from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, STREAM_KEYS
+from tenantry.plan.grades import FIGURES
+from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, SCALE, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
 from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
@@ -30,10 +32,11 @@ from tenantry.scenario.session import Response
 from tenantry.thresholds import parser
 from tenantry.thresholds.limits import LIMITS
 from tenantry.thresholds.model import OPERATORS
-from tenantry.types import FAILURE_KINDS, PHASES, Order, OrderWord
+from tenantry.types import FAILURE_KINDS, PHASES, Grade, Order, OrderWord
 
 MEASUREMENT, THRESHOLDS, SCENARIOS = doc("measurement.md"), doc("thresholds.md"), doc("scenarios.md")
 DATASETS, CLI, ARCHITECTURE, HTTP = doc("datasets.md"), doc("cli.md"), doc("architecture.md"), doc("http.md")
+GRADES = doc("grades.md")
 README = Document(ROOT / "README.md")
 
 
@@ -248,7 +251,7 @@ def test_the_overrides_are_documented_with_the_profiles_that_have_them() -> None
     owners = {key: {profile.kind for profile in PROFILES if key in profile.settings} for key in PROFILE_KEYS}
     expected = {key: {"every profile"} if len(kinds) == len(PROFILES) else kinds for key, kinds in owners.items()}
     others = {**dict.fromkeys(STREAM_KEYS, "the stream"), **dict.fromkeys(PLAN_KEYS, "the workload")}
-    assert told == {**expected, **{key: {owner} for key, owner in others.items()}}
+    assert told == {SCALE: {"every profile"}, **expected, **{key: {owner} for key, owner in others.items()}}
 
 
 def test_environment_variables_that_the_code_reads_are_documented() -> None:
@@ -296,3 +299,21 @@ def test_links_lead_to_a_file_and_a_heading(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings], link
+
+
+def test_the_bounds_of_grades_are_documented_as_they_are_by_default() -> None:
+    told = {name(row["figure"]): (row["good"], row["warning"], row["critical"]) for row in GRADES.table("Figures and bounds", "figure")}
+    assert told == {
+        title: (f"{figure.within} {spaced(good)}", f"{figure.within} {spaced(warning)}", f"{figure.beyond} {spaced(critical)}")
+        for title, figure in FIGURES.items()
+        for good, warning, critical in (figure.default,)
+    }
+    assert list(told) == list(inspect.signature(bounds).parameters)
+
+
+def spaced(text: str | float) -> str:
+    return re.sub(r"(?<=\d)(?=[m%])", " ", str(text))
+
+
+def test_the_grades_are_documented_from_good_to_bad() -> None:
+    assert tuple(names(GRADES.text.partition("\n## ")[0])) == get_args(Grade)

@@ -126,6 +126,15 @@ def test_thresholds_and_generator_have_the_fields_that_are_documented(result: di
     assert set(result["generator"]) == set(told["generator"]) >= {"start_delay_s", "busy_share", "cpu_s", "rss_bytes"}
 
 
+def test_the_grades_have_the_keys_that_are_documented(result: dict[str, Any]) -> None:
+    page = doc("grades.md")
+    told = {name(row["key"]): names(row["meaning"]) for row in page.table("As JSON", "key")}
+    assert set(result["grades"]) == set(told)
+    (whole,) = result["grades"]["scenarios"]
+    assert set(whole) == set(told["scenarios"])
+    assert all(set(figure) | {"s", "share"} == set(told["figures"]) for figure in whole["figures"].values())
+
+
 def test_the_totals_of_the_result_are_those_of_the_schedule(result: dict[str, Any]) -> None:
     totals = result["totals"]
     assert totals["requests"] + totals["dropped_iterations"] == 24, "20/s for 1.2 s, one request each"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -16,7 +16,7 @@ from tenantry.prepare import Prepared
 from tenantry.results import Run
 from tenantry.thresholds.check import check_thresholds
 from tenantry.thresholds.evaluate import ThresholdResult
-from tenantry.thresholds.model import Condition, Expression, Joined, Threshold
+from tenantry.thresholds.model import Condition, Threshold
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.units import NS, shown, write_duration
 
@@ -98,8 +98,9 @@ def step_of(base: Prepared, rate: Fraction, length: Lengths) -> Prepared:
     settings: Mapping[str, object] = {"rate": rate, "duration": write_duration((length.warmup_s + length.measured_at(rate)) * NS)}
     plan, faults = override(base.plan, settings)
     started = parse_threshold(f"started_rate >= {float(rate * LEAST_STARTED):.6g}/s")
-    texts = tuple(after_warmup(threshold, length.warmup_s).text for threshold in (*base.thresholds, started))
-    plan = replace(plan, thresholds=texts)
+    texts = {threshold.text: after_warmup(threshold, length.warmup_s).text for threshold in (*base.thresholds, started)}
+    scaled = {texts[text]: written for text, written in base.plan.scaled_thresholds.items() if text in texts}
+    plan = replace(plan, thresholds=tuple(texts.values()), scaled_thresholds=scaled)
     thresholds, more = check_thresholds(plan.as_dict(), where=str(base.workload.location))
     raise_all(faults + more)
     return replace(base, plan=plan, thresholds=tuple(thresholds))
@@ -107,9 +108,7 @@ def step_of(base: Prepared, rate: Fraction, length: Lengths) -> Prepared:
 
 def after_warmup(threshold: Threshold, warmup_s: int) -> Threshold:
     """The threshold on everything but the warm-up. The whole step is at one rate, so what follows the warm-up stands for `steady`."""
-    expression = _changed(threshold.expression, lambda condition: _late(condition, warmup_s))
-    later = replace(threshold, expression=expression)
-    return replace(later, text=str(later))
+    return threshold.changed(lambda condition: _late(condition, warmup_s))
 
 
 def _late(condition: Condition, warmup_s: int) -> Condition:
@@ -117,12 +116,6 @@ def _late(condition: Condition, warmup_s: int) -> Condition:
         return condition
     part = condition.part if condition.part is not None and condition.part.what != "steady" else None
     return replace(condition, after_s=max(condition.after_s, warmup_s), part=part)
-
-
-def _changed(expression: Expression, change: Callable[[Condition], Condition]) -> Expression:
-    if isinstance(expression, Condition):
-        return change(expression)
-    return Joined(expression.word, tuple(_changed(part, change) for part in expression.parts))
 
 
 def read_step(run: Run, rate: Fraction, told: Mapping[str, object], results: Sequence[ThresholdResult], *, from_s: int) -> Step:

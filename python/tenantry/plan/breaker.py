@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from tenantry.errors import UsageError
+from tenantry.plan.faults import portion
 from tenantry.units import NS
 
 SHARE = "90%"
@@ -17,15 +17,10 @@ OFF = "off"
 
 def breaker_share(value: object, what: str) -> float:
     """The share of failed requests from which a run stops, of `90%`, a number above 0 and up to 1, or `off` (0: it never does)."""
-    text = str(value).strip() if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
-    if text == OFF:
+    if isinstance(value, str) and value.strip() == OFF:
         return 0.0
-    number, percent, rest = text.partition("%")
-    try:
-        share = Fraction(number.strip()) / (100 if percent else 1)
-    except (ValueError, ZeroDivisionError):
-        share = Fraction(-1)
-    if rest or not 0 < share <= 1 or len(text) > 20:
+    share = portion(value)
+    if share is None or not 0 < share <= 1:
         raise UsageError(f"{what} {value!r} is not a share above 0 % and up to 100 %", hint=f"write it as 90%, or {OFF} to never stop")
     return float(share)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, ClassVar, Self
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import Faults, any_duration, at_least_one, some_duration, zero_or_more
-from tenantry.plan.profile import FOR_ALL, GRACEFUL_STOP, Problems, Setting, checked, length_problems, no_faults
+from tenantry.plan.profile import FOR_ALL, GRACEFUL_STOP, Problems, Setting, checked, length_problems, no_faults, scaled_count
 from tenantry.units import NS
 
 MAX_DURATION = "10m"
@@ -30,6 +31,14 @@ class ConstantVus:
     @property
     def max_vus(self) -> int:
         return self.vus
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        return (self.vus,)
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with `factor` times as many virtual users."""
+        return replace(self, vus=scaled_count(self.vus, factor))
 
     def problems(self) -> Problems:
         return length_problems(self.kind, self.duration_ns)
@@ -71,7 +80,16 @@ class RampingVus:
 
     @property
     def max_vus(self) -> int:
-        return max((self.start, *(stage.target for stage in self.stages)))
+        return max(self.amounts)
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        return (self.start, *(stage.target for stage in self.stages))
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with `factor` times as many virtual users at the start and at the end of each stage."""
+        stages = tuple(replace(stage, target=scaled_count(stage.target, factor)) for stage in self.stages)
+        return replace(self, start=scaled_count(self.start, factor), stages=stages)
 
     def problems(self) -> Problems:
         if not self.stages:
@@ -144,6 +162,14 @@ class SharedIterations(_Iterations):
     def iterations_due(self) -> int:
         return self.iterations
 
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        return (self.iterations, self.vus)
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with `factor` times as many iterations and virtual users."""
+        return replace(self, iterations=scaled_count(self.iterations, factor), vus=scaled_count(self.vus, factor))
+
     def problems(self) -> Problems:
         if self.iterations < self.vus:
             hint = "give it as many iterations, or fewer virtual users"
@@ -160,6 +186,14 @@ class PerVuIterations(_Iterations):
     @property
     def iterations_due(self) -> int:
         return self.iterations * self.vus
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        return (self.vus,)
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with `factor` times as many virtual users, each with its iterations."""
+        return replace(self, vus=scaled_count(self.vus, factor))
 
 
 def constant_vus(vus: int, duration: str | float, *, graceful_stop: str | float = GRACEFUL_STOP) -> ConstantVus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeVar
@@ -15,6 +16,9 @@ Parser = Callable[[object, str], T]
 
 MOST_PER_SECOND = 10**9
 """The highest rate and the finest one, as a denominator, that the engine's whole numbers hold exactly."""
+
+_PORTION = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
+_LONGEST = 20
 
 
 def whole(value: object, what: str, *, least: int) -> int:
@@ -61,7 +65,7 @@ def any_rate(value: object, what: str) -> Fraction:
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         raise UsageError(f"{what} {value!r} is not a rate", hint="write it as 500/s or 30/m")
     parsed = rate(value, what=what)
-    if parsed > MOST_PER_SECOND or parsed.denominator > MOST_PER_SECOND:
+    if too_fine(parsed):
         raise UsageError(f"{what} {value!r} is too high or too fine to be kept exactly", hint="write it as 500/s or 30/m")
     return parsed
 
@@ -72,6 +76,32 @@ def some_rate(value: object, what: str) -> Fraction:
     if parsed == 0:
         raise UsageError(f"{what} is zero; nothing would be sent", hint="write it as 500/s or 30/m")
     return parsed
+
+
+def too_fine(rate: Fraction) -> bool:
+    """Whether the engine cannot keep a rate exactly."""
+    return rate > MOST_PER_SECOND or rate.denominator > MOST_PER_SECOND
+
+
+def portion(value: object) -> Fraction | None:
+    """`20%`, or 0.2 as a number or text, exactly; None for anything else."""
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, float):
+        return Fraction(str(value)) if 0 <= value < float("inf") else None
+    text = str(value).strip()
+    found = _PORTION.fullmatch(text) if len(text) <= _LONGEST else None
+    return Fraction(found[1]) / (100 if found[2] else 1) if found is not None else None
+
+
+def factor(value: object, what: str) -> Fraction:
+    """A number above zero, or as per cent."""
+    found = portion(value)
+    if found is None or found <= 0:
+        raise UsageError(f"{what} {value!r} is no number above zero", hint="write it as 0.2 or 20%")
+    return found
 
 
 class Faults:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from tenantry.errors import UsageError
 from tenantry.plan.faults import Faults, any_duration, any_rate, at_least_one, some_duration, some_rate
-from tenantry.plan.profile import FOR_ALL, GRACEFUL_STOP, Problems, Setting, checked, length_problems, no_faults
+from tenantry.plan.profile import (
+    FOR_ALL,
+    GRACEFUL_STOP,
+    Problems,
+    Setting,
+    checked,
+    length_problems,
+    no_faults,
+    rate_problems,
+    scaled_count,
+)
 from tenantry.units import NS
 
 _MOST_SCALED = 1 << 60
@@ -36,6 +46,11 @@ class _Open:
             return []
         return [(f"pre_allocated_vus is {self.pre_allocated_vus}, more than max_vus, {self.max_vus}", "raise max_vus, or lower the other")]
 
+    def _scaled_vus(self, factor: Fraction) -> dict[str, Any]:
+        made = self.pre_allocated_vus
+        vus = {"max_vus": scaled_count(self.max_vus, factor)}
+        return vus if made is None else {**vus, "pre_allocated_vus": scaled_count(made, factor)}
+
     def _vus_dict(self) -> dict[str, object]:
         made = self.max_vus if self.pre_allocated_vus is None else self.pre_allocated_vus
         return {"max_vus": self.max_vus, "pre_allocated_vus": made, "graceful_stop_ns": self.graceful_stop_ns}
@@ -49,8 +64,16 @@ class _FixedRate(_Open):
     kind: ClassVar[str]
     settings: ClassVar[dict[str, Setting]] = {"rate": ("rate", some_rate), "duration": ("duration_ns", some_duration), **_VUS}
 
+    @property
+    def amounts(self) -> tuple[Fraction, ...]:
+        return (self.rate,)
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with a rate and virtual users `factor` times as many."""
+        return replace(self, rate=self.rate * factor, **self._scaled_vus(factor))
+
     def problems(self) -> Problems:
-        return self._vus_problems() + length_problems(self.kind, self.duration_ns)
+        return rate_problems(self.rate) + self._vus_problems() + length_problems(self.kind, self.duration_ns)
 
     def as_dict(self) -> dict[str, object]:
         """`rate` is the exact fraction per second as text (`200`, `1/2`), `rate_per_s` the same as a float."""
@@ -115,8 +138,17 @@ class RampingRate(_Open):
             rate = stage.target
         return area
 
+    @property
+    def amounts(self) -> tuple[Fraction, ...]:
+        return (self.start, *(stage.target for stage in self.stages))
+
+    def scaled(self, factor: Fraction) -> Self:
+        """The same with rates and virtual users `factor` times as many."""
+        stages = tuple(replace(stage, target=stage.target * factor) for stage in self.stages)
+        return replace(self, start=self.start * factor, stages=stages, **self._scaled_vus(factor))
+
     def problems(self) -> Problems:
-        rates = [self.start, *(stage.target for stage in self.stages)]
+        rates = self.amounts
         if not self.stages:
             return [("ramping_rate has no stages", 'give at least one stage: ramping_rate(("1m", "50/s"), max_vus=200)')]
         if self.duration_ns == 0:
@@ -125,7 +157,7 @@ class RampingRate(_Open):
             return [("the rates of ramping_rate are too fine to be kept exactly together", "round them")]
         if self.iterations_due == 0:
             return [("ramping_rate never starts an iteration", "raise its rates, or give it more time")]
-        return self._vus_problems() + length_problems(self.kind, self.duration_ns)
+        return rate_problems(*rates) + self._vus_problems() + length_problems(self.kind, self.duration_ns)
 
     def as_dict(self) -> dict[str, object]:
         """Rates are exact fractions per second as text (`200`, `1/2`)."""

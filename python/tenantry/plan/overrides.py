@@ -1,19 +1,21 @@
 """`--set KEY=VALUE`: a changed plan, without touching the file.
 
-Keys of a stream are the settings of its load profile (`rate`, `duration`, `vus`, ...) and `start_after`, with several streams as
-`STREAM.KEY`; keys of the plan are those of `PLAN_KEYS`; `http.KEY` are settings of connections. `rate` and `duration` together replace a
-profile that has no rate by a constant_rate, `vus` and `duration` one that has no fixed number of virtual users by a constant_vus.
+Keys of a stream are `scale`, which changes all rates and numbers of its load profile before anything else, the settings of that profile
+(`rate`, `duration`, `vus`, ...) and `start_after`, with several streams as `STREAM.KEY`; keys of the plan are those of `PLAN_KEYS`;
+`http.KEY` are settings of connections. `rate` and `duration` together replace a profile that has no rate by a constant_rate, `vus` and
+`duration` one that has no fixed number of virtual users by a constant_vus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from tenantry.errors import UsageError
 from tenantry.plan.breaker import breaker_share
-from tenantry.plan.faults import Faults, Parser, raise_all, some_duration, some_rate, zero_or_more
+from tenantry.plan.faults import Faults, Parser, factor, raise_all, some_duration, some_rate, zero_or_more
 from tenantry.plan.http import change as change_http
 from tenantry.plan.order import order_problems, start_after
 from tenantry.plan.plan import Plan, Stream
@@ -31,8 +33,9 @@ PLAN_KEYS: dict[str, tuple[str, Parser[Any]]] = {
 }
 STREAM_KEYS: dict[str, Setting] = {"start_after": ("start_after", start_after)}
 PROFILE_KEYS = tuple(dict.fromkeys(key for profile in PROFILES for key in profile.settings))
+SCALE = "scale"
 HTTP = "http."
-_FOR_ALL = ("duration", "graceful_stop")
+_FOR_ALL = (SCALE, "duration", "graceful_stop")
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, str]:
@@ -80,7 +83,7 @@ def _places(plan: Plan, key: str, note: Faults) -> list[tuple[str, str]]:
     prefix, dot, setting = key.rpartition(".")
     if dot and prefix not in names:
         note.add(f"there is no stream {prefix!r} in {plan.name}", did_you_mean(prefix, names))
-    elif setting not in (known := (*PROFILE_KEYS, *STREAM_KEYS)):
+    elif setting not in (known := (*PROFILE_KEYS, *STREAM_KEYS, SCALE)):
         note.add(f"unknown setting {setting!r}", did_you_mean(setting, [*known, *([] if dot else PLAN_KEYS)]))
     elif dot:
         return [(prefix, setting)]
@@ -92,10 +95,16 @@ def _places(plan: Plan, key: str, note: Faults) -> list[tuple[str, str]]:
 
 
 def _change_stream(stream: Stream, settings: Mapping[str, object], faults: list[UsageError]) -> Stream:
-    profile = _fitting(stream.profile, frozenset(settings) - frozenset(STREAM_KEYS))
-    fine = True
+    scale = Faults(f"--set {SCALE}={settings.get(SCALE)}")
+    times = scale.take(factor, settings.get(SCALE, 1), SCALE, Fraction(1))
+    stream = replace(stream, profile=stream.profile.scaled(times), scale=stream.scale * times)
+    profile = _fitting(stream.profile, frozenset(settings) - {SCALE, *STREAM_KEYS})
+    fine = not scale.found
+    faults += scale.found
     for key, value in settings.items():
         note = Faults(f"--set {key}={value}")
+        if key == SCALE:
+            continue
         if key in STREAM_KEYS:
             field, parse = STREAM_KEYS[key]
             moved: dict[str, Any] = {field: note.take(parse, value, key, 0)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple
 
 from tenantry.plan.drill import Drill
+from tenantry.plan.grades import DEFAULT, Bounds
 from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, begins_ns
 from tenantry.plan.profiles import Profile
@@ -27,7 +29,7 @@ class Stream:
     """One load profile over a weighted mix of scenario names.
 
     It begins `start_after` nanoseconds after the start of the load or, with a name, when the load of that stream has ended. `env` is what
-    its scenarios read as `vu.env`.
+    its scenarios read as `vu.env`. `scale` is how many times as much its profile is as it was written, before other overrides.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Stream:
     start_after: Start = 0
     env: Mapping[str, object] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    scale: Fraction = Fraction(1)
 
     def as_dict(self) -> dict[str, object]:
         """`start_after` is a name or null, `start_after_ns` a length or null."""
@@ -48,6 +51,7 @@ class Stream:
             "start_after_ns": None if named else self.start_after,
             "env": dict(self.env),
             "tags": dict(self.tags),
+            "scale": float(self.scale),
         }
 
 
@@ -58,7 +62,7 @@ class Plan:
     The error breaker stops the run when `breaker_share` of its requests fail for `breaker_window_ns`; a share of 0 switches it off.
     `tenants` is the number of tenants of the dataset to draw from; `allow` are hosts other than this machine that requests may go to;
     `drill` is what virtual users send when no script does; `share` is which part of the load this process has: its place (from 0), and how
-    many there are.
+    many there are. `scaled_thresholds` are those of `thresholds` whose limits follow the scale, each with its text as it was written.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Plan:
     tenant_per: str = "vu"
     breaker_share: float = 0.9
     breaker_window_ns: int = 60 * NS
+    grades: Bounds = DEFAULT
     tags: Mapping[str, str] = field(default_factory=dict)
     scenario_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tag_names: tuple[str, ...] = ()
@@ -83,6 +88,7 @@ class Plan:
     allow: tuple[str, ...] = ()
     drill: Drill | None = None
     share: tuple[int, int] = (0, 1)
+    scaled_thresholds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def duration_ns(self) -> int:
@@ -115,6 +121,7 @@ class Plan:
             "streams": [stream.as_dict() for stream in self.streams],
             "scenarios": list(self.scenarios),
             "thresholds": list(self.thresholds),
+            "scaled_thresholds": dict(self.scaled_thresholds),
             "dataset": self.dataset,
             "tenants": self.tenants,
             "rng_seed": self.rng_seed,
@@ -125,6 +132,7 @@ class Plan:
             "tenant_per": self.tenant_per,
             "breaker_share": self.breaker_share,
             "breaker_window_ns": self.breaker_window_ns,
+            "grades": self.grades.as_dict(),
             "tags": dict(self.tags),
             "scenario_tags": {name: dict(tags) for name, tags in self.scenario_tags.items()},
             "tag_names": list(self.tag_names),

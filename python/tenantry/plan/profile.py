@@ -7,10 +7,12 @@ of its faults together (`Workload.plan` raises them).
 from __future__ import annotations
 
 from dataclasses import field, replace
+from fractions import Fraction
+from math import floor
 from typing import Any, TypeVar
 
 from tenantry.errors import UsageError
-from tenantry.plan.faults import Faults, Parser, any_duration
+from tenantry.plan.faults import Faults, Parser, any_duration, too_fine
 from tenantry.units import NS
 
 GRACEFUL_STOP = "30s"
@@ -37,6 +39,17 @@ def checked(profile: P, note: Faults) -> P:
         for what, hint in profile.problems():  # type: ignore[attr-defined]
             note.add(what, hint)
     return replace(profile, faults=tuple(note.found))  # type: ignore[type-var]
+
+
+def scaled_count(count: int, factor: Fraction) -> int:
+    """A number of virtual users or iterations times `factor`, rounded half up; never below 1 where there was one."""
+    return max(floor(count * factor + Fraction(1, 2)), min(count, 1))
+
+
+def rate_problems(*rates: Fraction) -> Problems:
+    """The fault of rates that are each fine as written, but not once they are scaled."""
+    wrong = [rate for rate in rates if too_fine(rate)]
+    return [(f"a rate of {float(wrong[0]):.6g}/s is too high or too fine to be kept exactly", "choose another scale")] if wrong else []
 
 
 def length_problems(kind: str, duration_ns: int) -> Problems:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tenantry.grading import grades
 from tenantry.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
     `verdict` stands in for the folder's own where it is known already, or could not be stored.
     """
     verdict = verdict or judge(run)
+    written = run.manifest.plan.get("scaled_thresholds") or {}
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "run": str(run.folder),
@@ -27,7 +29,8 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "exit": int(verdict.exit),
-        "thresholds": [result.as_dict() for result in verdict.thresholds],
+        "thresholds": [result.as_dict() | {"written": written.get(result.text)} for result in verdict.thresholds],
+        "grades": grades(run, verdict.verdict).as_dict(),
         "findings": [],
     }
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
@@ -53,6 +56,7 @@ def _identity(run: Run) -> dict[str, Any]:
         "processes": manifest.plan.get("processes", 1),
         "python": (manifest.machine or {}).get("python"),
         "rng_seed": manifest.rng_seed,
+        "scale": {str(stream.get("name")): stream.get("scale", 1) for stream in manifest.streams},
         "dataset": dataset.get("name"),
         "tenants": dataset.get("tenants"),
         "command": manifest.command,

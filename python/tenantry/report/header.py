@@ -112,9 +112,14 @@ def _threshold(row: Document) -> ThresholdRow:
         observed=quantity(observed, unit),
         margin=_margin(limit, observed, unit, str(result)),
         samples=plain(row.get("samples")),
-        note=str(row.get("note") or "")[:200],
+        note="; ".join(filter(None, [str(row.get("note") or "")[:200], scaled_from(row)])),
         gauge=_gauge(limit, observed),
     )
+
+
+def scaled_from(row: Document) -> str:
+    """What a threshold was before its limit followed the scale of the load, in words; nothing where it did not."""
+    return f"scaled from {str(row['written'])[:400]}" if row.get("written") else ""
 
 
 def _few(row: Document) -> bool:
@@ -170,6 +175,7 @@ def identity(document: Document) -> list[tuple[str, str]]:
         ("Started", _moment(about.get("started_at"))),
         ("Ended", ended if about.get("started_at") else None),
         ("Load for", duration(about.get("duration_s")) if finite(about.get("duration_s")) is not None else None),
+        ("Scale", scale(part(about, "scale"))),
         ("Steady state", steady(document)),
         ("Dataset", about.get("dataset")),
         ("Tenants", plain(about.get("tenants")) if finite(about.get("tenants")) is not None else None),
@@ -182,6 +188,16 @@ def identity(document: Document) -> list[tuple[str, str]]:
         ("Python", about.get("python")),
     ]
     return [(title, _flat(value)[:600]) for title, value in rows if value not in (None, "", {})]
+
+
+def scale(streams: Document) -> str:
+    """How many times as much the load is as it was written, by stream where they differ; empty for the load as written."""
+    scales = {name: number for name, value in streams.items() if (number := finite(value)) is not None}
+    if set(scales.values()) <= {1}:
+        return ""
+    if len(set(scales.values())) == 1:
+        return f"{next(iter(scales.values())):g}"
+    return ", ".join(f"{name} {number:g}" for name, number in scales.items())
 
 
 def _flat(value: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import captions, header, metrics, tables, timeline
+from tenantry.report import captions, grades, header, metrics, tables, timeline
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
 from tenantry.validity import MOST_BUSY
 
@@ -49,6 +49,7 @@ def render(document: Document) -> str:
             subtitle=header.subtitle(document),
             tiles=header.tiles(document),
             thresholds=header.thresholds(document),
+            overall=grades.overall(document),
             identity=header.identity(document),
             figures=captions.figures(document),
             points_note=captions.points_note(document),
@@ -67,6 +68,7 @@ def render(document: Document) -> str:
 def _tables(document: Document) -> dict[str, tables.Table]:
     made = [tables.series(document), tables.distributions(document), tables.failures(document), tables.checks(document)]
     made += [
+        grades.table(document),
         metrics.table(document),
         tables.errors(document),
         tables.tenants(document, "worst"),

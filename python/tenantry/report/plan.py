@@ -21,6 +21,7 @@ from tenantry.plan.profiles import (
     RampingVus,
     SharedIterations,
 )
+from tenantry.report.header import scale
 from tenantry.units import write_duration
 
 _MOST_STAGES = 4
@@ -82,6 +83,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(Text("Thresholds", style="bold"))
     for threshold in plan.thresholds:
         console.print(Text(f"  {threshold}"))
+        if threshold in plan.scaled_thresholds:
+            console.print(Text(f"    scaled from {plan.scaled_thresholds[threshold]}", style="dim"))
     if not plan.thresholds:
         console.print(Text("  none"))
 
@@ -92,6 +95,8 @@ def _head(plan: Plan) -> Table:
     grid.add_column(overflow="fold")
     grid.add_row("Workload", Text(plan.name))
     grid.add_row("Load", Text(f"{write_duration(plan.duration_ns)} at most, by up to {plan.max_vus:,} virtual users"))
+    if scales := scale({stream.name: float(stream.scale) for stream in plan.streams}):
+        grid.add_row("Scale", Text(scales))
     if plan.share != (0, 1):
         mine = sum(len(plan.indexes(stream)) for stream in plan.streams)
         grid.add_row("Share", Text(f"{plan.share[0] + 1} of {plan.share[1]}, with {mine:,} of them"))

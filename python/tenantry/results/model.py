@@ -67,6 +67,15 @@ class Iterations(msgspec.Struct, frozen=True):
     interrupted: int = 0
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """Requests of one scenario, the p95 of their response time, and the number of times it rests on; None without any."""
+
+    requests: int = 0
+    failures: int = 0
+    n: int = 0
+    p95_s: float | None = None
+
+
 class Check(msgspec.Struct, frozen=True):
     """How often a check held and did not."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tenantry.results.model import Iterations, Series, Totals
+from tenantry.results.model import Iterations, Sent, Series, Totals
+from tenantry.results.sql import quantiles
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
@@ -29,6 +30,22 @@ def added(parts: Iterable[Iterations]) -> Iterations:
     """All of them as one."""
     rows = [msgspec.structs.astuple(part) for part in parts]
     return Iterations(*(sum(column) for column in zip(*rows, strict=True))) if rows else _NONE
+
+
+def sent(tables: Tables) -> dict[str, Sent]:
+    """Requests per scenario."""
+    times = {
+        scenario: (n, p95_ns / 1e9)
+        for scenario, n, _, _, p95_ns in tables.rows(quantiles("http", histogram="response", key="scenario", permille=(950,)), of=("http",))
+    }
+    counts = "SELECT scenario, sum(requests)::BIGINT, sum(failures)::BIGINT FROM http GROUP BY scenario ORDER BY scenario"
+    return {scenario: Sent(*counted, *times.get(scenario, ())) for scenario, *counted in tables.rows(counts, of=("http",))}
+
+
+def all_sent(parts: Iterable[Sent]) -> Sent:
+    """The requests of all of them; a p95 of several cannot be had from theirs."""
+    found = list(parts)
+    return Sent(sum(part.requests for part in found), sum(part.failures for part in found))
 
 
 def totals_and_series(

@@ -27,6 +27,7 @@ from tenantry.results.model import (
     Iterations,
     Metric,
     ScriptCost,
+    Sent,
     Series,
     Steady,
     Tenants,
@@ -100,6 +101,11 @@ class Run:
     def iterations(self) -> dict[str, Iterations]:
         """Iterations per scenario."""
         return requests.iterations(self.tables)
+
+    @cached_property
+    def sent(self) -> dict[str, Sent]:
+        """Requests per scenario."""
+        return requests.sent(self.tables)
 
     @cached_property
     def all_iterations(self) -> Iterations:

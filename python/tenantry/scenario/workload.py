@@ -11,6 +11,7 @@ from tenantry.metrics.declare import CustomMetric, twice
 from tenantry.plan import breaker
 from tenantry.plan.declared import Declared, Loadable
 from tenantry.plan.faults import Faults, raise_all, some_duration, zero_or_more
+from tenantry.plan.grades import DEFAULT, Bounds
 from tenantry.plan.http import HttpSettings
 from tenantry.plan.order import Start, order_problems
 from tenantry.plan.overrides import override
@@ -87,6 +88,7 @@ class Workload:
     tenant_per: str = "vu"
     breaker_share: float = 0.9
     breaker_window_ns: int = 60 * NS
+    grades: Bounds = DEFAULT
     tag_names: tuple[str, ...] = ()
     metrics: tuple[CustomMetric, ...] = ()
     feeders: tuple[Loadable, ...] = ()
@@ -129,6 +131,7 @@ class Workload:
             tenant_per=self.tenant_per,
             breaker_share=self.breaker_share,
             breaker_window_ns=self.breaker_window_ns,
+            grades=self.grades,
             tags=self.tags,
             scenario_tags=_scenario_tags(self.parts),
             tag_names=tuple(dict.fromkeys([*(tag for tags in _scenario_tags(self.parts).values() for tag in tags), *self.tag_names])),
@@ -136,8 +139,13 @@ class Workload:
         )
         if not self.parts:
             return plan, list(self.faults)
-        plan, faults = override(plan, overrides or {})
-        return plan, [*self.faults, *faults, *plan.http.faults]
+        changed, faults = override(plan, overrides or {})
+        if any(stream.scale != 1 for stream in changed.streams):
+            from tenantry.thresholds.scaling import scale_limits
+
+            changed, unscaled = scale_limits(changed, plan.streams, where=str(self.location))
+            faults += unscaled
+        return changed, [*self.faults, *faults, *changed.http.faults]
 
     def plan(self, *, target: str, overrides: Mapping[str, object] | None = None, tenants: int | None = None) -> Plan:
         """The plan for `target` with `--set` overrides, over `tenants` tenants of the dataset; raises all faults together."""
@@ -171,6 +179,7 @@ def workload(
     tenant_per: str = "vu",
     breaker_share: str | float = breaker.SHARE,
     breaker_window: str | float = breaker.WINDOW,
+    grades: Bounds | None = None,
 ) -> Workload:
     """A workload: `workload(mix({...}), PROFILE)`, `workload(SCENARIO, PROFILE)` or `workload(a.at(PROFILE), b.at(PROFILE))`.
 
@@ -179,8 +188,8 @@ def workload(
     `rng_seed`: makes every choice of the run reproducible. `tenant_choice`: `uniform`, or `zipf` or `by_tier` of `tenantry.tenants`.
     `tag_names`: tags of groups and requests that thresholds may ask for; those of scenarios are known.
     `tenant_per`: whether a virtual user keeps its tenant (`vu`) or draws one for each `iteration`. `breaker_share`, `breaker_window`: a
-    run stops when so many of its requests fail for so long; a share of `off` lets it go on. Faults are noted, and raised together when a
-    plan is asked for.
+    run stops when so many of its requests fail for so long; a share of `off` lets it go on. `grades`: where good, warning and critical lie,
+    made by `tenantry.grades.bounds`. Faults are noted, and raised together when a plan is asked for.
     """
     site = call_site()
     note = Faults(str(site))
@@ -209,6 +218,7 @@ def workload(
         tenant_per=tenant_per,
         breaker_share=note.take(breaker.breaker_share, breaker_share, "breaker_share", 0.9),
         breaker_window_ns=note.take(some_duration, breaker_window, "breaker_window", NS),
+        grades=_grades(grades, note),
         location=site,
         faults=(*_inner_faults(parts, found), *note.found),
     )
@@ -221,6 +231,15 @@ def _tenant_choice(given: str | TenantChoice, note: Faults) -> TenantChoice:
     if given not in TENANT_CHOICES:
         note.add(f"unknown tenant_choice {given!r}", did_you_mean(given, (*TENANT_CHOICES, "zipf(...)", "by_tier(...)")))
     return UNIFORM
+
+
+def _grades(given: object, note: Faults) -> Bounds:
+    if isinstance(given, Bounds):
+        note.found += given.faults
+        return given
+    if given is not None:
+        note.add(f"grades are {given!r}, not bounds", 'make them with tenantry.grades: bounds(p95=("100ms", "300ms", "2s"))')
+    return DEFAULT
 
 
 def _parts(parts: Sequence[object], note: Faults) -> list[Part]:

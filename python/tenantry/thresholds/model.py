@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -115,6 +116,11 @@ class Threshold:
         """Every condition, in the order of the text."""
         return tuple(_conditions(self.expression))
 
+    def changed(self, change: Callable[[Condition], Condition]) -> Threshold:
+        """The same over changed conditions, with its canonical text."""
+        later = replace(self, expression=_changed(self.expression, change))
+        return replace(later, text=str(later))
+
     def __str__(self) -> str:
         delay = f" after {self.abort_after_s}s" if self.abort_after_s else ""
         return f"{self.expression} abort{delay}" if self.abort else str(self.expression)
@@ -124,6 +130,12 @@ def _conditions(expression: Expression) -> list[Condition]:
     if isinstance(expression, Condition):
         return [expression]
     return [condition for part in expression.parts for condition in _conditions(part)]
+
+
+def _changed(expression: Expression, change: Callable[[Condition], Condition]) -> Expression:
+    if isinstance(expression, Condition):
+        return change(expression)
+    return Joined(expression.word, tuple(_changed(part, change) for part in expression.parts))
 
 
 def unit_of(metric: Metric, stat: str) -> Unit:
