@@ -1,5 +1,6 @@
 -- Role and tables of the clinic; run as the owner on an empty database, then load rows, then run constraints.sql.
--- The keys of search are lower case and compared byte by byte, so that the beginning of a name is a range of an index.
+-- The keys of search are lower case (also where lower() knows ASCII alone, as with the locale C) and compared byte by byte, so that the
+-- beginning of a name is a range of an index.
 -- Identities start far above the seeded keys, so that rows made by the app never collide with a later top-up.
 
 -- Roles belong to the whole server: another database on it may have made this one already.
@@ -28,8 +29,9 @@ CREATE TABLE users (
     clinic_id bigint NOT NULL,
     email text NOT NULL,
     full_name text NOT NULL,
-    first_key text COLLATE "C" GENERATED ALWAYS AS (lower(full_name)) STORED,
-    last_key text COLLATE "C" GENERATED ALWAYS AS (lower(substr(full_name, strpos(full_name, ' ') + 1))) STORED,
+    first_key text COLLATE "C" GENERATED ALWAYS AS (translate(lower(full_name), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
+    last_key text COLLATE "C" GENERATED ALWAYS AS
+        (translate(lower(substr(full_name, strpos(full_name, ' ') + 1)), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
     role text NOT NULL CHECK (role IN ('owner', 'vet', 'admin')),
     password_hash text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -41,7 +43,7 @@ CREATE TABLE pets (
     clinic_id bigint NOT NULL,
     owner_id bigint NOT NULL,
     name text NOT NULL,
-    name_key text COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED,
+    name_key text COLLATE "C" GENERATED ALWAYS AS (translate(lower(name), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
     species text NOT NULL CHECK (species IN ('dog', 'cat', 'bird', 'rabbit', 'hamster')),
     breed text NOT NULL,
     sex text NOT NULL CHECK (sex IN ('female', 'male')),
