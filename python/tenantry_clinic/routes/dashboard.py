@@ -78,7 +78,7 @@ RECENT_INVOICES = INVOICES + " ORDER BY i.issued_on DESC, i.id DESC LIMIT 5"
 # Comparisons of text are leakproof, LIKE and lower() are not: only the former may use an index under row-level security.
 # The key that Postgres makes of what is searched for is that of the columns name_key, first_key and last_key.
 FOLDED = "translate(lower($1), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')"
-BETWEEN = f'BETWEEN {FOLDED} COLLATE "C" AND {FOLDED} || U&\'\\+10FFFF\' COLLATE "C"'
+BETWEEN = f"BETWEEN {FOLDED} AND ({FOLDED} || U&'\\+10FFFF')"
 PATIENTS = f"""
 SELECT {columns(FoundPatient, "p", owner="o.full_name")}
 FROM pets p JOIN users o ON o.clinic_id = p.clinic_id AND o.id = p.owner_id
