@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
 # Version 00 ends there; later ones may go on; ff and zeros are no ids.
-_TRACEPARENT = re.compile(rb"(?:(00)|(?!ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?(1)|(?:-.*)?)")
+_TRACEPARENT = re.compile(rb"(?:(00)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?(1)|(?:-.*)?)")
 _LAG_EVERY_S = 0.05
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
