@@ -3,28 +3,18 @@ that knows the truth; a shell that knows what its commands left behind."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import hashlib
 import itertools
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 from commandline import Shell
-from running_clinic import SECRET, Clinic, Database
+from running_clinic import Clinic, Database, serving
 from truth import TruthServer
 
 from tenantry.postgres import Postgres, find_postgres, start_postgres
-from tenantry.processes import answers_http, free_port, start
-from tenantry_clinic.db import create_schema
-
-TODAY = "2026-01-05"
 
 
 @pytest.fixture(scope="session")
@@ -55,17 +45,16 @@ def new_database(postgres: Postgres) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def clinic(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """The app as users start it, on a database with the rows of clinic_rows.sql."""
-    dsn = new_database()
-    asyncio.run(create_schema(dsn))
-    database = Database(dsn)
-    database.run((Path(__file__).parent / "db" / "clinic_rows.sql").read_text(), _password_row(), "SELECT 1")
-    port = free_port()
-    command = [sys.executable, "-m", "tenantry_clinic", "serve", "--port", str(port), "--pool", "8"]
-    env = {**os.environ, "CLINIC_DSN": dsn, "CLINIC_SECRET": SECRET, "CLINIC_TODAY": TODAY}
-    with start(command, name="the clinic app", log=tmp_path_factory.mktemp("clinic") / "app.log", env=env) as app:
-        app.wait_until(partial(answers_http, port, "/api/health"))
-        yield Clinic(port, database)
+    """The app as users start it, on a database with the rows of clinic_rows.sql; its tests share it."""
+    with serving(Database(new_database()).with_clinics(), tmp_path_factory.mktemp("clinic")) as clinic:
+        yield clinic
+
+
+@pytest.fixture(scope="module")
+def own_clinic(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """The same for the tests of one module alone."""
+    with serving(Database(new_database()).with_clinics(), tmp_path_factory.mktemp("clinic")) as clinic:
+        yield clinic
 
 
 @pytest.fixture
@@ -78,8 +67,3 @@ def truth() -> Iterator[TruthServer]:
 def shell(tmp_path: Path) -> Iterator[Shell]:
     with Shell(tmp_path) as shell:
         yield shell
-
-
-def _password_row() -> str:
-    secret = base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"right-password", b"salt", 1000)).decode()
-    return f"UPDATE users SET password_hash = 'pbkdf2_sha256$1000$salt${secret}'"

@@ -1,24 +1,39 @@
-"""`python -m tenantry_clinic schema|serve`: create the schema, run the app."""
+"""`python -m tenantry_clinic schema|serve|sweep`: create the schema, run the app, remove uploads that no row knows."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import asyncpg
 import click
 
 from tenantry_clinic.db import check, create_schema
 from tenantry_clinic.settings import Settings
+from tenantry_clinic.sweep import sweep as sweep_files
 
 # Longer than any think time: a virtual user's connection must not be closed under it.
 KEEP_ALIVE_S = 75
+Result = TypeVar("Result")
 
 
-@click.group()
+# What click wraps, line by line.
+VARIABLES = """\b
+Variables of the environment:
+  CLINIC_DSN          the database, as --dsn
+  CLINIC_DB_PASSWORD  the password of the role clinic_app
+  CLINIC_SECRET       signs the tokens; at least 32 bytes
+  CLINIC_FILES        the folder of uploads, one for each database
+  CLINIC_INVOICING    URL of the service that registers sales
+  CLINIC_TODAY        the app's present day, as 2026-01-05
+"""
+
+
+@click.group(epilog=VARIABLES)
 def clinic() -> None:
     """The reference app of tenantry: a veterinary clinic SaaS on Postgres with row-level security."""
 
@@ -41,10 +56,7 @@ def serve(dsn: str, host: str, port: int, pool: int, workers: int) -> None:
     import uvicorn
 
     os.environ.update(CLINIC_DSN=dsn, CLINIC_POOL=str(pool))
-    try:
-        settings = Settings.from_environment()
-    except ValueError as error:
-        raise click.UsageError(f"an environment variable CLINIC_* is not understood: {error}") from error
+    settings = _settings()
     _database(check(settings))
     uvicorn.run(
         "tenantry_clinic.app:from_environment",
@@ -65,10 +77,32 @@ def serve(dsn: str, host: str, port: int, pool: int, workers: int) -> None:
     )
 
 
-def _database(work: Coroutine[Any, Any, None]) -> None:
+@clinic.command()
+@click.option("--dsn", envvar="CLINIC_DSN", required=True, help="URL of the database whose rows name the files to keep.")
+@click.option("--age", default=3600, show_default=True, type=click.IntRange(0), help="Seconds; younger files stay, they may be arriving.")
+@click.option("--yes", is_flag=True, help="Remove them; without, only count them.")
+def sweep(dsn: str, age: int, yes: bool) -> None:
+    """Remove uploads that no row knows.
+
+    Such are left by `tenantry clean`, which empties tables, and by processes that were killed while a file arrived.
+    """
+    os.environ.update(CLINIC_DSN=dsn)
+    settings = _settings()
+    files, size = _database(sweep_files(settings, time.time() - age, remove=yes))
+    click.echo(f"{'removed' if yes else 'to remove (with --yes)'}: {files} files, {size} bytes, in {settings.files}")
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except ValueError as error:
+        raise click.UsageError(f"an environment variable CLINIC_* is not understood: {error}") from error
+
+
+def _database(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work`; its database errors become one line and exit code 2."""
     try:
-        asyncio.run(work)
+        return asyncio.run(work)
     except asyncpg.DuplicateTableError as error:
         _fail(f"the database is not empty: {error}")
     except LookupError as error:
@@ -79,7 +113,7 @@ def _database(work: Coroutine[Any, Any, None]) -> None:
         _fail(f"the database cannot be used: {error or type(error).__name__}")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(2)
 

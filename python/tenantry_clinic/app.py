@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -50,7 +51,8 @@ def create_app(blueprint: Blueprint) -> Starlette:
         lifespan=lifespan,
     )
     app.state.settings, app.state.figures = settings, figures
-    app.state.document = openapi.document(blueprint.operations.values())
+    app.state.document = msgspec.json.encode(openapi.document(blueprint.operations.values()))
+    app.router.redirect_slashes = False
     return app
 
 

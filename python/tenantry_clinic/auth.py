@@ -7,9 +7,10 @@ import base64
 import hashlib
 import hmac
 import time
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jwt
+import msgspec
 
 ALGORITHM = "HS256"
 TOKEN_LIFETIME_S = 7 * 24 * 3600
@@ -18,10 +19,16 @@ _NOBODY = "pbkdf2_sha256$10000$tenantry$" + base64.b64encode(bytes(32)).decode()
 
 
 class Identity(NamedTuple):
-    """The claims of a token."""
+    """Who a token speaks for."""
 
     clinic_id: int
     user_id: int
+    role: str
+
+
+class _Claims(msgspec.Struct):
+    sub: Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,17}$")]
+    clinic_id: Annotated[int, msgspec.Meta(ge=1, lt=10**18)]
     role: str
 
 
@@ -39,10 +46,11 @@ def issue_token(identity: Identity, secret: bytes) -> str:
 def read_token(token: str, secret: bytes) -> Identity | None:
     """The identity in a token that we signed and that has not expired, else None."""
     try:
-        claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub"]})
-        return Identity(int(claims["clinic_id"]), int(claims["sub"]), str(claims["role"]))
-    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
+        decoded = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": ["exp", "sub"]})
+        claims = msgspec.convert(decoded, _Claims)
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return Identity(claims.clinic_id, int(claims.sub), claims.role)
 
 
 async def password_matches(password: str, stored: str | None) -> bool:

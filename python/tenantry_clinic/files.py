@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.types import Message
 
-from tenantry_clinic.web import Problem
+from tenantry_clinic.web import Invalid, Problem
 
 # What a form has beside the bytes of its file.
 _FORM_BYTES = 64 * 1024
@@ -45,6 +46,8 @@ class Uploaded(NamedTuple):
 @asynccontextmanager
 async def uploaded_file(request: Request, field: str, largest: int) -> AsyncIterator[Uploaded]:
     """The file of a multipart form; 413 as soon as more than `largest` bytes have come, 422 where there is no such file."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise Invalid(field, "must come in a form of type multipart/form-data")
     taken = 0
 
     async def receive() -> Message:
@@ -58,14 +61,27 @@ async def uploaded_file(request: Request, field: str, largest: int) -> AsyncIter
     async with Request(request.scope, receive).form(max_files=1, max_fields=8) as form:
         file = form.get(field)
         if not isinstance(file, UploadFile) or not file.size:
-            raise Problem(422, f"the form needs a file named {field!r} that is not empty")
+            raise Invalid(field, "the form needs a file of this name that is not empty")
         if file.size > largest:
             raise Problem(413, f"a file must have at most {largest} bytes")
-        yield Uploaded(file.filename or "", file.content_type, file.file)
+        yield Uploaded(_plain(file.filename or ""), file.content_type, file.file)
+
+
+def _plain(name: str) -> str:
+    """A name without folders and without what cannot be seen, of at most 255 characters."""
+    seen = "".join(letter for letter in re.split(r"[/\\]", name)[-1] if letter.isprintable()).strip(" .")
+    return seen[:255] or "file"
 
 
 def keep(content: BinaryIO, folder: Path) -> Kept:
-    """Copy `content` into `folder` under its SHA-256, at once or not at all."""
+    """Copy `content` into `folder` under its SHA-256, at once or not at all; a 503 when the disk does not take it."""
+    try:
+        return _copy(content, folder)
+    except OSError as error:
+        raise Problem(503, f"the file cannot be kept: {error.strerror}") from error
+
+
+def _copy(content: BinaryIO, folder: Path) -> Kept:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".arriving-", delete=False) as target:
         try:
@@ -81,5 +97,16 @@ def keep(content: BinaryIO, folder: Path) -> Kept:
 
 def can_be_written(folder: Path) -> bool:
     """Whether uploads can be kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
     return os.access(folder, os.W_OK)
+
+
+def kept_before(folder: Path, moment: float) -> Iterator[Path]:
+    """What was last written before a moment: files by their hash, and what a killed process left of an upload."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < moment:
+                yield path

@@ -45,7 +45,7 @@ class Invoicing:
             response = await self._client.post("/invoices", json={"order_id": order_id, "total": str(total)})
             response.raise_for_status()
         except httpx.HTTPError as error:
-            raise NotRegistered(str(error)) from None
+            raise NotRegistered(f"order {order_id} is paid") from error
         finally:
             timing.external += perf_counter() - began
 

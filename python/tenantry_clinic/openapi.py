@@ -8,56 +8,73 @@ from typing import Any
 
 import msgspec
 
-from tenantry_clinic.operations import Operation
+from tenantry_clinic.operations import Answer, Operation
 from tenantry_clinic.web import LARGEST_ID
 
 _REF = "#/components/schemas/{name}"
-_PROBLEM = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-_ALWAYS = {503: "The database is not available"}
+_DESCRIPTION = """A veterinary clinic SaaS: the reference app of tenantry. A row that the caller's clinic does not have is a 404, whether
+another clinic has it or nobody. Lists come in pages: `next` of one is `after` of the following one, and null on the last."""
+
+
+class _Schemas:
+    """The schema of every type that some operation takes or answers with."""
+
+    def __init__(self, types: Iterable[Any]) -> None:
+        kinds = list(dict.fromkeys(types))
+        schemas, self.components = msgspec.json.schema_components(kinds, ref_template=_REF)
+        self._of = dict(zip(kinds, schemas, strict=True))
+
+    def __getitem__(self, kind: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = self._of[kind]
+        return schema
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """OpenAPI 3.1: every operation with its parameters, body, answers and who may call it."""
     all_of_them = list(operations)
-    bodies = [operation.inputs["body"] for operation in all_of_them if "body" in operation.inputs]
-    schemas, components = msgspec.json.schema_components(bodies, ref_template=_REF)
-    schema_of = dict(zip(bodies, schemas, strict=True))
+    schemas = _Schemas(kind for operation in all_of_them for kind in _types(operation))
     paths: dict[str, dict[str, Any]] = {}
     for operation in all_of_them:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schema_of)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "tenantry clinic", "version": "1", "description": "A veterinary clinic SaaS: the reference app of tenantry."},
+        "info": {"title": "tenantry clinic", "version": "1", "description": _DESCRIPTION},
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": _PROBLEM},
+            "schemas": schemas.components,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
-def _operation(operation: Operation, schema_of: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+def _types(operation: Operation) -> list[Any]:
+    body = [operation.inputs["body"]] if "body" in operation.inputs else []
+    return [*body, *(answer.body for answer in _answers(operation).values())]
+
+
+def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     inputs = operation.inputs
     described: dict[str, Any] = {
         "operationId": f"{operation.area}_{operation.endpoint.__name__}",
         "tags": [operation.area],
         "summary": (inspect.getdoc(operation.endpoint) or "").partition("\n")[0],
-        "responses": _responses(operation),
+        "responses": {str(status): _response(answer, schemas) for status, answer in sorted(_answers(operation).items())},
         "security": [] if operation.public else [{"bearer": []}],
     }
     parameters = _path_parameters(inputs) + _query_parameters(inputs)
     if parameters:
         described["parameters"] = parameters
     if "body" in inputs:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema_of[inputs["body"]]}}}
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas[inputs["body"]]}}}
     if operation.file:
-        form = {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary", "description": operation.file}},
-            "required": ["file"],
-        }
-        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+        described["requestBody"] = _form(operation.file)
     return described
+
+
+def _form(description: str) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": description}
+    schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def _path_parameters(inputs: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,19 +88,35 @@ def _query_parameters(inputs: dict[str, Any]) -> list[dict[str, Any]]:
     (_,), components = msgspec.json.schema_components([inputs["query"]], ref_template=_REF)
     schema = components[inputs["query"].__name__]
     required = schema.get("required", [])
-    return [{"name": name, "in": "query", "required": name in required, "schema": wanted} for name, wanted in schema["properties"].items()]
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null(wanted)}
+        for name, wanted in schema["properties"].items()
+    ]
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
-    problems = {**_ALWAYS, **operation.problems}
-    if not operation.public:
-        problems[401] = "A valid bearer token is needed"
-    if operation.inputs or operation.file:
-        problems.setdefault(422, "A value is wrong")
-    if "body" in operation.inputs or operation.file:
-        problems.setdefault(400, "The body cannot be read")
-    if "key" in operation.inputs:
-        problems.setdefault(404, "Unknown, or another clinic's")
-    content = {"application/json": {"schema": {"$ref": _REF.format(name="Problem")}}}
-    found: dict[str, Any] = {str(status): {"description": text, "content": content} for status, text in sorted(problems.items())}
-    return {str(operation.status): {"description": "Done", "content": {operation.content: {}}}, **found}
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out: it has no value that stands for nothing."""
+    if "enum" in schema:
+        return {"enum": [value for value in schema["enum"] if value is not None]}
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    return kinds[0] if len(kinds) == 1 else schema
+
+
+def _answers(operation: Operation) -> dict[int, Answer]:
+    """By status: success, what the operation itself names, and what its inputs bring with them."""
+    inputs, file = operation.inputs, operation.file
+    brought = {
+        400: "The body cannot be read" if "body" in inputs or file else "",
+        401: "" if operation.public else "A valid bearer token is needed",
+        404: "Unknown, or another clinic's" if "key" in inputs else "",
+        413: "The body is too long" if "body" in inputs else "",
+        422: "A value is wrong" if "body" in inputs or "query" in inputs or file else "",
+        503: "The database is not available" if operation.database else "",
+    }
+    told = {status: Answer(text) for status, text in brought.items() if text}
+    named = {status: problem if isinstance(problem, Answer) else Answer(problem) for status, problem in operation.problems.items()}
+    return told | named | {operation.status: Answer("Done", operation.answers, operation.content)}
+
+
+def _response(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
+    return {"description": answer.text, "content": {kind: {"schema": schemas[answer.body]} for kind in answer.content}}

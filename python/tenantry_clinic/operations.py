@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
@@ -13,16 +14,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tenantry_clinic.auth import read_token
-from tenantry_clinic.web import LARGEST_ID, Call, Problem, Visit
+from tenantry_clinic.web import LARGEST_BODY, LARGEST_ID, Call, Invalid, Problem, ProblemBody, Visit
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
+JSON = ("application/json",)
+_DIGITS = re.compile("[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a status means, and the type of its body."""
+
+    text: str
+    body: Any = ProblemBody
+    content: tuple[str, ...] = JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One endpoint. Its function takes a Call (a Visit where `public`), and what it names: `key` (the `{id}` of the path), `query`, `body`.
 
-    `content` is the type of its answer; `file` describes the file of the form that it reads itself.
+    `answers` is the type of its answer's body, `content` how it is written; `problems` are all other answers, beside those that its inputs
+    bring with them. `file` describes the file of the form that it reads itself; without `database` it answers without the database.
     """
 
     method: str
@@ -30,9 +43,11 @@ class Operation:
     endpoint: Callable[..., Awaitable[Response]]
     area: str
     status: int = 200
-    problems: Mapping[int, str] = field(default_factory=dict)
+    answers: Any = None
+    content: tuple[str, ...] = JSON
+    problems: Mapping[int, str | Answer] = field(default_factory=dict)
     public: bool = False
-    content: str = "application/json"
+    database: bool = True
     file: str | None = None
 
     @property
@@ -62,7 +77,7 @@ class Operation:
                 values["body"] = await _body(request, inputs["body"])
             return await self.endpoint(call, **values)
 
-        return Route(self.path.replace("{id}", "{id:int}"), handle, methods=[self.method])
+        return Route(self.path, handle, methods=[self.method])
 
 
 class Area:
@@ -107,25 +122,36 @@ def _call(request: Request) -> Call:
 
 
 def _key(request: Request) -> int:
-    """The id in the path; one beyond the range of ids is unknown like any other."""
-    wanted: int = request.path_params["id"]
-    if not 1 <= wanted <= LARGEST_ID:
+    """The id in the path; what cannot be an id is unknown like any other."""
+    wanted: str = request.path_params["id"]
+    if not _DIGITS.fullmatch(wanted) or not 1 <= int(wanted) <= LARGEST_ID:
         raise Problem(404, "not found")
-    return wanted
+    return int(wanted)
 
 
 def _query(request: Request, kind: Any) -> Any:
+    given = dict(request.query_params)
     try:
-        return msgspec.convert(dict(request.query_params), kind, strict=False)
+        query = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise Problem(422, str(error)) from None
+        raise Invalid.by_msgspec(error) from None
+    for name in given:
+        if getattr(query, name, given) is None:
+            raise Invalid(name, "leave it out instead")
+    return query
 
 
 async def _body(request: Request, kind: Any) -> Any:
-    """The request's JSON as `kind`; 400 when it is no JSON, 422 when it is another shape."""
+    """The request's JSON as `kind`; 400 when it is no JSON, 413 when it is too long, 422 when it is another shape."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise Problem(413, f"a body must have at most {LARGEST_BODY} bytes")
+        chunks.append(chunk)
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        return msgspec.json.decode(b"".join(chunks), type=kind)
     except msgspec.ValidationError as error:
-        raise Problem(422, str(error)) from None
+        raise Invalid.by_msgspec(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {error}") from None

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tenantry_clinic.web import Problem
+from tenantry_clinic.web import Invalid
 
 
 def cursor_of(row: asyncpg.Record, keys: Sequence[str]) -> str:
@@ -24,7 +24,7 @@ def place_of(cursor: str, kinds: type[tuple[Any, ...]]) -> tuple[Any, ...]:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         place: tuple[Any, ...] = msgspec.json.decode(text, type=kinds)
     except (binascii.Error, ValueError):
-        raise Problem(422, "after must be the `next` of an earlier page") from None
+        raise Invalid("after", "must be the `next` of an earlier page") from None
     return place
 
 

@@ -1,5 +1,6 @@
 -- Role and tables of the clinic; run as the owner on an empty database, then load rows, then run constraints.sql.
--- The keys of search are lower case and compared byte by byte, so that the beginning of a name is a range of an index.
+-- The keys of search are lower case (also where lower() knows ASCII alone, as with the locale C) and compared byte by byte, so that the
+-- beginning of a name is a range of an index.
 -- Identities start far above the seeded keys, so that rows made by the app never collide with a later top-up.
 
 -- Roles belong to the whole server: another database on it may have made this one already.
@@ -31,8 +32,9 @@ CREATE TABLE users (
     role text NOT NULL CHECK (role IN ('owner', 'vet', 'admin')),
     password_hash text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    first_key text COLLATE "C" GENERATED ALWAYS AS (lower(full_name)) STORED,
-    last_key text COLLATE "C" GENERATED ALWAYS AS (lower(substr(full_name, strpos(full_name, ' ') + 1))) STORED,
+    first_key text COLLATE "C" GENERATED ALWAYS AS (translate(lower(full_name), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
+    last_key text COLLATE "C" GENERATED ALWAYS AS
+        (translate(lower(substr(full_name, strpos(full_name, ' ') + 1)), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
     PRIMARY KEY (clinic_id, id)
 );
 
@@ -47,7 +49,7 @@ CREATE TABLE pets (
     born_on date NOT NULL,
     weight_kg numeric(5, 2) NOT NULL CHECK (weight_kg > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
-    name_key text COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED,
+    name_key text COLLATE "C" GENERATED ALWAYS AS (translate(lower(name), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')) STORED,
     PRIMARY KEY (clinic_id, id)
 );
 

@@ -38,6 +38,9 @@ class Settings:
         secret = os.environ.get("CLINIC_SECRET") or DEMO_SECRET
         if len(secret.encode()) < 32:
             raise ValueError("CLINIC_SECRET needs at least 32 bytes")
+        invoicing = os.environ.get("CLINIC_INVOICING") or None
+        if invoicing and not invoicing.startswith(("http://", "https://")):
+            raise ValueError("CLINIC_INVOICING must be the URL of a service, such as http://127.0.0.1:9000")
         return cls(
             dsn=os.environ["CLINIC_DSN"],
             password=os.environ.get("CLINIC_DB_PASSWORD"),
@@ -45,7 +48,7 @@ class Settings:
             secret=secret.encode(),
             fixed_today=date.fromisoformat(today) if today else None,
             files=Path(files) if files else _FILES,
-            invoicing=os.environ.get("CLINIC_INVOICING"),
+            invoicing=invoicing,
         )
 
     def today(self) -> date:

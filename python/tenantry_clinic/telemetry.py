@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+from starlette.responses import Response
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from tenantry_clinic.db import Database
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
-_TRACEPARENT = re.compile(rb"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+# Version 00 ends there; later ones may go on; ff and zeros are no ids.
+_TRACEPARENT = re.compile(rb"(?:(00)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?(1)|(?:-.*)?)")
 _LAG_EVERY_S = 0.05
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -38,6 +40,7 @@ class Timing:
     pool: float = 0.0
     database: float = 0.0
     external: float = 0.0
+    answered: bool = False
 
     def header(self) -> bytes:
         """As a Server-Timing header, in milliseconds."""
@@ -63,16 +66,22 @@ class Telemetry:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
+                timing.answered = True
                 self._figures.requests[timing.route, message["status"]] += 1
                 message["headers"].append((b"server-timing", timing.header()))
-                if trace is not None and (parent := _TRACEPARENT.match(trace)):
-                    own = b"00-%b-%b-%b" % (parent[1], token_hex(8).encode(), parent[2])
+                if trace is not None and (parent := _TRACEPARENT.fullmatch(trace)):
+                    own = b"00-%b-%b-%b" % (parent[2], token_hex(8).encode(), parent[3])
                     message["headers"].append((b"traceparent", own))
             await send(message)
 
         self._figures.in_flight += 1
         try:
             await self._app(scope, receive, marked)
+        except Exception:
+            # Starlette's own answer would pass by this middleware: neither counted nor marked.
+            if not timing.answered:
+                await Response('{"error":"internal error"}', 500, media_type="application/json")(scope, receive, marked)
+            raise
         finally:
             self._figures.in_flight -= 1
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from running_clinic import together
 
+from tenantry_clinic.app import AREAS
 from tenantry_clinic.routes.appointments import span_of
 
 if TYPE_CHECKING:
     from running_clinic import Answer, Clinic
 
+OPERATIONS = {operation.name: operation for area in AREAS for operation in area.operations}
+PUBLIC = {"POST /api/login", "GET /api/health", "GET /api/services", "GET /api/openapi.json", "GET /metrics"}
 SLOT = {"vet_id": 9, "starts_at": "2026-01-06T09:00:00Z"}
 TENANT_TABLES = """
     SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'clinic_id'
     UNION SELECT 'clinics' ORDER BY 1
 """
-
-
-def together(calls: int, work: Any) -> list[Answer]:
-    with ThreadPoolExecutor(calls) as threads:
-        return list(threads.map(work, range(calls)))
 
 
 def test_health_tells_the_day_and_that_the_database_answers(clinic: Clinic) -> None:
@@ -53,9 +52,9 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_401(clinic: Clinic
     [
         lambda token: "",
         lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"),
-        lambda token: token.replace("v1.1.", "v1.2."),
-        lambda token: token.replace(".owner.", ".admin."),
-        lambda token: "v1.1.1.owner.",
+        lambda token: token[:10] + "X" + token[11:],
+        lambda token: token.rpartition(".")[0] + ".",
+        lambda token: token.partition(".")[2],
         lambda token: "a.b",
         lambda token: "\u00fc",
     ],
@@ -66,12 +65,11 @@ def test_a_spoilt_token_is_a_401(clinic: Clinic, spoil: Any) -> None:
     assert found.headers["www-authenticate"] == "Bearer"
 
 
-def test_all_but_health_login_and_services_need_a_token(clinic: Clinic) -> None:
-    paths = ["dashboard", "appointments", "appointments/slots", "appointments/1", "patients", "patients/1", "medical-records"]
-    paths += ["invoices", "invoices/1", "search?q=Rex", "products"]
-    assert {path: clinic.call("GET", f"/api/{path}").status for path in paths} == dict.fromkeys(paths, 401)
-    assert clinic.call("POST", "/api/checkout", {}).status == 401
-    assert clinic.call("POST", "/api/appointments", {}).status == 401
+def test_all_but_a_few_endpoints_need_a_token(clinic: Clinic) -> None:
+    closed = {name: operation for name, operation in OPERATIONS.items() if not operation.public}
+    assert OPERATIONS.keys() - closed.keys() == PUBLIC
+    for operation in closed.values():
+        assert clinic.call(operation.method, operation.path.replace("{id}", "1"), b"").status == 401, operation.name
 
 
 def test_the_dashboard_shows_the_clinic_in_figures(clinic: Clinic) -> None:
@@ -145,7 +143,7 @@ def test_a_cancelled_appointment_frees_its_slot(clinic: Clinic) -> None:
 
 def test_of_concurrent_bookings_of_one_slot_exactly_one_succeeds(clinic: Clinic) -> None:
     slot = {"vet_id": 9, "starts_at": "2026-01-08T12:00:00Z"}
-    answers = together(16, lambda n: clinic.post("/api/appointments", {"pet_id": n + 1, "slot": slot}))
+    answers = together(partial(clinic.post, "/api/appointments", {"pet_id": n + 1, "slot": slot}) for n in range(16))
     assert sorted(answer.status for answer in answers) == [201] + [409] * 15
     assert clinic.database.value("SELECT count(*) FROM appointments WHERE vet_id = 9 AND starts_at = '2026-01-08 12:00Z'") == 1
 
@@ -176,7 +174,7 @@ def test_of_concurrent_bookings_of_one_slot_exactly_one_succeeds(clinic: Clinic)
 )
 def test_a_booking_that_makes_no_sense_is_refused_with_a_reason(clinic: Clinic, body: Any, status: int) -> None:
     found = clinic.post("/api/appointments", body)
-    assert (found.status, list(found.body)) == (status, ["error"])
+    assert (found.status, list(found.body)) == (status, ["error", "details"] if status == 422 else ["error"])
     assert found.body["error"]
 
 
@@ -198,8 +196,8 @@ def test_a_row_of_another_clinic_is_a_404(clinic: Clinic, path: str) -> None:
         ("/api/appointments?view=year", 422),
         ("/api/appointments?date=tomorrow", 422),
         ("/api/appointments?date=9999-12-31&view=month", 422),
-        ("/api/patients?page=0", 422),
-        ("/api/patients?page=x", 422),
+        ("/api/patients?limit=0", 422),
+        ("/api/patients?limit=x", 422),
         ("/api/patients?limit=101", 422),
         ("/api/medical-records?pet_id=-1", 422),
         (f"/api/medical-records?pet_id={2**64}", 422),
@@ -211,14 +209,7 @@ def test_a_row_of_another_clinic_is_a_404(clinic: Clinic, path: str) -> None:
 )
 def test_a_wrong_path_or_parameter_is_refused_with_a_reason(clinic: Clinic, path: str, status: int) -> None:
     found = clinic.get(path)
-    assert (found.status, list(found.body)) == (status, ["error"])
-
-
-def test_pages_of_patients_hold_each_patient_once(clinic: Clinic) -> None:
-    pages = [clinic.get(f"/api/patients?page={page}&limit=30", clinic=2).body for page in (1, 2, 3, 4, 5)]
-    assert [len(page["patients"]) for page in pages] == [30, 30, 30, 10, 0]
-    assert {page["total"] for page in pages} == {100}
-    assert {patient["id"] for page in pages for patient in page["patients"]} == set(range(101, 201))
+    assert (found.status, list(found.body)) == (status, ["error", "details"] if status == 422 else ["error"])
 
 
 def test_a_patient_comes_with_owner_appointments_and_latest_records(clinic: Clinic) -> None:
@@ -228,30 +219,12 @@ def test_a_patient_comes_with_owner_appointments_and_latest_records(clinic: Clin
     assert [record["id"] for record in patient["medical_records"]] == [225, 224, 223, 222, 221]
 
 
-def test_medical_records_come_latest_first_in_pages_of_twenty(clinic: Clinic) -> None:
-    pages = [clinic.get(f"/api/medical-records?pet_id=1&page={page}").body["medical_records"] for page in (1, 2, 3)]
-    assert [[record["id"] for record in page] for page in pages] == [list(range(25, 5, -1)), [5, 4, 3, 2, 1], []]
-    assert [record["id"] for record in clinic.get("/api/medical-records").body["medical_records"]][:2] == [26, 25]
-
-
 def test_invoices_are_listed_by_status_and_one_by_one(clinic: Clinic) -> None:
     overdue = clinic.get("/api/invoices?status=overdue").body["invoices"]
     assert [invoice["total"] for invoice in overdue] == [40, 36, 32, 28, 24, 20, 16, 12, 8, 4]
     assert len(clinic.get("/api/invoices").body["invoices"]) == 20
     invoice = clinic.get("/api/invoices/7").body
     assert (invoice["number"], invoice["status"], invoice["total"], invoice["due_on"]) == ("INV-7", "paid", 7, "2025-03-01")
-
-
-def test_search_finds_the_own_clinics_names_by_prefix(clinic: Clinic) -> None:
-    found = clinic.get("/api/search?q=rex1", clinic=2).body
-    assert {patient["id"] for patient in found["patients"]} == {101, *range(110, 120)}
-    assert [person["id"] for person in clinic.get("/api/search?q=last4", clinic=2).body["people"]] == [14]
-    assert [invoice["id"] for invoice in clinic.get("/api/search?q=inv-39", clinic=2).body["invoices"]] == [139]
-
-
-def test_search_takes_wildcards_literally(clinic: Clinic) -> None:
-    assert {patient["id"] for patient in clinic.get("/api/search?q=100%25_real").body["patients"]} == set(range(91, 101))
-    assert clinic.get("/api/search?q=%25%25").body["patients"] == []
 
 
 def test_services_of_a_clinic_are_public(clinic: Clinic) -> None:
@@ -309,7 +282,7 @@ def test_concurrent_checkouts_never_oversell_and_never_deadlock(clinic: Clinic) 
         order = [10, 11] if n % 2 else [11, 10]
         return clinic.post("/api/checkout", {"owner_id": 1, "items": [{"product_id": p, "quantity": 7} for p in order]})
 
-    answers = together(24, buy)
+    answers = together(partial(buy, n) for n in range(24))
     assert sorted(answer.status for answer in answers) == [201] * 14 + [409] * 10
     rows = clinic.database.run("""
         SELECT p.stock, p.reserved, (SELECT sum(quantity) FROM order_items WHERE product_id = p.id) AS sold
@@ -351,7 +324,7 @@ def test_the_app_works_as_a_role_that_row_level_security_binds(clinic: Clinic) -
     clinic.get("/api/dashboard")
     rows = clinic.database.run("""
         SELECT DISTINCT r.rolname, r.rolsuper, r.rolbypassrls FROM pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename
-        WHERE a.application_name = 'tenantry_clinic'
+        WHERE a.datname = current_database() AND a.application_name = 'tenantry_clinic'
     """)
     assert [tuple(row) for row in rows] == [("clinic_app", False, False)]
     assert clinic.database.value("SELECT count(*) FROM pg_class WHERE relowner = 'clinic_app'::regrole") == 0

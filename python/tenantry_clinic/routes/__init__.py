@@ -1,1 +1,1 @@
-"""Endpoints by area; each module lists its own as `routes`."""
+"""Endpoints by area; each module has its own as `area`."""

@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import datetime
 from datetime import UTC, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import asyncpg
 import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
-from tenantry_clinic.web import Call, Id, Problem, answer, midnight, year_is_near
+from tenantry_clinic.rows import columns
+from tenantry_clinic.web import NO_NULL, Call, Id, Invalid, Problem, answer, check_year, midnight
 
 area = Area("appointments")
 OPENS_AT, CLOSES_AT, SLOT_MINUTES = 8, 18, 30
 
-APPOINTMENTS = """
-SELECT a.id, a.pet_id, p.name AS pet, a.vet_id, v.full_name AS vet, a.starts_at, a.minutes, a.status, a.reason
+
+class Booked(TypedDict):
+    """An appointment."""
+
+    id: int
+    pet_id: int
+    vet_id: int
+    starts_at: datetime.datetime
+    minutes: int
+    status: Literal["scheduled", "confirmed", "completed", "cancelled"]
+    reason: str
+
+
+class Appointment(Booked):
+    """An appointment with the names of pet and vet."""
+
+    pet: str
+    vet: str
+
+
+class FreeSlot(TypedDict):
+    """Half an hour of a vet."""
+
+    vet_id: int
+    starts_at: datetime.datetime
+
+
+Calendar = TypedDict(
+    "Calendar",
+    {"view": Literal["day", "week", "month"], "from": datetime.date, "to": datetime.date, "appointments": list[Appointment]},
+)
+
+APPOINTMENTS = f"""
+SELECT {columns(Appointment, "a", pet="p.name", vet="v.full_name")}
 FROM appointments a
 JOIN pets p ON p.clinic_id = a.clinic_id AND p.id = a.pet_id
 JOIN users v ON v.clinic_id = a.clinic_id AND v.id = a.vet_id
@@ -34,24 +67,24 @@ WHERE v.role = 'vet' AND NOT EXISTS (
 )
 ORDER BY slot, v.id
 """
-RETURNED = "RETURNING id, pet_id, vet_id, starts_at, minutes, status, reason"
 # The row comes into being only if pet and vet are of this clinic: row-level security hides all others.
 BOOK = f"""
 INSERT INTO appointments (clinic_id, pet_id, vet_id, starts_at, minutes, status, reason)
 SELECT p.clinic_id, p.id, v.id, $3, $4, 'scheduled', $5
 FROM pets p JOIN users v ON v.clinic_id = p.clinic_id
 WHERE p.id = $1 AND v.id = $2 AND v.role = 'vet'
-{RETURNED}
+RETURNING {columns(Booked)}
 """
 OPEN = "status IN ('scheduled', 'confirmed')"
 MOVE = f"""
 UPDATE appointments a SET vet_id = v.id, starts_at = $3
 FROM users v WHERE v.clinic_id = a.clinic_id AND v.id = $2 AND v.role = 'vet' AND a.id = $1 AND a.{OPEN}
-RETURNING a.id, a.pet_id, a.vet_id, a.starts_at, a.minutes, a.status, a.reason
+RETURNING {columns(Booked, "a")}
 """
-CANCEL = f"UPDATE appointments SET status = 'cancelled' WHERE id = $1 AND {OPEN} {RETURNED}"
-EXISTS = "SELECT EXISTS (SELECT FROM appointments WHERE id = $1), EXISTS (SELECT FROM users WHERE id = $2 AND role = 'vet')"
-TAKEN = {409: "The slot is taken"}
+CANCEL = f"UPDATE appointments SET status = 'cancelled' WHERE id = $1 AND {OPEN} RETURNING {columns(Booked)}"
+EXISTS = "SELECT EXISTS (SELECT FROM appointments WHERE id = $1)"
+BOTH_EXIST = "SELECT EXISTS (SELECT FROM appointments WHERE id = $1), EXISTS (SELECT FROM users WHERE id = $2 AND role = 'vet')"
+_STARTS_AT = "slot.starts_at"
 
 
 class CalendarPage(msgspec.Struct):
@@ -60,19 +93,11 @@ class CalendarPage(msgspec.Struct):
     date: datetime.date | None = None
     view: Literal["day", "week", "month"] = "day"
 
-    def __post_init__(self) -> None:
-        if self.date:
-            year_is_near(self.date)
-
 
 class Day(msgspec.Struct):
     """A day, today without."""
 
     date: datetime.date | None = None
-
-    def __post_init__(self) -> None:
-        if self.date:
-            year_is_near(self.date)
 
 
 class Slot(msgspec.Struct):
@@ -81,16 +106,13 @@ class Slot(msgspec.Struct):
     vet_id: Id
     starts_at: Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 
-    def __post_init__(self) -> None:
-        year_is_near(self.starts_at.date())
-
 
 class Booking(msgspec.Struct):
     """A pet, a free slot, and why."""
 
     pet_id: Id
     slot: Slot
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "check-up"
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=NO_NULL)] = "check-up"
 
 
 class Move(msgspec.Struct):
@@ -110,26 +132,26 @@ def span_of(day: datetime.date, view: str) -> tuple[datetime.date, datetime.date
     return first, (first + timedelta(31)).replace(day=1)
 
 
-@area.get("/api/appointments")
+@area.get("/api/appointments", answers=Calendar)
 async def calendar(call: Call, query: CalendarPage) -> Response:
     """The appointments of a day, week or month."""
-    first, after = span_of(query.date or call.settings.today(), query.view)
+    first, after = span_of(check_year(query.date or call.settings.today(), "date"), query.view)
     async with call.reading() as session:
         appointments = await session.fetch(BETWEEN, midnight(first), midnight(after))
     return answer({"view": query.view, "from": first, "to": after, "appointments": appointments})
 
 
-@area.get("/api/appointments/slots")
+@area.get("/api/appointments/slots", answers=list[FreeSlot])
 async def free_slots(call: Call, query: Day) -> Response:
     """Every half hour of opening time in which a vet is free."""
-    begin = midnight(query.date or call.settings.today())
+    begin = midnight(check_year(query.date or call.settings.today(), "date"))
     span = begin + timedelta(hours=OPENS_AT), begin + timedelta(hours=CLOSES_AT)
     async with call.reading() as session:
         slots = await session.fetch(FREE, *span, timedelta(minutes=SLOT_MINUTES))
     return answer(slots)
 
 
-@area.get("/api/appointments/{id}")
+@area.get("/api/appointments/{id}", answers=Appointment)
 async def one(call: Call, key: int) -> Response:
     """An appointment with its pet and vet."""
     async with call.reading() as session:
@@ -139,7 +161,7 @@ async def one(call: Call, key: int) -> Response:
     return answer(found)
 
 
-@area.post("/api/appointments", status=201, problems={404: "The clinic has no such pet or vet", **TAKEN})
+@area.post("/api/appointments", status=201, answers=Booked, problems={404: "The clinic has no such pet or vet", 409: "The slot is taken"})
 async def book(call: Call, body: Booking) -> Response:
     """Book a slot."""
     starts_at = _checked(body.slot, call.settings.today())
@@ -153,25 +175,29 @@ async def book(call: Call, body: Booking) -> Response:
     return answer(booked, 201)
 
 
-@area.patch("/api/appointments/{id}", problems={404: "The clinic has no such appointment or vet", 409: "Taken, or no longer open"})
+@area.patch(
+    "/api/appointments/{id}",
+    answers=Booked,
+    problems={404: "The clinic has no such appointment or vet", 409: "The slot is taken, or the appointment no longer open"},
+)
 async def move(call: Call, key: int, body: Move) -> Response:
     """Move an open appointment to another slot."""
     starts_at = _checked(body.slot, call.settings.today())
     try:
         async with call.writing() as session:
             moved = await session.fetchrow(MOVE, key, body.slot.vet_id, starts_at)
-            known = moved or await session.fetchrow(EXISTS, key, body.slot.vet_id)
+            known = moved or await session.fetchrow(BOTH_EXIST, key, body.slot.vet_id)
     except asyncpg.UniqueViolationError:
         raise Problem(409, "this slot is taken") from None
     return _changed(moved, known=bool(known and all(known)))
 
 
-@area.post("/api/appointments/{id}/cancel", problems={409: "No longer open"})
+@area.post("/api/appointments/{id}/cancel", answers=Booked, problems={409: "No longer open"})
 async def cancel(call: Call, key: int) -> Response:
     """Cancel an open appointment; its slot is free again."""
     async with call.writing() as session:
         cancelled = await session.fetchrow(CANCEL, key)
-        known = cancelled or await session.fetchval("SELECT EXISTS (SELECT FROM appointments WHERE id = $1)", key)
+        known = cancelled or await session.fetchval(EXISTS, key)
     return _changed(cancelled, known=bool(known))
 
 
@@ -182,10 +208,11 @@ def _changed(row: asyncpg.Record | None, *, known: bool) -> Response:
 
 
 def _checked(slot: Slot, today: datetime.date) -> datetime.datetime:
+    check_year(slot.starts_at.date(), _STARTS_AT)
     starts_at = slot.starts_at.astimezone(UTC)
     in_grid = starts_at.minute % SLOT_MINUTES == 0 and starts_at.second == 0 and starts_at.microsecond == 0
     if not (in_grid and OPENS_AT <= starts_at.hour < CLOSES_AT):
-        raise Problem(422, f"a slot begins every {SLOT_MINUTES} minutes from {OPENS_AT}:00 to {CLOSES_AT}:00 UTC")
+        raise Invalid(_STARTS_AT, f"a slot begins every {SLOT_MINUTES} minutes from {OPENS_AT}:00 to {CLOSES_AT}:00 UTC")
     if starts_at.date() < today:
-        raise Problem(422, "this slot is in the past")
+        raise Invalid(_STARTS_AT, "this slot is in the past")
     return starts_at

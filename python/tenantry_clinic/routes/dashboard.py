@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal, TypedDict
 
 import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
-from tenantry_clinic.routes.appointments import APPOINTMENTS
-from tenantry_clinic.routes.invoices import INVOICES
-from tenantry_clinic.web import Call, Problem, answer, midnight
+from tenantry_clinic.routes.appointments import APPOINTMENTS, Appointment
+from tenantry_clinic.routes.invoices import INVOICES, Invoice
+from tenantry_clinic.rows import columns
+from tenantry_clinic.web import NO_NULL, Call, Invalid, Problem, answer, midnight
 
 area = Area("dashboard")
+
+
+class FoundPatient(TypedDict):
+    """A pet that search found."""
+
+    id: int
+    name: str
+    species: str
+    breed: str
+    owner_id: int
+    owner: str
+
+
+class Person(TypedDict):
+    """Somebody of the clinic."""
+
+    id: int
+    full_name: str
+    email: str
+    role: Literal["owner", "vet", "admin"]
+
+
+class Found(TypedDict):
+    """What search found."""
+
+    q: str
+    patients: list[FoundPatient]
+    people: list[Person]
+    invoices: list[Invoice]
+
+
+class Dashboard(TypedDict):
+    """The clinic in figures."""
+
+    clinic: str
+    name: str
+    city: str
+    patients: int
+    owners: int
+    appointments_today: int
+    overdue_invoices: int
+    outstanding: float
+    today: date
+    appointments: list[Appointment]
+    recent_invoices: list[Invoice]
+
 
 SUMMARY = """
 SELECT c.slug AS clinic, c.name, c.city,
@@ -27,28 +75,30 @@ FROM clinics c, (
 """
 TODAY = APPOINTMENTS + " WHERE a.starts_at >= $1 AND a.starts_at < $2 AND a.status <> 'cancelled' ORDER BY a.starts_at, a.id"
 RECENT_INVOICES = INVOICES + " ORDER BY i.issued_on DESC, i.id DESC LIMIT 5"
-# Comparisons of text are leakproof, LIKE and lower() of a column are not: only the former may use an index under row-level security.
-PATIENTS = """
-SELECT p.id, p.name, p.species, p.breed, p.owner_id, o.full_name AS owner
+# Comparisons of text are leakproof, LIKE and lower() are not: only the former may use an index under row-level security.
+# The key that Postgres makes of what is searched for is that of the columns name_key, first_key and last_key.
+FOLDED = "translate(lower($1), 'ÁÉÍÓÚÑÜÄÖ', 'áéíóúñüäö')"
+BETWEEN = f"BETWEEN {FOLDED} AND ({FOLDED} || U&'\\+10FFFF')"
+PATIENTS = f"""
+SELECT {columns(FoundPatient, "p", owner="o.full_name")}
 FROM pets p JOIN users o ON o.clinic_id = p.clinic_id AND o.id = p.owner_id
-WHERE p.name_key >= lower($1) AND p.name_key < lower($1) || $2 ORDER BY p.name_key, p.id LIMIT 20
+WHERE p.name_key {BETWEEN} ORDER BY p.name_key, p.id LIMIT 20
 """
-PEOPLE = """
-SELECT id, full_name, email, role FROM users
-WHERE first_key >= lower($1) AND first_key < lower($1) || $2 OR last_key >= lower($1) AND last_key < lower($1) || $2
-ORDER BY full_name, id LIMIT 20
+PEOPLE = f"""
+SELECT {columns(Person)} FROM users
+WHERE first_key {BETWEEN} OR last_key {BETWEEN} ORDER BY full_name, id LIMIT 20
 """
-FOUND_INVOICES = INVOICES + " WHERE i.number >= upper($1) AND i.number < upper($1) || $2 ORDER BY i.number LIMIT 20"
+FOUND_INVOICES = INVOICES + " WHERE i.number >= $1 AND i.number < $2 ORDER BY i.number LIMIT 20"
 _BEHIND_ALL = "\U0010ffff"
 
 
 class Wanted(msgspec.Struct):
     """The beginning of a name or number."""
 
-    q: Annotated[str, msgspec.Meta(min_length=2, max_length=100)]
+    q: Annotated[str, msgspec.Meta(min_length=2, max_length=100, pattern=NO_NULL)]
 
 
-@area.get("/api/dashboard", problems={404: "The clinic is gone"})
+@area.get("/api/dashboard", answers=Dashboard, problems={404: "The clinic is gone"})
 async def dashboard(call: Call) -> Response:
     """The clinic in figures, today's appointments, the latest invoices."""
     today = call.settings.today()
@@ -62,14 +112,15 @@ async def dashboard(call: Call) -> Response:
     return answer({**summary, "today": today, "appointments": appointments, "recent_invoices": invoices})
 
 
-@area.get("/api/search")
+@area.get("/api/search", answers=Found)
 async def search(call: Call, query: Wanted) -> Response:
     """Patients, people and invoices whose name or number begins with `q`."""
     wanted = query.q.strip()
     if len(wanted) < 2:
-        raise Problem(422, "q must have 2 to 100 characters")
+        raise Invalid("q", "needs 2 to 100 characters, without spaces around them")
+    number = wanted.upper()
     async with call.reading() as session:
-        patients = await session.fetch(PATIENTS, wanted, _BEHIND_ALL)
-        people = await session.fetch(PEOPLE, wanted, _BEHIND_ALL)
-        invoices = await session.fetch(FOUND_INVOICES, wanted, _BEHIND_ALL)
+        patients = await session.fetch(PATIENTS, wanted)
+        people = await session.fetch(PEOPLE, wanted)
+        invoices = await session.fetch(FOUND_INVOICES, number, number + _BEHIND_ALL)
     return answer({"q": wanted, "patients": patients, "people": people, "invoices": invoices})

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Literal, TypedDict
 
 import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
 from tenantry_clinic.pages import page, place_of
+from tenantry_clinic.rows import columns
 from tenantry_clinic.web import Call, Problem, answer
 
 area = Area("invoices")
 
-INVOICES = """
-SELECT i.id, i.number, i.status, i.issued_on, i.due_on, i.total, i.owner_id, o.full_name AS owner
+
+class Invoice(TypedDict):
+    """An invoice with its owner's name."""
+
+    id: int
+    number: str
+    status: Literal["draft", "sent", "paid", "overdue"]
+    issued_on: date
+    due_on: date
+    total: float
+    owner_id: int
+    owner: str
+
+
+class Invoices(TypedDict):
+    """A page of invoices."""
+
+    status: str | None
+    invoices: list[Invoice]
+    next: str | None
+
+
+class NewPayment(TypedDict):
+    """A payment."""
+
+    id: int
+    amount: float
+    method: Literal["card", "cash"]
+    paid_at: datetime
+    invoice_id: int
+
+
+INVOICES = f"""
+SELECT {columns(Invoice, "i", owner="o.full_name")}
 FROM invoices i JOIN users o ON o.clinic_id = i.clinic_id AND o.id = i.owner_id
 """
 LATEST = " ORDER BY i.issued_on DESC, i.id DESC LIMIT $1"
 ONE = INVOICES + " WHERE i.id = $1"
+EXISTS = "SELECT EXISTS (SELECT FROM invoices WHERE id = $1)"
 CLOSE = "UPDATE invoices SET status = 'paid' WHERE id = $1 AND status IN ('sent', 'overdue') RETURNING total"
-PAY = "INSERT INTO payments (clinic_id, invoice_id, amount, method) VALUES ($1, $2, $3, $4) RETURNING id, amount, method, paid_at"
+PAY = f"INSERT INTO payments (clinic_id, invoice_id, amount, method) VALUES ($1, $2, $3, $4) RETURNING {columns(NewPayment)}"
 
 
 class InvoicePage(msgspec.Struct):
@@ -38,7 +72,7 @@ class Payment(msgspec.Struct):
     method: Literal["card", "cash"] = "card"
 
 
-@area.get("/api/invoices")
+@area.get("/api/invoices", answers=Invoices)
 async def invoices(call: Call, query: InvoicePage) -> Response:
     """Invoices, latest first."""
     conditions: list[str] = []
@@ -55,7 +89,7 @@ async def invoices(call: Call, query: InvoicePage) -> Response:
     return answer({"status": query.status, **page("invoices", found, query.limit, ("issued_on", "id"))})
 
 
-@area.get("/api/invoices/{id}")
+@area.get("/api/invoices/{id}", answers=Invoice)
 async def one(call: Call, key: int) -> Response:
     """An invoice."""
     async with call.reading() as session:
@@ -65,14 +99,13 @@ async def one(call: Call, key: int) -> Response:
     return answer(found)
 
 
-@area.post("/api/invoices/{id}/payments", status=201, problems={409: "A draft, or paid already"})
+@area.post("/api/invoices/{id}/payments", status=201, answers=NewPayment, problems={409: "A draft, or paid already"})
 async def pay(call: Call, key: int, body: Payment) -> Response:
     """Pay an invoice that was sent, whole."""
     async with call.writing() as session:
         total = await session.fetchval(CLOSE, key)
         if total is None:
-            known = await session.fetchval("SELECT EXISTS (SELECT FROM invoices WHERE id = $1)", key)
+            known = await session.fetchval(EXISTS, key)
             raise Problem(409, "this invoice is a draft, or paid already") if known else Problem(404, "unknown invoice")
         payment = await session.fetchrow(PAY, call.identity.clinic_id, key, total, body.method)
-    assert payment is not None
-    return answer({**payment, "invoice_id": key}, 201)
+    return answer(payment, 201)

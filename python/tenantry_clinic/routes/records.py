@@ -4,34 +4,79 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
 from tenantry_clinic.pages import page, place_of
-from tenantry_clinic.web import Call, Id, Problem, answer
+from tenantry_clinic.rows import columns
+from tenantry_clinic.web import NO_NULL, Call, Id, Problem, answer
 
 area = Area("records")
 
-RECORDS = """
-SELECT r.id, r.pet_id, r.vet_id, v.full_name AS vet, r.visited_at, r.diagnosis, r.treatment, r.notes, r.weight_kg
+
+class Written(TypedDict):
+    """A medical record."""
+
+    id: int
+    pet_id: int
+    vet_id: int
+    visited_at: datetime.datetime
+    diagnosis: str
+    treatment: str
+    notes: str
+    weight_kg: float
+
+
+class Record(Written):
+    """A medical record with its vet's name."""
+
+    vet: str
+
+
+class Prescribed(TypedDict):
+    """What was prescribed."""
+
+    id: int
+    number: str
+    drug: str
+    dose: str
+    days: int
+    issued_at: datetime.datetime
+
+
+class WholeRecord(Record):
+    """A medical record with its prescriptions."""
+
+    prescriptions: list[Prescribed]
+
+
+class Records(TypedDict):
+    """A page of medical records."""
+
+    medical_records: list[Record]
+    next: str | None
+
+
+RECORDS = f"""
+SELECT {columns(Record, "r", vet="v.full_name")}
 FROM medical_records r JOIN users v ON v.clinic_id = r.clinic_id AND v.id = r.vet_id
 """
 LATEST = " ORDER BY r.visited_at DESC, r.id DESC LIMIT $1"
 RECORDS_OF_ONE = RECORDS + " WHERE r.pet_id = $2" + LATEST
 ONE = RECORDS + " WHERE r.id = $1"
-PRESCRIPTIONS = "SELECT id, number, drug, dose, days, issued_at FROM prescriptions WHERE record_id = $1 ORDER BY id"
+PRESCRIPTIONS = f"SELECT {columns(Prescribed)} FROM prescriptions WHERE record_id = $1 ORDER BY id"
 # As for appointments: no row unless pet and vet are of this clinic.
-ADD = """
+ADD = f"""
 INSERT INTO medical_records (clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
 SELECT p.clinic_id, p.id, v.id, now(), $3, $4, $5, $6
 FROM pets p JOIN users v ON v.clinic_id = p.clinic_id
 WHERE p.id = $1 AND v.id = $2 AND v.role = 'vet'
-RETURNING id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg
+RETURNING {columns(Written)}
 """
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000, pattern=NO_NULL)]
 
 
 class RecordPage(msgspec.Struct):
@@ -49,11 +94,11 @@ class NewRecord(msgspec.Struct):
     vet_id: Id
     diagnosis: Text
     treatment: Text
-    weight_kg: Annotated[float, msgspec.Meta(gt=0, lt=1000)]
-    notes: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+    weight_kg: Annotated[float, msgspec.Meta(ge=0.01, le=999.99)]
+    notes: Annotated[str, msgspec.Meta(max_length=4000, pattern=NO_NULL)] = ""
 
 
-@area.get("/api/medical-records", problems={404: "The clinic has no such patient"})
+@area.get("/api/medical-records", answers=Records, problems={404: "The clinic has no such patient"})
 async def records(call: Call, query: RecordPage) -> Response:
     """Medical records, latest first; those of one patient with `pet_id`."""
     conditions: list[str] = []
@@ -73,7 +118,7 @@ async def records(call: Call, query: RecordPage) -> Response:
     return answer(page("medical_records", found, query.limit, ("visited_at", "id")))
 
 
-@area.get("/api/medical-records/{id}")
+@area.get("/api/medical-records/{id}", answers=WholeRecord)
 async def one(call: Call, key: int) -> Response:
     """A record with its prescriptions."""
     async with call.reading() as session:
@@ -84,11 +129,10 @@ async def one(call: Call, key: int) -> Response:
     return answer({**found, "prescriptions": prescriptions})
 
 
-@area.post("/api/medical-records", status=201, problems={404: "The clinic has no such pet or vet"})
+@area.post("/api/medical-records", status=201, answers=Written, problems={404: "The clinic has no such pet or vet"})
 async def add(call: Call, body: NewRecord) -> Response:
     """Write down a visit."""
-    weight = Decimal(f"{body.weight_kg:.2f}") or Decimal("0.01")
-    values = body.pet_id, body.vet_id, body.diagnosis, body.treatment, body.notes, weight
+    values = body.pet_id, body.vet_id, body.diagnosis, body.treatment, body.notes, Decimal(f"{body.weight_kg:.2f}")
     async with call.writing() as session:
         added = await session.fetchrow(ADD, *values)
     if added is None:

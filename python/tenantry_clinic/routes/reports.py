@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import msgspec
 from starlette.responses import Response
@@ -12,6 +12,68 @@ from tenantry_clinic.operations import Area
 from tenantry_clinic.web import Call, answer, midnight
 
 area = Area("reports")
+
+
+class Month(TypedDict):
+    """A month's invoices."""
+
+    month: datetime.date
+    invoices: int
+    invoiced: float
+    paid: float
+
+
+class Visits(TypedDict):
+    """A month's visits to a vet with one species."""
+
+    month: datetime.date
+    vet: str
+    species: str
+    visits: int
+    patients: int
+    mean_weight_kg: float
+
+
+class Diagnosis(TypedDict):
+    """How often something was found."""
+
+    diagnosis: str
+    cases: int
+    recent: int
+    rank: int
+
+
+class Debtor(TypedDict):
+    """Who owes how much."""
+
+    owner_id: int
+    owner: str
+    unpaid: int
+    owed: float
+    oldest_due_on: datetime.date
+
+
+class Weekday(TypedDict):
+    """A vet's appointments on one day of the week, Monday being 1."""
+
+    vet: str
+    weekday: int
+    appointments: int
+    cancelled_percent: float
+
+
+Practice = TypedDict(
+    "Practice",
+    {
+        "from": datetime.date,
+        "to": datetime.date,
+        "revenue": list[Month],
+        "visits": list[Visits],
+        "diagnoses": list[Diagnosis],
+        "debtors": list[Debtor],
+        "utilisation": list[Weekday],
+    },
+)
 
 REVENUE = """
 SELECT date_trunc('month', i.issued_on)::date AS month, count(*) AS invoices, sum(i.total) AS invoiced,
@@ -49,7 +111,7 @@ class Span(msgspec.Struct):
     months: Annotated[int, msgspec.Meta(ge=1, le=60)] = 12
 
 
-@area.get("/api/reports/practice")
+@area.get("/api/reports/practice", answers=Practice)
 async def practice(call: Call, query: Span) -> Response:
     """Revenue, visits, diagnoses, debtors and the vets' time."""
     today = call.settings.today()

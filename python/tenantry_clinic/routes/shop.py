@@ -2,20 +2,90 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypedDict
 
+import asyncpg
 import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.db import Session
 from tenantry_clinic.operations import Area
-from tenantry_clinic.web import Call, Id, Problem, Visit, answer
+from tenantry_clinic.rows import columns
+from tenantry_clinic.web import NO_NULL, Call, Id, Problem, Visit, answer
 
 area = Area("shop")
 
-PRODUCTS = "SELECT id, sku, name, price, stock, reserved FROM products ORDER BY id"
-DELIVER = "UPDATE products SET stock = stock + $2 WHERE id = $1 RETURNING id, sku, name, price, stock, reserved"
+
+class Product(TypedDict):
+    """A product and its stock."""
+
+    id: int
+    sku: str
+    name: str
+    price: float
+    stock: int
+    reserved: int
+
+
+class Products(TypedDict):
+    """What a clinic sells."""
+
+    products: list[Product]
+
+
+class Sold(TypedDict):
+    """A line of an order."""
+
+    product_id: int
+    quantity: int
+    price: float
+
+
+class Sale(TypedDict):
+    """An order that was just paid."""
+
+    id: int
+    status: Literal["pending", "paid"]
+    total: float
+    items: list[Sold]
+
+
+class OrderHead(TypedDict):
+    """An order without its lines."""
+
+    id: int
+    owner_id: int
+    status: Literal["pending", "paid"]
+    total: float
+    created_at: datetime
+
+
+class Order(OrderHead):
+    """An order."""
+
+    items: list[Sold]
+
+
+class Service(TypedDict):
+    """What a clinic offers."""
+
+    id: int
+    name: str
+    price: float
+    minutes: int
+
+
+class Services(TypedDict):
+    """A clinic's services."""
+
+    clinic: str
+    services: list[Service]
+
+
+PRODUCTS = f"SELECT {columns(Product)} FROM products ORDER BY id"
+DELIVER = f"UPDATE products SET stock = stock + $2 WHERE id = $1 RETURNING {columns(Product)}"
 # All buyers lock in the order of the ids, so that two baskets never wait for each other in a circle.
 LOCK = "SELECT id, price, stock - reserved AS available FROM products WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
 RESERVE = """
@@ -37,9 +107,9 @@ UPDATE products p SET stock = p.stock - b.quantity, reserved = p.reserved - b.qu
 FROM unnest($1::bigint[], $2::int[]) AS b (id, quantity) WHERE p.id = b.id
 """
 CLOSE = "UPDATE orders SET status = 'paid' WHERE id = $1"
-ONE = "SELECT id, owner_id, status, total, created_at FROM orders WHERE id = $1"
-ITEMS_OF = "SELECT product_id, quantity, price FROM order_items WHERE order_id = $1 ORDER BY product_id"
-SERVICES = "SELECT id, name, price, minutes FROM services ORDER BY name, id"
+ONE = f"SELECT {columns(OrderHead)} FROM orders WHERE id = $1"
+ITEMS_OF = f"SELECT {columns(Sold)} FROM order_items WHERE order_id = $1 ORDER BY product_id"
+SERVICES = f"SELECT {columns(Service)} FROM services ORDER BY name, id"
 
 
 class Item(msgspec.Struct):
@@ -65,10 +135,10 @@ class Delivery(msgspec.Struct):
 class OfClinic(msgspec.Struct):
     """Whose services: the clinic's short name."""
 
-    clinic: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    clinic: Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=NO_NULL)]
 
 
-@area.get("/api/products")
+@area.get("/api/products", answers=Products)
 async def products(call: Call) -> Response:
     """What the clinic sells, with its stock."""
     async with call.reading() as session:
@@ -76,17 +146,29 @@ async def products(call: Call) -> Response:
     return answer({"products": found})
 
 
-@area.post("/api/products/{id}/deliveries", problems={409: "The stock would be larger than can be counted"})
+@area.post("/api/products/{id}/deliveries", answers=Product, problems={409: "The stock would be larger than can be counted"})
 async def deliver(call: Call, key: int, body: Delivery) -> Response:
     """Put what was delivered into stock."""
-    async with call.writing() as session:
-        product = await session.fetchrow(DELIVER, key, body.quantity)
+    try:
+        async with call.writing() as session:
+            product = await session.fetchrow(DELIVER, key, body.quantity)
+    except asyncpg.NumericValueOutOfRangeError:
+        raise Problem(409, "the stock would be larger than can be counted") from None
     if product is None:
         raise Problem(404, "unknown product")
     return answer(product)
 
 
-@area.post("/api/checkout", status=201, problems={404: "The clinic has no such product or owner", 409: "The stock is short"})
+@area.post(
+    "/api/checkout",
+    status=201,
+    answers=Sale,
+    problems={
+        404: "The clinic has no such product or owner",
+        409: "The stock is short",
+        503: "The database is not available; or the order is paid, but could not be registered",
+    },
+)
 async def checkout(call: Call, body: Basket) -> Response:
     """Reserve, order, pay and take from stock, all or nothing."""
     wanted: dict[int, int] = {}
@@ -120,7 +202,7 @@ async def _reserve(session: Session, wanted: dict[int, int]) -> dict[int, Any]:
     return {product["id"]: product["price"] for product in locked}
 
 
-@area.get("/api/orders/{id}")
+@area.get("/api/orders/{id}", answers=Order)
 async def order(call: Call, key: int) -> Response:
     """An order with its items."""
     async with call.reading() as session:
@@ -131,7 +213,7 @@ async def order(call: Call, key: int) -> Response:
     return answer({**found, "items": items})
 
 
-@area.get("/api/services", public=True, problems={404: "There is no such clinic"})
+@area.get("/api/services", public=True, answers=Services, problems={404: "There is no such clinic"})
 async def services(call: Visit, query: OfClinic) -> Response:
     """A clinic's services, for everybody."""
     clinic_id = await call.db.clinic_by_slug(query.clinic, call.timing)
