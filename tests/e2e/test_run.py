@@ -212,6 +212,48 @@ def test_set_overrides_the_file(shell: Shell, truth: TruthServer) -> None:
     assert (profile["kind"], profile["rate"], profile["max_vus"]) == ("constant_rate", "40", 20)
 
 
+def test_a_whole_workload_is_scaled_with_its_limit_on_throughput(shell: Shell, truth: TruthServer) -> None:
+    text = """
+        @scenario
+        async def one(vu: Vu) -> None:
+            await vu.get("/delay?ms=1")
+
+        load = workload(one, constant_rate("100/s", "1s", max_vus=20), thresholds=["throughput > 60/s"])
+    """
+    told = run(shell, truth, text, "--set", "scale=20%", "--json").document
+    (threshold,) = told["thresholds"]
+    assert told["totals"]["requests"] == len(truth.arrivals) == 20
+    assert (told["verdict"], threshold["text"], threshold["written"]) == ("pass", "throughput rate > 12/s", "throughput > 60/s")
+    assert told["about"]["scale"] == {"load": 0.2}
+
+
+def test_grades_are_stored_with_their_bounds_and_change_no_verdict(shell: Shell, truth: TruthServer) -> None:
+    text = """
+        from tenantry.grades import bounds
+
+        @scenario
+        async def one(vu: Vu) -> None:
+            await vu.get("/delay?ms=5")
+
+        load = workload(
+            one, constant_rate("100/s", "1s", max_vus=20), thresholds=["failures < 1%"], grades=bounds(p95=("1ms", "2ms", "3ms"))
+        )
+    """
+    done = run(shell, truth, text, "--json")
+    told = done.document
+    assert (done.code, told["verdict"], told["grades"]["grade"], told["grades"]["note"]) == (
+        0,
+        "pass",
+        "critical",
+        "by response time p95, one",
+    )
+    assert told["grades"]["figures"]["throughput"]["value"] == len(truth.arrivals) / 100 == 1.0
+    assert manifest(shell)["grades"] == told["grades"]
+    assert manifest(shell)["plan"]["grades"]["p95"] == {"good": 0.001, "warning": 0.002, "critical": 0.003}
+    again = shell.run("runs", "show", "latest", "--json")
+    assert again.document["grades"] == told["grades"]
+
+
 def test_a_dataset_needs_no_database_to_pick_from(shell: Shell, truth: TruthServer) -> None:
     text = """
         from tenantry_clinic.dataset import clinic

@@ -9,6 +9,7 @@ from tenantry.plan.grades import FIGURES
 from tenantry.report.lines import Cells, Line, clean, columns
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, quantity
 from tenantry.report.tables import Cell, Column, Table, clipped
+from tenantry.units import shown
 
 NONE = "none"
 EVERYTHING = "all"
@@ -27,14 +28,14 @@ def lines(document: Document, width: int) -> Iterator[Line]:
     if not _wholes(found):
         yield Line(("Grades     ", "bold"), f"none: {clean(found.get('note'))}")
         return
-    shown = _shown(found)
+    told = _told(found)
     cells: list[Cells] = []
     for name, whole in _most_telling(found):
         grade = _word(whole)
-        cells.append(Cells((clean(name), grade, *(_text(whole, figure) for figure in shown)), _COLOURS.get(grade, "dim"), styled=1))
+        cells.append(Cells((clean(name), grade, *(_text(whole, figure) for figure in told)), _COLOURS.get(grade, "dim"), styled=1))
         note = clean(whole.get("note")) if grade == NONE else ""
         cells += [Cells((f"  {note}",), "dim", spans=True)] if note else []
-    yield from columns(("Grades", "grade", *(_TITLES[figure] for figure in shown)), cells, width=width, least=(0, 8, *[6] * len(shown)))
+    yield from columns(("Grades", "grade", *(_TITLES[figure] for figure in told)), cells, width=width, least=(0, 8, *[6] * len(told)))
     more = len(_wholes(found)) - len(cells)
     for text in wrap(_LEGEND if more <= 0 else f"{_LEGEND}; all scenarios are in the report", width - 2):
         yield Line((f"  {text}", "dim"))
@@ -75,7 +76,7 @@ def _most_telling(found: Document) -> list[tuple[str, Document]]:
     return [first, *scenarios]
 
 
-def _shown(found: Document) -> list[str]:
+def _told(found: Document) -> list[str]:
     """The figures that have a value somewhere."""
     return [
         figure
@@ -117,6 +118,6 @@ def _bounds(found: Document) -> str:
         bounds = part(part(part(found, "figures"), name), "bounds")
         signs = (("good", figure.within), ("warning", figure.within), ("critical", figure.beyond))
         if bounds:
-            words = (f"{word} {sign} {quantity(bounds.get(word), figure.unit)}" for word, sign in signs)
+            words = (f"{word} {sign} {shown(finite(bounds.get(word)), figure.unit)}" for word, sign in signs)
             told.append(f"{figure.title}: {', '.join(words)}")
     return "; ".join(told) + ". Between warning and critical: poor. A whole has the grade of its worst part." if told else ""
