@@ -1,8 +1,12 @@
 """The population of an app on Supabase: users of auth.users, each a tenant, with projects and tasks that only they see."""
 
+import os
+import time
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
+
+import jwt
 
 from tenantry.datasets import (
     Dataset,
@@ -28,10 +32,24 @@ from tenantry.datasets import (
 # The password of all these users is "loadtest-password": SELECT crypt('loadtest-password', gen_salt('bf', 10)).
 PASSWORD = "$2a$10$uFKKQm6k7WcHqSVZzTXD.uEPM4MHZTSAAFyXkvTGLN14VkCkXITnC"
 
+# The secret of every local project that `supabase start` makes.
+SECRET = "super-secret-jwt-token-with-at-least-32-characters-long"
+
 
 def identity(tenant: Any, user: Any) -> Mapping[str, str]:
-    """Who a request comes from; an app behind Supabase wants a token, which `setup` gets and `on_start` sets."""
-    return {"x-user": str(tenant.id)}
+    """The token that Supabase Auth would give this user, signed with the project's legacy JWT secret, and the project's public key.
+
+    A project whose tokens are signed with an asymmetric key gives its private key to nobody: sign in by password in `on_start` there.
+    """
+    claims = {
+        "sub": str(user.id),
+        "email": user.email,
+        "role": "authenticated",
+        "aud": "authenticated",
+        "exp": int(time.time()) + 24 * 3600,
+    }
+    token = jwt.encode(claims, os.environ.get("SUPABASE_JWT_SECRET", SECRET), algorithm="HS256")
+    return {"authorization": f"Bearer {token}", "apikey": os.environ.get("SUPABASE_ANON_KEY", "anon")}
 
 
 supabase = Dataset(

@@ -105,8 +105,8 @@ def app(running: App) -> App:
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_every_workload_runs_at_small_scale_without_a_failure(app: App, workload: str) -> None:
     # Its limits are judged over ten seconds.
-    size = {"rate": "20/s", "duration": "10s"} if workload == "breakpoint" else {"rate": "90/s", "duration": "1.5s"}
-    told = app.run(workload, **size)
+    rate, duration = ("20/s", "10s") if workload == "breakpoint" else ("90/s", "1.5s")
+    told = app.run(workload, rate=rate, duration=duration)
     assert (told["totals"]["failures"], failed_checks(told), told["errors"]) == (0, set(), [])
     # As quick as the machine happens to be, but judged.
     assert told["verdict"] != "no_data", told["reason"]

@@ -79,6 +79,24 @@ def test_each_virtual_user_starts_once_on_its_own_connection_and_unmeasured(trut
     assert slowest < 90, "the 100 ms of the hook are in no response time"
 
 
+def test_the_token_of_a_log_in_goes_with_every_request_beside_the_identitys_headers(truth: TruthServer, tmp_path: Path) -> None:
+    @on_start
+    async def log_in(vu: Vu) -> None:
+        vu.use_headers({"X-Token": f"of {vu.user.id}", "x-kept": "1"})
+
+    @scenario
+    async def visit(vu: Vu) -> None:
+        await vu.get(f"/visit/{vu.user.id}", name="visit")
+        await vu.get(f"/visit/{vu.user.id}", name="visit", headers={"x-token": "other"})
+
+    made = replace(workload(visit, per_vu_iterations(2, vus=2), dataset=Animals()), hooks={"on_start": log_in})
+    hooked(made, truth.url, tmp_path, Animals())
+    tokens = [(a.path.rpartition("/")[2], a.headers["x-token"], a.headers["x-kept"]) for a in truth.arrivals]
+    assert sorted(token for _, token, _ in tokens if token == "other") == ["other"] * 4
+    assert all(token == f"of {user}" and kept == "1" for user, token, kept in tokens if token != "other") and len(tokens) == 8
+    assert all(a.headers["authorization"].partition(".")[2] == a.path.rpartition("/")[2] for a in truth.arrivals)
+
+
 def test_a_virtual_user_whose_start_fails_takes_no_part_and_is_told(truth: TruthServer, tmp_path: Path) -> None:
     @on_start(timeout="0.2s")
     async def log_in(vu: Vu) -> None:

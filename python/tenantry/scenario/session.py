@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, Unpack
 
 from tenantry.types import RequestOptions
@@ -137,6 +137,10 @@ class Session(Protocol):
 
     def clear_cookies(self) -> None:
         """Forget all cookies."""
+        ...
+
+    def identify(self, tenant: int, headers: Sequence[tuple[str, str]], /) -> None:
+        """From now on requests are this tenant's (-1: nobody's), and carry these headers."""
         ...
 
     def pause(self, seconds: float, /) -> Coroutine[Any, Any, None]:

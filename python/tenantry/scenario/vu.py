@@ -82,6 +82,16 @@ class Vu(Http):
         assert self._population is not None
         return self._population.pick(who.tenant_index, table, self.rng, **where)
 
+    def use_headers(self, headers: Mapping[str, str], /) -> None:
+        """Send these with every request from now on, beside those of the user's identity: a token that a log-in gave, for example.
+
+        They end where the virtual user begins to act as another user.
+        """
+        who = self._identity
+        own = {name.lower(): value for name, value in (who.headers if who is not None else {}).items()}
+        own |= {name.lower(): value for name, value in headers.items()}
+        self._session.identify(who.tenant_index if who is not None else -1, list(own.items()))
+
     def check(self, name: str, ok: bool) -> bool:
         """Count whether `ok` holds, and return it; the iteration goes on either way."""
         held = ok if ok is True or ok is False else _truth(name, ok)
