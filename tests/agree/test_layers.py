@@ -53,6 +53,7 @@ LAYERS: dict[str, float] = {
     "generator": 3.37,
     "control": 3.38,
     "conductor": 3.4,
+    "compare": 3.5,
     "report": 4,
     "distributed": 4,
     "run": 5,

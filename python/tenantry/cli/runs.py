@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tenantry.cli import options
+
 if TYPE_CHECKING:
     from tenantry.results.folders import Entry
 
-_FOLDER = click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+_FOLDER, _JSON = options.runs, options.json
 
 
 @click.group()
@@ -26,7 +27,7 @@ def list_command(runs: Path | None, as_json: bool) -> None:
     """List the stored runs, the newest first."""
     from tenantry.results.folders import list_runs
 
-    place = _runs(runs)
+    place = options.runs_folder(runs)
     entries = list_runs(place)
     if as_json:
         _print_json({"schema": 1, "runs": [entry.as_dict() for entry in entries]})
@@ -45,7 +46,7 @@ def show_command(run: str, runs: Path | None, as_json: bool) -> None:
     from tenantry.cli.report import show
     from tenantry.results.folders import find_run
 
-    show(find_run(run, _runs(runs)), "json" if as_json else "text")
+    show(find_run(run, options.runs_folder(runs)), "json" if as_json else "text")
 
 
 @command.command("rm")
@@ -56,7 +57,7 @@ def rm_command(run: tuple[str, ...], runs: Path | None, as_json: bool) -> None:
     """Remove stored runs with everything in their folders."""
     from tenantry.results.folders import find_run, remove_run
 
-    place = _runs(runs)
+    place = options.runs_folder(runs)
     folders = list(dict.fromkeys(find_run(reference, place) for reference in run))
     for folder in folders:
         remove_run(folder)
@@ -64,12 +65,6 @@ def rm_command(run: tuple[str, ...], runs: Path | None, as_json: bool) -> None:
             click.echo(f"removed {folder}")
     if as_json:
         _print_json({"schema": 1, "removed": [str(folder) for folder in folders]})
-
-
-def _runs(runs: Path | None) -> Path:
-    from tenantry.config import load_config
-
-    return load_config({"runs": str(runs) if runs else None}).runs
 
 
 def _print_json(told: object) -> None:

@@ -1,0 +1,69 @@
+"""A comparison on the terminal: the answer first, then every figure that differs or cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tenantry.report.lines import Cells, Line, clean, columns, printed
+from tenantry.report.numbers import duration, per_second, share
+from tenantry.report.text import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tenantry.compare.runs import Compared, ComparedSeries, Comparison
+
+SYMBOLS = {"better": "✔", "same": "=", "worse": "✘", "cannot tell": "?"}
+COLOURS = {"better": "green", "same": "green", "worse": "red", "cannot tell": "yellow"}
+_TITLES = ("", "old", "new", "change", "95 % interval", "")
+
+
+def print_comparison(comparison: Comparison, to: Console | None = None) -> None:
+    """Print a comparison to stdout."""
+    to = to or console()
+    printed(lines(comparison, width=to.width), to)
+
+
+def lines(comparison: Comparison, *, width: int) -> Iterator[Line]:
+    """The comparison line by line, for a terminal of `width` columns."""
+    word = comparison.judgement
+    yield Line((f" {SYMBOLS[word]} {word.upper()} ", f"bold reverse {COLOURS[word]}"))
+    yield Line(f"  {clean(comparison.reason)}")
+    yield Line(f"  new   {clean(comparison.run)}")
+    for base in comparison.bases:
+        yield Line(f"  old   {clean(base)}")
+    yield Line()
+    shown = [series for series in comparison.series if not series.name or any(f.judgement in ("better", "worse") for f in series.figures)]
+    rows = [row for series in shown for row in _rows(series)]
+    yield from columns(_TITLES, rows, width=width, least=(10, 6, 6, 6, 8, 6))
+    alike = len(comparison.series) - len(shown)
+    if alike:
+        yield Line(f"  {alike} more series of which no figure is better or worse")
+    for run, names in comparison.only_in.items():
+        yield Line(f"  only in {clean(run)}: {clean(', '.join(names))}")
+    yield Line(
+        f"  a difference counts from {share(comparison.floor)} on, failures from 0.1 points; chance is ruled out for all figures together"
+    )
+
+
+def _rows(series: ComparedSeries) -> Iterator[Cells]:
+    title = clean(" / ".join(filter(None, (series.group, series.name)))) if series.name else "all requests"
+    effect = "" if series.effect_size is None else f", effect size {series.effect_size:+.2f}"
+    yield Cells((f"{title}{effect}", "", "", "", "", ""), "bold", spans=True)
+    for figure in series.figures:
+        change, interval = _changes(figure)
+        values = tuple(_value(figure, value) for value in (figure.old, figure.new))
+        yield Cells((f"  {figure.figure}", *values, change, interval, figure.judgement), COLOURS[figure.judgement], styled=5)
+
+
+def _value(figure: Compared, value: float | None) -> str:
+    show = {"throughput": per_second, "failures": share}.get(figure.figure, duration)
+    return show(value)
+
+
+def _changes(figure: Compared) -> tuple[str, str]:
+    if figure.change is None or figure.low is None or figure.high is None:
+        return "", figure.why or ""
+    unit = " pt" if figure.figure == "failures" else " %"
+    return f"{figure.change * 100:+.1f}{unit}", f"{figure.low * 100:+.1f} to {figure.high * 100:+.1f}{unit}"
