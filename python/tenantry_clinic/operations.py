@@ -89,10 +89,11 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
 
 
 def _route(path: str, handlers: Mapping[str, Handler]) -> Route:
-    async def handle(request: Request) -> Response:
+    async def by_method(request: Request) -> Response:
         return await handlers["GET" if request.method == "HEAD" else request.method](request)
 
-    return Route(path.replace("{id}", "{id:key}"), handle, methods=list(handlers))
+    only = next(iter(handlers.values())) if len(handlers) == 1 else by_method
+    return Route(path.replace("{id}", "{id:key}"), only, methods=list(handlers))
 
 
 class _Key(Convertor[int]):
