@@ -90,6 +90,19 @@ def test_a_file_that_is_too_large_is_a_413_with_and_without_a_length(own_clinic:
     assert (on_disk(own_clinic), rows(own_clinic)) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type"), [(PATH.format(1), "multipart/form-data; boundary=limit"), ("/api/checkout", "application/json")]
+)
+def test_a_body_without_an_end_is_a_413_while_it_still_comes(own_clinic: Clinic, path: str, content_type: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {own_clinic.token(1)}\r\ntransfer-encoding: chunked\r\n"
+    beginning = form(PDF)[0][:-13]
+    with socket.create_connection(("127.0.0.1", own_clinic.port), timeout=20) as connection:
+        connection.sendall(f"{head}content-type: {content_type}\r\n\r\n{len(beginning):x}\r\n".encode() + beginning + b"\r\n")
+        for _ in range(LARGEST // 2**16 + 8):
+            connection.sendall(b"10000\r\n" + bytes(2**16) + b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_chunked_upload_without_a_length_comes_back(own_clinic: Clinic) -> None:
     content = random_pdf(300_000)
     body, headers = form(content)
