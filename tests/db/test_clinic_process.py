@@ -15,6 +15,7 @@ import pytest
 
 from tenantry.postgres import find_postgres, start_postgres
 from tenantry.processes import answers_http, free_port, start
+from tenantry_clinic.files import can_be_written
 
 if TYPE_CHECKING:
     from running_clinic import Clinic
@@ -85,6 +86,15 @@ def test_workers_end_with_their_server(clinic: Clinic, tmp_path: Path) -> None:
         assert len(family) >= 2
     psutil.wait_procs(family, timeout=10)
     assert [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.parametrize("below", ["", "a/b/c"])
+def test_a_folder_for_uploads_is_made_by_the_first_of_them_and_not_by_looking(tmp_path: Path, below: str) -> None:
+    folder, file = tmp_path / "files", tmp_path / "file"
+    file.touch()
+    assert can_be_written(folder / below)
+    assert not can_be_written(file / below)
+    assert not folder.exists()
 
 
 def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) -> None:
