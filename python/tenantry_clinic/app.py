@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from tenantry_clinic import openapi
 from tenantry_clinic.db import Database
 from tenantry_clinic.invoicing import Invoicing
-from tenantry_clinic.operations import Operation
+from tenantry_clinic.operations import Operation, routes
 from tenantry_clinic.routes import appointments, dashboard, invoices, patients, prescriptions, records, reports, session, shop
 from tenantry_clinic.settings import Settings
 from tenantry_clinic.telemetry import Figures, Telemetry
@@ -45,7 +45,7 @@ def create_app(blueprint: Blueprint) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[operation.route() for operation in blueprint.operations.values()],
+        routes=routes(blueprint.operations.values()),
         middleware=[Middleware(Telemetry, figures=figures), *blueprint.middleware],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,

@@ -96,12 +96,12 @@ def _copy(content: BinaryIO, folder: Path) -> Kept:
 
 
 def can_be_written(folder: Path) -> bool:
-    """Whether uploads can be kept."""
+    """Whether uploads can be kept: in the folder, or where the first of them would make it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        place = next(path for path in (folder, *folder.parents) if path.exists())
     except OSError:
         return False
-    return os.access(folder, os.W_OK)
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
 
 
 def kept_before(folder: Path, moment: float) -> Iterator[Path]:

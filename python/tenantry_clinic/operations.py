@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,8 +17,8 @@ from tenantry_clinic.auth import read_token
 from tenantry_clinic.web import LARGEST_BODY, LARGEST_ID, Call, Invalid, Problem, ProblemBody, Visit
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
+Handler = Callable[[Request], Awaitable[Response]]
 JSON = ("application/json",)
-_DIGITS = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Operation:
         hints = get_type_hints(self.endpoint, include_extras=True)
         return {name: hints[name] for name in inspect.signature(self.endpoint).parameters if name in ("key", "query", "body")}
 
-    def route(self) -> Route:
-        """The endpoint as the router wants it."""
+    def handler(self) -> Handler:
+        """The endpoint as a function of the request alone."""
         inputs, name = self.inputs, self.name
 
         async def handle(request: Request) -> Response:
@@ -77,7 +77,38 @@ class Operation:
                 values["body"] = await _body(request, inputs["body"])
             return await self.endpoint(call, **values)
 
-        return Route(self.path, handle, methods=[self.method])
+        return handle
+
+
+def routes(operations: Iterable[Operation]) -> list[Route]:
+    """One for each path, so that an answer to another method names all that the path has."""
+    of_path: dict[str, dict[str, Handler]] = {}
+    for operation in operations:
+        of_path.setdefault(operation.path, {})[operation.method] = operation.handler()
+    return [_route(path, handlers) for path, handlers in of_path.items()]
+
+
+def _route(path: str, handlers: Mapping[str, Handler]) -> Route:
+    async def by_method(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    only = next(iter(handlers.values())) if len(handlers) == 1 else by_method
+    return Route(path.replace("{id}", "{id:key}"), only, methods=list(handlers))
+
+
+class _Key(Convertor[int]):
+    """An id in a path; other text there is an unknown path."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("key", _Key())
 
 
 class Area:
@@ -122,11 +153,11 @@ def _call(request: Request) -> Call:
 
 
 def _key(request: Request) -> int:
-    """The id in the path; what cannot be an id is unknown like any other."""
-    wanted: str = request.path_params["id"]
-    if not _DIGITS.fullmatch(wanted) or not 1 <= int(wanted) <= LARGEST_ID:
+    """The id in the path; one beyond the range of ids is unknown like any other."""
+    wanted: int = request.path_params["id"]
+    if not 1 <= wanted <= LARGEST_ID:
         raise Problem(404, "not found")
-    return int(wanted)
+    return wanted
 
 
 def _query(request: Request, kind: Any) -> Any:

@@ -113,12 +113,12 @@ class Clinic:
 
     def pages(self, path: str, name: str, *, clinic: int = 1) -> Iterator[list[Any]]:
         """The rows of each page, asked for one after the other; `path` has a query already."""
-        page = self.get(path, clinic=clinic).body
-        while True:
+        page, asked = self.get(path, clinic=clinic).body, 1
+        yield page[name]
+        while page["next"] is not None:
+            page, asked = self.get(f"{path}&after={page['next']}", clinic=clinic).body, asked + 1
+            assert asked < 1000, "the pages have no end"
             yield page[name]
-            if page["next"] is None:
-                return
-            page = self.get(f"{path}&after={page['next']}", clinic=clinic).body
 
     @staticmethod
     def token(clinic: int) -> str:

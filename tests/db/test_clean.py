@@ -26,8 +26,10 @@ TABLES = [
 FOREIGN = """
     INSERT INTO clinics VALUES (7, 'san-jose', 'n', 'c', 'p', '2020-01-01'), (5000000, 'loadtest-00003x', 'n', 'c', 'p', '2020-01-01'),
         (9, 'loadtest-00010', 'n', 'c', 'p', '2020-01-01');
-    INSERT INTO users SELECT 900000 + id, id, 'u' || id, 'U', 'owner', 'x' FROM clinics WHERE id IN (7, 9, 5000000);
-    INSERT INTO pets SELECT 900000 + id, id, 900000 + id, 'P', 'dog', 'b', 'male', '2020-01-01', 5 FROM clinics WHERE id IN (7, 9, 5000000);
+    INSERT INTO users (id, clinic_id, email, full_name, role, password_hash)
+        SELECT 900000 + id, id, 'u' || id, 'U', 'owner', 'x' FROM clinics WHERE id IN (7, 9, 5000000);
+    INSERT INTO pets (id, clinic_id, owner_id, name, species, breed, sex, born_on, weight_kg)
+        SELECT 900000 + id, id, 900000 + id, 'P', 'dog', 'b', 'male', '2020-01-01', 5 FROM clinics WHERE id IN (7, 9, 5000000);
 """
 # What the app makes for seeded clinic 2.
 MADE_BY_THE_APP = """

@@ -63,7 +63,8 @@ def test_rows_added_and_gone_in_between_move_no_other_row_to_another_page(own_cl
         own_clinic.database.run(
             *(
                 f"""INSERT INTO pets (id, clinic_id, owner_id, name, species, breed, sex, born_on, weight_kg)
-                SELECT {9000 + 10 * number + offset}, 1, 1, {name}, 'cat', 'x', 'male', '2020-01-01', 1 FROM pets WHERE id = {page[-1]["id"]}"""
+                SELECT {9000 + 10 * number + offset}, 1, 1, {name}, 'cat', 'x', 'male', '2020-01-01', 1
+                FROM pets WHERE id = {page[-1]["id"]}"""
                 for offset, name in enumerate(("'AAA'", "name", "'zzz'"))
             ),
             "SELECT 1",
@@ -90,8 +91,10 @@ def mark(text: str) -> str:
 
 @pytest.mark.parametrize(
     "after",
-    ["x", "%C3%BC", "a%20b", mark("{"), mark("[1]"), mark('["x"]'), mark('["x", "y"]'), mark('["x", 1, 2]'), mark(f'["x", {2**64}]')]
-    + [mark(r'["a\u0000b", 1]'), mark('["9999-12-31T23:59:59-23:59", 1]'), mark('["0001-01-01T00:00:00+23:59", 1]'), mark("[" * 100)],
+    [
+        *("x", "%C3%BC", "a%20b", mark("{"), mark("[1]"), mark('["x"]'), mark('["x", "y"]'), mark('["x", 1, 2]'), mark(f'["x", {2**64}]')),
+        *(mark(r'["a\u0000b", 1]'), mark('["9999-12-31T23:59:59-23:59", 1]'), mark('["0001-01-01T00:00:00+23:59", 1]'), mark("[" * 100)),
+    ],
 )
 @pytest.mark.parametrize("name", ["patients", "records", "invoices"])
 def test_a_mark_that_no_page_gave_is_a_422_or_a_page(own_clinic: Clinic, name: str, after: str) -> None:

@@ -158,7 +158,8 @@ PAST = (
     "UPDATE pets SET species = 'cat' WHERE clinic_id = 1 AND id % 3 = 0",
     "UPDATE pets SET species = 'bird' WHERE clinic_id = 1 AND id % 3 = 1",
     """INSERT INTO medical_records (id, clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
-    SELECT 5000 + r, 1, 1 + r % 40, 8 + r % 2, '2026-01-05 23:59Z'::timestamptz - r * interval '11 days', 'D' || r % 13, 't', '', 1 + r * 0.37
+    SELECT 5000 + r, 1, 1 + r % 40, 8 + r % 2, '2026-01-05 23:59Z'::timestamptz - r * interval '11 days',
+        'D' || r % 13, 't', '', 1 + r * 0.37
     FROM generate_series(0, 60) r""",
     """INSERT INTO invoices (id, clinic_id, owner_id, number, status, issued_on, due_on, total)
     SELECT 5000 + i, 1, 1 + i % 7, 'R-' || i, (ARRAY['draft', 'sent', 'paid', 'overdue'])[1 + i % 4], '2026-01-05'::date - i * 9,

@@ -15,6 +15,7 @@ import pytest
 
 from tenantry.postgres import find_postgres, start_postgres
 from tenantry.processes import answers_http, free_port, start
+from tenantry_clinic.files import can_be_written
 
 if TYPE_CHECKING:
     from running_clinic import Clinic
@@ -37,7 +38,7 @@ def test_schema_refuses_a_database_that_has_one(new_database: Callable[[], str])
 
 @pytest.mark.parametrize("dsn", ["postgresql://postgres@127.0.0.1:1/postgres", "nonsense", "postgresql://no.such.host.invalid/x"])
 def test_a_database_that_cannot_be_reached_is_one_line_and_exit_code_2(dsn: str) -> None:
-    for command in ("schema", "serve"):
+    for command in ("schema", "serve", "sweep"):
         code, message = run(command, CLINIC_DSN=dsn)
         assert (code, message.count("\n"), message.startswith("error: the database cannot be used: ")) == (2, 1, True)
 
@@ -48,11 +49,26 @@ def test_serve_names_the_command_that_makes_the_missing_schema(new_database: Cal
     assert "python -m tenantry_clinic schema" in message
 
 
-def test_a_variable_that_is_not_understood_is_named(new_database: Callable[[], str]) -> None:
-    code, message = run("serve", CLINIC_DSN=new_database(), CLINIC_TODAY="someday")
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("CLINIC_TODAY", "someday", "someday"),
+        ("CLINIC_SECRET", "short", "CLINIC_SECRET"),
+        ("CLINIC_INVOICING", "there", "CLINIC_INVOICING"),
+    ],
+)
+def test_a_variable_that_is_not_understood_is_named(new_database: Callable[[], str], variable: str, value: str, told: str) -> None:
+    code, message = run("serve", CLINIC_DSN=new_database(), **{variable: value})
     assert code == 2
     assert "CLINIC_*" in message
-    assert "someday" in message
+    assert told in message
+
+
+def test_the_help_of_each_command_is_short_and_fits_a_terminal() -> None:
+    for arguments in ([], ["schema"], ["serve"], ["sweep"]):
+        text = subprocess.run([*APP, *arguments, "--help"], capture_output=True, text=True, check=True).stdout
+        assert all(len(line) <= 80 for line in text.splitlines())
+        assert "..." not in text.replace("[ARGS]...", "")
 
 
 def test_a_taken_port_ends_the_app(clinic: Clinic) -> None:
@@ -70,6 +86,15 @@ def test_workers_end_with_their_server(clinic: Clinic, tmp_path: Path) -> None:
         assert len(family) >= 2
     psutil.wait_procs(family, timeout=10)
     assert [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.parametrize("below", ["", "a/b/c"])
+def test_a_folder_for_uploads_is_made_by_the_first_of_them_and_not_by_looking(tmp_path: Path, below: str) -> None:
+    folder, file = tmp_path / "files", tmp_path / "file"
+    file.touch()
+    assert can_be_written(folder / below)
+    assert not can_be_written(file / below)
+    assert not folder.exists()
 
 
 def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) -> None:

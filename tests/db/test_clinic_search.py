@@ -24,7 +24,8 @@ def many_names(own_clinic: Clinic) -> None:
     rows = ", ".join("({}, '{}')".format(1000 + number, name.replace("'", "''")) for number, name in enumerate(NAMES))
     own_clinic.database.run(
         f"""INSERT INTO pets (id, clinic_id, owner_id, name, species, breed, sex, born_on, weight_kg)
-        SELECT id + c * 1000, c, c * 10 - 9, name, 'cat', 'x', 'male', '2020-01-01', 1 FROM (VALUES {rows}) v (id, name), generate_series(1, 2) c""",
+        SELECT id + c * 1000, c, c * 10 - 9, name, 'cat', 'x', 'male', '2020-01-01', 1
+        FROM (VALUES {rows}) v (id, name), generate_series(1, 2) c""",
         """INSERT INTO pets (id, clinic_id, owner_id, name, species, breed, sex, born_on, weight_kg)
         SELECT 10000 + n, 1 + n % 2, CASE n % 2 WHEN 0 THEN 1 ELSE 11 END, 'Mass' || md5(n::text), 'cat', 'x', 'male', '2020-01-01', 1
         FROM generate_series(1, 20000) n""",

@@ -37,7 +37,7 @@ BAD = {
     "expired": signed(exp=int(time.time()) - 1),
     "not yet good": signed(nbf=int(time.time()) + 3600),
     "another secret": signed(secret="another-secret-of-32-bytes-or-more-here"),
-    "no algorithm": jwt.encode(GOOD, None, algorithm="none"),
+    "no algorithm": jwt.encode(GOOD, "", algorithm="none"),
     "no algorithm, with a signature": by_hand('{"alg": "none"}', json.dumps(GOOD)),
     "another algorithm": by_hand('{"alg": "HS512"}', json.dumps(GOOD), hashlib.sha512),
     "an unknown algorithm": by_hand('{"alg": "RS256"}', json.dumps(GOOD)),

@@ -67,7 +67,14 @@ def test_the_draft_of_the_clinic_can_be_seeded_into_its_schema(fresh: Database, 
     assert (dataset.tenant_table, dataset.tenant_column, dataset.mark, dataset.users) == ("clinics", "clinic_id", "slug", "users")
     assert (dataset.isolation.role, dataset.isolation.setting) == ("clinic_app", "app.clinic_id")
     assert {"appointments", "order_items", "payments"} < set(dataset.tables)
-    result = seed(Population(dataset, 12), fresh.dsn)
+    with pytest.raises(PopulationError, match="payments_check refuses"):
+        seed(Population(dataset, 12), fresh.dsn)
+    # What its comment leaves to a person: a payment is of an order or of an invoice.
+    draft = (tmp_path / "dataset.py").read_text()
+    assert '# CHECK ((num_nonnulls(order_id, invoice_id) = 1))\n        "payments"' in draft
+    corrected = draft.replace('reference("orders").nullable(0.2)', 'reference("orders")')
+    (tmp_path / "corrected.py").write_text(corrected.replace('                "invoice_id": reference("invoices").nullable(0.2),\n', ""))
+    result = seed(Population(load_dataset(str(tmp_path / "corrected.py")), 12), fresh.dsn)
     assert set(result.verification.isolation) == {"1", "6", "12"}
     assert fresh.value("SELECT count(*) FROM invoices WHERE due_on < issued_on") == 0
     assert fresh.value("SELECT count(DISTINCT species) FROM pets") == 5

@@ -149,7 +149,7 @@ class _Demo:
         stack.callback(guard.release)
         assert guard.folder is not None
         command = [sys.executable, "-m", APP, "serve", "--port", str(port), "--pool", str(_POOL)]
-        environment = {**os.environ, **env}
+        environment = {"CLINIC_FILES": str(guard.folder / "files"), **os.environ, **env}
         log = guard.folder / "app.log"
         app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env=environment, guard=guard))
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
