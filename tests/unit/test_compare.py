@@ -134,10 +134,10 @@ def test_three_bases_tell_how_much_runs_differ_from_each_other() -> None:
     assert three.error == pytest.approx(0.1 * math.sqrt(4 / 3))
 
 
-@pytest.mark.parametrize(("seconds", "length"), [(1, 1), (10, 1), (40, 1), (41, 2), (600, 15), (3600, 90)])
-def test_blocks_are_whole_seconds_and_at_most_forty(seconds: int, length: int) -> None:
+@pytest.mark.parametrize(("seconds", "length"), [(1, 1), (10, 1), (20, 1), (21, 2), (600, 30), (3600, 180)])
+def test_blocks_are_whole_seconds_and_at_most_twenty(seconds: int, length: int) -> None:
     assert block_length(seconds) == length
-    assert seconds // length <= 40
+    assert seconds // length <= 20
 
 
 def test_baselines_are_set_listed_and_forgotten(tmp_path: Path) -> None:

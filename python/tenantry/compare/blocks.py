@@ -67,7 +67,7 @@ class Blocks:
 
 
 def block_length(seconds: int) -> int:
-    """Whole seconds of a block, so that there are at most 40."""
+    """Whole seconds of a block, so that there are at most 20."""
     return max(-(-seconds // MOST_BLOCKS), 1)
 
 
