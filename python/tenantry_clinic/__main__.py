@@ -36,16 +36,43 @@ def schema(dsn: str) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--pool", default=10, show_default=True, type=click.IntRange(1), help="Database connections per worker.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
-def serve(dsn: str, host: str, port: int, pool: int, workers: int) -> None:
+@click.option(
+    "--fault", "choices", multiple=True, metavar="NAME[=VALUE]", help="Build in a bottleneck; may be repeated. `faults` lists them."
+)
+def serve(dsn: str, host: str, port: int, pool: int, workers: int, choices: tuple[str, ...]) -> None:
     """Run the app until SIGTERM or Ctrl-C."""
-    import uvicorn
+    from tenantry_clinic import faults
+    from tenantry_clinic.faults._life import beside
+    from tenantry_clinic.faults._model import Ground
 
     os.environ.update(CLINIC_DSN=dsn, CLINIC_POOL=str(pool))
     try:
         settings = Settings.from_environment()
+        laid = faults.chosen() | faults.parse(choices)
     except ValueError as error:
-        raise click.UsageError(f"an environment variable CLINIC_* is not understood: {error}") from error
+        raise click.UsageError(f"an environment variable CLINIC_* or a fault is not understood: {error}") from error
+    os.environ[faults.VARIABLE] = faults.text(laid)
     _database(check(settings))
+    with beside(laid, Ground(dsn, port)) as environment:
+        os.environ.update(environment)
+        _run(host, port, workers)
+
+
+@clinic.command("faults")
+def list_faults() -> None:
+    """List the bottlenecks that `serve --fault` can build in."""
+    from tenantry_clinic import faults
+
+    for name in faults.names():
+        fault = faults.fault(name)
+        click.echo(f"{name:24} {fault.summary}")
+        if fault.parameter:
+            click.echo(f"{'':24} VALUE: {fault.parameter} (default {fault.default:g})")
+
+
+def _run(host: str, port: int, workers: int) -> None:
+    import uvicorn
+
     uvicorn.run(
         "tenantry_clinic.app:from_environment",
         factory=True,
