@@ -99,9 +99,12 @@ def test_health_and_pages_answer_503_while_the_database_is_away(tmp_path: Path) 
             app.stop()
             raise
     with app:
-        assert get("/api/health") == (503, {
-            "status": "unavailable",
-            "today": "2026-01-05",
-            "dependencies": {"database": "unavailable", "files": "ok", "invoicing": "none"},
-        })
+        assert get("/api/health") == (
+            503,
+            {
+                "status": "unavailable",
+                "today": "2026-01-05",
+                "dependencies": {"database": "unavailable", "files": "ok", "invoicing": "none"},
+            },
+        )
         assert get("/api/dashboard") == (503, {"error": "the database is not available"})

@@ -1,0 +1,59 @@
+"""Rows that faults add to a seeded clinic, so that it is large enough to show them; marked, so that they can be taken out again."""
+
+from __future__ import annotations
+
+MARK = "tenantry fault"
+DROP_RECORDS = f"DELETE FROM medical_records WHERE notes = '{MARK}'"
+DROP_PETS = f"DELETE FROM pets WHERE breed = '{MARK}'"
+DROP_INVOICES = """
+DROP INDEX IF EXISTS invoices_status_idx;
+DELETE FROM invoices WHERE number LIKE 'FAULT-%';
+ANALYZE invoices;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET plan_cache_mode', current_database()); END $$;
+"""
+_FIRST_PET = "(SELECT clinic_id, min(id) AS pet_id FROM pets GROUP BY 1) p"
+_FIRST_VET = "(SELECT clinic_id, min(id) AS vet_id FROM users WHERE role = 'vet' GROUP BY 1) v USING (clinic_id)"
+_EACH_PET = "(SELECT clinic_id, id, row_number() OVER (PARTITION BY clinic_id ORDER BY id) - 1 AS place FROM pets) p"
+
+
+def old_records(count: float) -> str:
+    """So many medical records in each clinic, all of its first patient, over the last ten years."""
+    return f"""
+INSERT INTO medical_records (clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
+SELECT clinic_id, pet_id, vet_id, timestamptz '2026-01-01' - n % 3650 * interval '1 day', 'healthy', 'none', '{MARK}', 4
+FROM {_FIRST_PET} JOIN {_FIRST_VET}, generate_series(1, {count:.0f}) AS n;
+ANALYZE medical_records;
+"""
+
+
+def recent_records(count: float) -> str:
+    """So many medical records in each clinic, spread over its patients, in the last ten months."""
+    return f"""
+INSERT INTO medical_records (clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
+SELECT p.clinic_id, p.id, v.vet_id, timestamptz '2026-01-01' - n * 17 % 300 * interval '1 day', 'healthy', 'none', '{MARK}', 4
+FROM {_EACH_PET} JOIN {_FIRST_VET}
+JOIN generate_series(1, {count:.0f}) AS n ON n % 100 = p.place;
+ANALYZE medical_records;
+"""
+
+
+def more_pets(count: float) -> str:
+    """So many patients in each clinic whose names nobody looks for."""
+    return f"""
+INSERT INTO pets (clinic_id, owner_id, name, species, breed, sex, born_on, weight_kg)
+SELECT clinic_id, owner_id, 'Zz' || md5(n::text), 'cat', '{MARK}', 'female', '2020-01-01', 4
+FROM (SELECT clinic_id, min(id) AS owner_id FROM users GROUP BY 1) o, generate_series(1, {count:.0f}) AS n;
+ANALYZE pets;
+"""
+
+
+def latest_invoices(count: float, status: str, clinics: str = "ALL") -> str:
+    """So many invoices in so many clinics, all later than the seeded ones; an index by status; plans that follow the statistics."""
+    return f"""
+CREATE INDEX invoices_status_idx ON invoices (clinic_id, status);
+INSERT INTO invoices (clinic_id, owner_id, number, status, issued_on, due_on, total)
+SELECT clinic_id, owner_id, 'FAULT-' || n, '{status}', date '2026-01-05' + n % 30, '2026-03-01', 10
+FROM (SELECT clinic_id, min(id) AS owner_id FROM users GROUP BY 1 ORDER BY 1 LIMIT {clinics}) o, generate_series(1, {count:.0f}) AS n;
+ANALYZE invoices;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_custom_plan', current_database()); END $$;
+"""
