@@ -124,19 +124,33 @@ def _word(proof: Proof) -> str:
     return proof.moves if proof.back else f"**{proof.moves} is not back**"
 
 
+LIST = "| fault | VALUE | what is wrong | symptom | remedy |\n|---|---|---|---|---|"
 HEAD = "| fault | load | p50 ms | p95 ms | requests/s | failed | what moves |\n|---|---|---|---|---|---|---|"
-MARKS = "<!-- made by make bench-faults -->", "<!-- end -->"
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 
 
-def write_table(proofs: Sequence[Proof]) -> None:
-    """Replace the rows of these faults between the marks of docs/faults.md; those of others stay as they are."""
-    before, rest = PAGE.read_text().split(MARKS[0])
-    old, after = rest.split(MARKS[1])
+def described(name: str) -> str:
+    """A line of the list."""
+    fault = faults.fault(name)
+    parameter = f"{fault.parameter}, {fault.range}; {fault.default:g}" if fault.parameter else ""
+    cells = (f"`{name}`", parameter, fault.summary, fault.symptom, f"`{fault.remedy}`")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def write_page(proofs: Sequence[Proof]) -> None:
+    """Renew the list of docs/faults.md, and the figures of these faults; those of others stay as they are."""
+    page = PAGE.read_text()
+    old = _between(page, "figures")
     rows = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
     rows |= {proof.name: row(proof) for proof in proofs}
-    lines = [HEAD, *(rows[name] for name in faults.names() if name in rows)]
-    PAGE.write_text(f"{before}{MARKS[0]}\n{chr(10).join(lines)}\n{MARKS[1]}{after}")
+    figures = "\n".join([HEAD, *(rows[name] for name in faults.names() if name in rows)])
+    page = page.replace(old, f"\n{figures}\n")
+    page = page.replace(_between(page, "list"), "\n".join(["", LIST, *map(described, faults.names()), ""]))
+    PAGE.write_text(page)
+
+
+def _between(page: str, what: str) -> str:
+    return page.partition(f"<!-- {what}: made by make bench-faults -->")[2].partition(f"<!-- end of {what} -->")[0]
 
 
 @click.command()
@@ -144,10 +158,13 @@ def write_table(proofs: Sequence[Proof]) -> None:
 @click.option("--seconds", default=8, show_default=True, type=click.IntRange(2, 60), help="Length of a load.")
 @click.option("--rounds", default=1, show_default=True, type=click.IntRange(1, 9))
 @click.option("--table/--no-table", default=True, help="Whether to write the figures into docs/faults.md.")
-def main(only: str, seconds: int, rounds: int, table: bool) -> None:
+@click.option("--list", "list_only", is_flag=True, help="Renew the list in docs/faults.md, and measure nothing.")
+def main(only: str, seconds: int, rounds: int, table: bool, list_only: bool) -> None:
     """Prove each fault: without it, with it, without it again. Exit code 1 when an indicator does not move by 30 %, or is not back."""
     names = [name.strip() for name in only.split(",") if name.strip()] or faults.names()
     faults.parse(names)
+    if list_only:
+        return write_page([])
     stages, proofs = Stages(), []
     click.echo(HEAD)
     try:
@@ -158,7 +175,7 @@ def main(only: str, seconds: int, rounds: int, table: bool) -> None:
     finally:
         stages.close()
         if proofs and table:
-            write_table(proofs)
+            write_page(proofs)
     told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.shape(), "seconds": seconds, "rounds": rounds}
     click.echo(f"written to {write({**told, 'faults': [{**asdict(proof), 'holds': proof.holds} for proof in proofs]})}", err=True)
     sys.exit(0 if all(proof.holds for proof in proofs) else 1)

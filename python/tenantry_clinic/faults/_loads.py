@@ -30,6 +30,13 @@ async def open_invoices(vu: Vu) -> None:
 
 
 @scenario
+async def a_hundred_records(vu: Vu) -> None:
+    """The latest hundred records of a clinic."""
+    page = (await vu.get("/api/medical-records", params={"limit": 100})).json()
+    vu.check("a full page", len(page["medical_records"]) == 100)
+
+
+@scenario
 async def practice_report(vu: Vu) -> None:
     """The practice in figures."""
     report = (await vu.get("/api/reports/practice", params={"months": 12})).json()
@@ -69,6 +76,7 @@ booking = _load(book_a_slot)
 search = _load(workloads.search)
 invoices = _load(open_invoices)
 checkout = _load(workloads.checkout)
+latest_records = _load(a_hundred_records)
 full_baskets = _load(full_basket)
 login = _load(workloads.login)
 services = _load(workloads.service_list)

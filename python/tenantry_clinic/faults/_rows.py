@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MARK = "tenantry fault"
-DROP_RECORDS = f"DELETE FROM medical_records WHERE notes = '{MARK}'"
+DROP_RECORDS = f"DELETE FROM medical_records WHERE notes LIKE '{MARK}%'"
 DROP_PETS = f"DELETE FROM pets WHERE breed = '{MARK}'"
 DROP_INVOICES = """
 DROP INDEX IF EXISTS invoices_status_idx;
@@ -26,13 +26,13 @@ ANALYZE medical_records;
 """
 
 
-def recent_records(count: float) -> str:
-    """So many medical records in each clinic, spread over its patients, in the last ten months."""
+def long_records(count: float) -> str:
+    """So many medical records with a page of notes in each clinic, and no index that has them in the order of time."""
     return f"""
+DROP INDEX IF EXISTS medical_records_time_idx;
 INSERT INTO medical_records (clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
-SELECT p.clinic_id, p.id, v.vet_id, timestamptz '2026-01-01' - n * 17 % 300 * interval '1 day', 'healthy', 'none', '{MARK}', 4
-FROM {_EACH_PET} JOIN {_FIRST_VET}
-JOIN generate_series(1, {count:.0f}) AS n ON n % 100 = p.place;
+SELECT clinic_id, pet_id, vet_id, timestamptz '2026-01-01' - n % 3650 * interval '1 day', 'healthy', 'none', rpad('{MARK}', 1200), 4
+FROM {_FIRST_PET} JOIN {_FIRST_VET}, generate_series(1, {count:.0f}) AS n;
 ANALYZE medical_records;
 """
 

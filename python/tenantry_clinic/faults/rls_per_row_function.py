@@ -6,7 +6,6 @@ from tenantry_clinic.faults._model import Fault, Show
 
 TENANT = "(SELECT nullif(current_setting('app.clinic_id', true), '')::bigint)"
 CALL = "clinic_of_session()"
-TABLES = ("pets", "users")
 _FUNCTION = """
 CREATE FUNCTION clinic_of_session() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -17,7 +16,7 @@ $$;
 
 
 def _alter(tenant: str) -> str:
-    return "".join(f"ALTER POLICY tenant ON {table} USING (clinic_id = {tenant}) WITH CHECK (clinic_id = {tenant});" for table in TABLES)
+    return f"ALTER POLICY tenant ON pets USING (clinic_id = {tenant}) WITH CHECK (clinic_id = {tenant});"
 
 
 def _policies(value: float) -> str:
@@ -40,14 +39,14 @@ DROP FUNCTION IF EXISTS clinic_of_session();
 """
 
 fault = Fault(
-    summary="the policies of pets and users call a volatile plpgsql function: each statement calls it for every row of all clinics",
-    parameter="policies of pets that each call it",
+    summary="the policy of pets calls a volatile plpgsql function: what counts them calls it for every row of all clinics",
+    parameter="policies that each call it",
     default=1,
     least=1,
     most=20,
     symptom="whatever reads patients is slow, the slower the more clinics there are; the function is called for rows, not for statements",
     remedy=f"ALTER POLICY tenant ON pets USING (clinic_id = {TENANT})",
-    shown=Show("patients", "20/s"),
+    shown=Show("dashboard", "20/s"),
     lay=_policies,
     mend=_MEND,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry_clinic.faults._model import Fault, Show, session_settings
-from tenantry_clinic.faults._rows import DROP_RECORDS, recent_records
+from tenantry_clinic.faults._rows import DROP_RECORDS, long_records
 
 if TYPE_CHECKING:
     from tenantry_clinic.app import Blueprint
 
-RECORDS = 10_000
+RECORDS = 3000
+CREATE = "CREATE INDEX IF NOT EXISTS medical_records_time_idx ON medical_records (clinic_id, visited_at DESC)"
 
 
 def _shrink(blueprint: Blueprint, value: float) -> None:
@@ -18,16 +19,16 @@ def _shrink(blueprint: Blueprint, value: float) -> None:
 
 
 fault = Fault(
-    summary="work_mem is too small for the reports: sorts and hashes go to temporary files",
+    summary="work_mem is too small for a page of the latest hundred records: all of them are sorted in temporary files",
     parameter="kilobytes of work_mem",
     default=64,
     least=64,
     most=1_000_000,
-    symptom="reports are slow; temporary files grow with each of them (temp_bytes), sessions wait for IO:BufFileRead and IO:BufFileWrite",
+    symptom="the list of records is slow; each page writes temporary files (temp_bytes), sessions wait for IO:BufFileRead and BufFileWrite",
     remedy="ALTER ROLE clinic_app SET work_mem = '16MB'",
-    shown=Show("reports", "10/s", tenants=10),
+    shown=Show("latest_records", "10/s", tenants=10),
     app=_shrink,
-    scene=recent_records(RECORDS),
-    lay=recent_records(RECORDS),
-    mend=DROP_RECORDS,
+    scene=long_records(RECORDS),
+    lay=long_records(RECORDS),
+    mend=f"{DROP_RECORDS}; {CREATE}",
 )
