@@ -140,17 +140,21 @@ def described(name: str) -> str:
 def write_page(proofs: Sequence[Proof]) -> None:
     """Renew the list of docs/faults.md, and the figures of these faults; those of others stay as they are."""
     page = PAGE.read_text()
-    old = _between(page, "figures")
-    rows = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    rows = {line.split("`")[1]: line for line in _marked(page, "figures")[1].splitlines() if line.startswith("| `")}
     rows |= {proof.name: row(proof) for proof in proofs}
-    figures = "\n".join([HEAD, *(rows[name] for name in faults.names() if name in rows)])
-    page = page.replace(old, f"\n{figures}\n")
-    page = page.replace(_between(page, "list"), "\n".join(["", LIST, *map(described, faults.names()), ""]))
+    tables = {"list": [LIST, *map(described, faults.names())], "figures": [HEAD, *(rows[name] for name in faults.names() if name in rows)]}
+    for what, lines in tables.items():
+        before, _, after = _marked(page, what)
+        page = "\n".join([before, *lines, after])
     PAGE.write_text(page)
 
 
-def _between(page: str, what: str) -> str:
-    return page.partition(f"<!-- {what}: made by make bench-faults -->")[2].partition(f"<!-- end of {what} -->")[0]
+def _marked(page: str, what: str) -> tuple[str, str, str]:
+    """The page up to the mark, what the marks enclose, and the rest from the second mark on."""
+    first, last = f"<!-- {what}: made by make bench-faults -->", f"<!-- end of {what} -->"
+    before, _, rest = page.partition(first)
+    inside, _, after = rest.partition(last)
+    return before + first, inside, last + after
 
 
 @click.command()

@@ -176,9 +176,7 @@ def checkouts(clinic: Clinic, times: int) -> list[int]:
 def test_baskets_that_lock_in_their_own_order_fail_by_deadlock(clinic_with: Start, healthy: Clinic) -> None:
     counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     with clinic_with("deadlocks") as clinic:
-        failed: list[int] = []
-        wait_until(lambda: bool(failed.extend(code for code in answers(clinic) if code != 201) or failed), timeout_s=30)
-        assert set(failed) == {500}
+        wait_until(lambda: 500 in answers(clinic), timeout_s=30)
         wait_until(lambda: clinic.database.value(counted) > 0)
     assert set(checkouts(healthy, 40)) == {201}
     assert healthy.database.value(counted) == 0
@@ -209,8 +207,8 @@ def test_a_page_of_records_with_too_little_memory_is_sorted_in_temporary_files(c
         before, page = clinic.database.value(written), reading("/api/medical-records?limit=100")(clinic)
         for _ in range(5):
             assert len(page().body["medical_records"]) == 100
-    # A session tells its figures at the latest when it ends.
-    assert (clinic.database.value(written) > before) == spills
+    # A session tells its figures at the latest when it ends. Making the index again, which mends the fault, writes a megabyte.
+    assert (clinic.database.value(written) - before > 2_000_000) == spills
 
 
 def test_requests_wait_for_the_only_connection_of_the_pool(clinic_with: Start, healthy: Clinic) -> None:

@@ -37,6 +37,16 @@ ANALYZE medical_records;
 """
 
 
+def scattered_records(count: float) -> str:
+    """So many medical records of the last ten months in each clinic; no page has two of the same one."""
+    return f"""
+INSERT INTO medical_records (clinic_id, pet_id, vet_id, visited_at, diagnosis, treatment, notes, weight_kg)
+SELECT clinic_id, pet_id, vet_id, timestamptz '2026-01-01' - n % 300 * interval '1 day', 'healthy', 'none', rpad('{MARK}', 1200), 4
+FROM {_FIRST_PET} JOIN {_FIRST_VET}, generate_series(1, {count:.0f}) AS n ORDER BY n, clinic_id;
+ANALYZE medical_records;
+"""
+
+
 def more_pets(count: float) -> str:
     """So many patients in each clinic whose names nobody looks for."""
     return f"""
