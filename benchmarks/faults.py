@@ -58,6 +58,11 @@ def _worse(moves: str, healthy: Figures, other: Figures) -> bool:
     return other.failed >= max(MOVES * healthy.failed, LEAST_FAILED)
 
 
+def _stage_of(name: str) -> tuple[str, int]:
+    shown = faults.fault(name).shown
+    return str(shown.server), shown.tenants
+
+
 def prove(stages: Stages, name: str, rounds: int, seconds: int) -> Proof:
     """Three loads a round: without the fault, with it, without again."""
     fault = faults.fault(name)
@@ -82,7 +87,7 @@ def _middle(figures: Sequence[Figures]) -> Figures:
 class Stages:
     """The servers with seeded databases; the last few of them are kept."""
 
-    KEPT = 3
+    KEPT = 6
 
     def __init__(self) -> None:
         self._open: dict[Key, tuple[ExitStack, Stage]] = {}
@@ -114,6 +119,13 @@ def row(proof: Proof) -> str:
     shown = faults.fault(proof.name).shown
     cells = [f"`{proof.name}`", f"{shown.workload} {shown.rate}", *(f"{a} → {b}" for a, b in pairs), _word(proof)]
     return f"| {' | '.join(cells)} |"
+
+
+def _evidence(proof: Proof) -> str:
+    p95 = ", ".join(f"{each.p95:.1f}" for each in (proof.before, proof.broken, proof.after))
+    waits = ", ".join(f"{wait} {share:.0%}" for wait, share in proof.broken.waits.items())
+    grown = ", ".join(f"{name} {count:,}" for name, count in proof.broken.counts.items() if count)
+    return f"    p95 before, with, after: {p95}; sessions: {waits}; {grown}"
 
 
 def _word(proof: Proof) -> str:
@@ -172,10 +184,11 @@ def main(only: str, seconds: int, rounds: int, table: bool, list_only: bool) -> 
     stages, proofs = Stages(), []
     click.echo(HEAD)
     try:
-        for name in names:
+        # Those that need the same server and clinics follow each other.
+        for name in sorted(names, key=_stage_of):
             proofs.append(prove(stages, name, rounds, seconds))
             click.echo(row(proofs[-1]))
-            click.echo(f"    {proofs[-1].broken.waits} {proofs[-1].broken.counts}", err=True)
+            click.echo(_evidence(proofs[-1]), err=True)
     finally:
         stages.close()
         if proofs and table:

@@ -57,13 +57,20 @@ ANALYZE pets;
 """
 
 
-def latest_invoices(count: float, status: str, clinics: str = "ALL") -> str:
-    """So many invoices in so many clinics, all later than the seeded ones; an index by status; plans that follow the statistics."""
+def paid_invoices(count: float, status: str = "paid", clinics: str = "ALL") -> str:
+    """So many invoices in so many clinics, all later than the seeded ones."""
     return f"""
-CREATE INDEX invoices_status_idx ON invoices (clinic_id, status);
 INSERT INTO invoices (clinic_id, owner_id, number, status, issued_on, due_on, total)
 SELECT clinic_id, owner_id, 'FAULT-' || n, '{status}', date '2026-01-05' + n % 30, '2026-03-01', 10
 FROM (SELECT clinic_id, min(id) AS owner_id FROM users GROUP BY 1 ORDER BY 1 LIMIT {clinics}) o, generate_series(1, {count:.0f}) AS n;
 ANALYZE invoices;
+"""
+
+
+def invoices_by_status(count: float, status: str = "paid", clinics: str = "ALL") -> str:
+    """The same beside an index by status, and plans that follow the statistics."""
+    return f"""
+CREATE INDEX invoices_status_idx ON invoices (clinic_id, status);
+{paid_invoices(count, status, clinics)}
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_custom_plan', current_database()); END $$;
 """

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from tenantry_clinic.faults._model import Fault, Ground, Show, background, owner
+from tenantry_clinic.faults._rows import DROP_INVOICES, paid_invoices
 
-UPDATE = "UPDATE clinics SET phone = phone"
-EVERY_S = 0.2
+INVOICES = 5000
+UPDATE = "UPDATE invoices SET total = total WHERE number LIKE 'FAULT-%'"
+SOME = "UPDATE invoices SET total = total WHERE number LIKE 'FAULT-9%'"
+EVERY_S = 1
 
 
 @asynccontextmanager
 async def _held(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
     async with owner(ground) as reader, owner(ground) as writer:
-        await writer.execute("ALTER TABLE clinics SET (autovacuum_enabled = off)")
         await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM clinics")
         for _ in range(int(value)):
             await writer.execute(UPDATE)
@@ -26,18 +28,20 @@ async def _held(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]
 async def _go_on(ground: Ground) -> None:
     async with owner(ground) as writer:
         while True:
-            await writer.execute(UPDATE)
+            await writer.execute(SOME)
             await asyncio.sleep(EVERY_S)
 
 
 fault = Fault(
-    summary="every clinic's row is updated again and again while a transaction of long ago still sees the first version; autovacuum is off",
-    parameter="dead versions of each row at the start",
-    default=2000,
-    most=100_000,
+    summary="invoices are updated again and again while a transaction of long ago still sees their first versions; autovacuum is off",
+    parameter="dead versions of each invoice at the start",
+    default=10,
+    most=1000,
     symptom="dashboards become ever slower: the same statement reads more and more blocks; n_dead_tup grows, the oldest xmin stands still",
-    remedy="end the old transaction, ALTER TABLE clinics RESET (autovacuum_enabled), VACUUM clinics",
-    shown=Show("dashboard", "40/s", tenants=50),
+    remedy="end the old transaction; ALTER TABLE invoices RESET (autovacuum_enabled); VACUUM invoices",
+    shown=Show("dashboard", "20/s", tenants=5),
+    scene=paid_invoices(INVOICES),
+    lay=f"ALTER TABLE invoices SET (autovacuum_enabled = off); {paid_invoices(INVOICES)}",
     beside=_held,
-    mend="ALTER TABLE clinics RESET (autovacuum_enabled)",
+    mend=f"ALTER TABLE invoices RESET (autovacuum_enabled); {DROP_INVOICES}",
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry_clinic.faults._model import Fault, Show, session_settings
-from tenantry_clinic.faults._rows import DROP_INVOICES, latest_invoices
+from tenantry_clinic.faults._rows import DROP_INVOICES, invoices_by_status
 
 if TYPE_CHECKING:
     from tenantry_clinic.app import Blueprint
 
 
 def _giant(value: float) -> str:
-    return latest_invoices(value, "paid", clinics="1")
+    return invoices_by_status(value, clinics="1")
 
 
 def _force(blueprint: Blueprint, value: float) -> None:

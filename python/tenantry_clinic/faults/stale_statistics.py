@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tenantry_clinic.faults._model import Fault, Show
-from tenantry_clinic.faults._rows import DROP_INVOICES, latest_invoices
+from tenantry_clinic.faults._rows import DROP_INVOICES, invoices_by_status
 
 
 def _pay(value: float) -> str:
     return f"""
 ALTER TABLE invoices SET (autovacuum_enabled = off);
-{latest_invoices(value, "sent")}
+{invoices_by_status(value, "sent")}
 UPDATE invoices SET status = 'paid' WHERE number LIKE 'FAULT-%';
 """
 
@@ -22,7 +22,7 @@ fault = Fault(
     symptom="the list of unpaid invoices is slow: the plan walks through all of them by date, since it expects to meet unpaid ones at once",
     remedy="ALTER TABLE invoices RESET (autovacuum_enabled); ANALYZE invoices",
     shown=Show("invoices", "20/s", tenants=10),
-    scene=lambda value: latest_invoices(value, "paid"),
+    scene=invoices_by_status,
     lay=_pay,
     mend=f"ALTER TABLE invoices RESET (autovacuum_enabled); {DROP_INVOICES}",
 )
