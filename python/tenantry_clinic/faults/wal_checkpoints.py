@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from tenantry_clinic.faults._model import Fault, Show
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-# Each sale counts in fifty rows of a table that has one row on a page, so that sales touch many pages and change little of each.
+# Each sale counts in two hundred rows of a table that has one row on a page, so that sales touch many pages and change little of each.
 COUNTERS = """
 CREATE TABLE sales_counters (id int PRIMARY KEY, sales int NOT NULL, remark text NOT NULL) WITH (fillfactor = 10, autovacuum_enabled = off);
-INSERT INTO sales_counters SELECT n, 0, rpad('', 1500) FROM generate_series(1, 5050) AS n;
+INSERT INTO sales_counters SELECT n, 0, rpad('', 1500) FROM generate_series(1, 5200) AS n;
 CREATE FUNCTION count_sale() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     first int := 1 + (random() * 4999)::int;
 BEGIN
-    UPDATE sales_counters SET sales = sales + 1 WHERE id >= first AND id < first + 50;
+    UPDATE sales_counters SET sales = sales + 1 WHERE id >= first AND id < first + 200;
     RETURN NULL;
 END
 $$;
