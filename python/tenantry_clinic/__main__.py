@@ -1,12 +1,14 @@
-"""`python -m tenantry_clinic schema|serve|sweep`: create the schema, run the app, remove uploads that no row knows."""
+"""`python -m tenantry_clinic schema|serve|sweep|faults|mend`: create the schema, run the app, healthy or not, tidy up after it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import time
 from collections.abc import Coroutine
+from dataclasses import asdict
 from typing import Any, NoReturn, TypeVar
 
 import asyncpg
@@ -18,7 +20,7 @@ from tenantry_clinic.sweep import sweep as sweep_files
 
 # Longer than any think time: a virtual user's connection must not be closed under it.
 KEEP_ALIVE_S = 75
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 # What click wraps, line by line.
@@ -51,13 +53,80 @@ def schema(dsn: str) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--pool", default=10, show_default=True, type=click.IntRange(1), help="Database connections per worker.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
-def serve(dsn: str, host: str, port: int, pool: int, workers: int) -> None:
+@click.option(
+    "--fault", "choices", multiple=True, metavar="NAME[=VALUE]", help="Build in a bottleneck; may be repeated. `faults` lists them."
+)
+def serve(dsn: str, host: str, port: int, pool: int, workers: int, choices: tuple[str, ...]) -> None:
     """Run the app until SIGTERM or Ctrl-C."""
-    import uvicorn
+    from tenantry_clinic import faults
+    from tenantry_clinic.faults._ledger import mend_what_is_left
+    from tenantry_clinic.faults._life import beside
+    from tenantry_clinic.faults._model import Ground, NotPossible
 
     os.environ.update(CLINIC_DSN=dsn, CLINIC_POOL=str(pool))
     settings = _settings()
+    try:
+        laid = faults.chosen() | faults.parse(choices)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    os.environ[faults.VARIABLE] = faults.text(laid)
     _database(check(settings))
+    if left := _database(mend_what_is_left(settings)):
+        click.echo(left, err=True)
+    try:
+        with beside(laid, Ground(dsn, port)) as environment:
+            os.environ.update(environment)
+            _run(host, port, workers)
+    except NotPossible as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        click.echo("stopped before the app had started", err=True)
+
+
+@clinic.command("faults")
+@click.argument("choices", metavar="[NAME[=VALUE]]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print what a start with them needs, as JSON: values, settings of Postgres, loads.")
+def list_faults(choices: tuple[str, ...], as_json: bool) -> None:
+    """List the bottlenecks that `serve --fault` can build in: all, or these."""
+    from tenantry_clinic import faults
+
+    try:
+        chosen = faults.parse(choices or faults.names())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps([_needs(name, value) for name, value in chosen.items()]))
+    for name in () if as_json else chosen:
+        fault = faults.fault(name)
+        click.echo(f"{name:24} {fault.summary}")
+        if fault.parameter:
+            click.echo(f"{'':24} VALUE: {fault.parameter}, {fault.range} (default {fault.default:g})")
+
+
+def _needs(name: str, value: float) -> dict[str, object]:
+    from tenantry_clinic import faults
+
+    fault = faults.fault(name)
+    shown = asdict(fault.shown) | {"workload": f"{faults.LOADS}:{fault.shown.workload}"}
+    return {"name": name, "value": value, "server": {**fault.shown.server, **fault.server(value)}, "shown": shown}
+
+
+@clinic.command("mend")
+@click.option("--dsn", envvar="CLINIC_DSN", required=True, help="The owner's URL of the database.")
+def mend_faults(dsn: str) -> None:
+    """Undo the faults that an app left in the database when it was killed; `serve` does the same when it starts."""
+    from tenantry_clinic.faults._ledger import mend
+    from tenantry_clinic.faults._model import Ground
+
+    mended = _database(mend(Ground(dsn, 0)))
+    if mended is None:
+        _fail("an app with faults is running on this database; end it first")
+    click.echo(f"mended: {', '.join(mended)}" if mended else "there is nothing to mend")
+
+
+def _run(host: str, port: int, workers: int) -> None:
+    import uvicorn
+
     uvicorn.run(
         "tenantry_clinic.app:from_environment",
         factory=True,
@@ -99,7 +168,7 @@ def _settings() -> Settings:
         raise click.UsageError(f"an environment variable CLINIC_* is not understood: {error}") from error
 
 
-def _database(work: Coroutine[Any, Any, Result]) -> Result:
+def _database(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; its database errors become one line and exit code 2."""
     try:
         return asyncio.run(work)

@@ -57,5 +57,9 @@ def create_app(blueprint: Blueprint) -> Starlette:
 
 
 def from_environment() -> Starlette:
-    """The app with the settings of its environment."""
-    return create_app(Blueprint(Settings.from_environment()))
+    """The app with the settings and faults of its environment."""
+    from tenantry_clinic import faults
+
+    blueprint = Blueprint(Settings.from_environment())
+    faults.change(blueprint, faults.chosen())
+    return create_app(blueprint)

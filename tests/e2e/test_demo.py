@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -247,3 +250,24 @@ def test_a_postgres_that_does_not_start_is_one_message(shell: Shell) -> None:
     assert (done.code, done.out, shell.runs()) == (2, "", [])
     assert "initdb failed" in message or "Postgres did not start" in message
     assert shell.traces() == []
+
+
+def test_a_fault_that_needs_another_postgres_gets_one_and_its_own_load(shell: Shell) -> None:
+    """The app does not start on a Postgres without the settings that its fault needs."""
+    done = shell.run("demo", "--fault", "small_shared_buffers=2", "--tenants", "2", "--duration", "2s", "--json")
+    told = done.document
+    assert done.code == told["exit"]
+    assert told["totals"]["requests"] > 0
+    fault = json.loads(subprocess.check_output([sys.executable, "-m", "tenantry_clinic", "faults", "small_shared_buffers", "--json"]))[0]
+    assert told["about"]["workload"] == fault["shown"]["workload"].rpartition(":")[2]
+    assert told["totals"]["offered_rate"] > 0
+    assert shell.processes() == []
+
+
+def test_a_fault_that_is_not_known_is_one_message_before_anything_starts(shell: Shell) -> None:
+    done = shell.run("demo", "--fault", "mising_index", "--fault", "app_pool_small=0")
+    assert done.code == 2
+    message = one_message(done.err)
+    assert "did you mean missing_index?" in message
+    assert "app_pool_small: 0 is not 1 or more" in message
+    assert STARTING not in done.err

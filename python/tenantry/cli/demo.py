@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,24 +30,32 @@ if TYPE_CHECKING:
 
 APP = "tenantry_clinic"
 WORKLOADS = f"{APP}.workloads"
-_POOL, _READY_S = 12, 30.0
+_READY_S = 120.0
 
 
 @click.command()
-@click.option("--tenants", default=200, show_default=True, type=click.IntRange(1, 100_000), help="How many clinics to seed.")
+@click.option("--tenants", type=click.IntRange(1, 100_000), help="How many clinics to seed.  [default: 200]")
 @click.option("--duration", default="20s", show_default=True, help="Length of the load.")
 @click.option("--rate", help="Iterations per second, for example 80/s.  [default: the workload's own]")
-@click.option("--workload", default="demo", show_default=True, help=f"A workload of {WORKLOADS}.")
+@click.option("--workload", help=f"A workload of {WORKLOADS}.  [default: demo]")
+@click.option(
+    "--fault",
+    "choices",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Build a bottleneck into the app, and load it so that it shows; may be repeated. `python -m tenantry_clinic faults` lists them.",
+)
 @options.processes
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
 @click.option("--dsn-env", help="Name of an environment variable with the DSN of an empty database to use instead of a throwaway server.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
-    tenants: int,
+    tenants: int | None,
     duration: str,
     rate: str | None,
-    workload: str,
+    workload: str | None,
+    choices: tuple[str, ...],
     processes: str | None,
     runs: Path | None,
     dsn_env: str | None,
@@ -59,9 +70,42 @@ def command(
 
     _need_extras()
     config = load_config({"runs": str(runs) if runs else None, "run.processes": processes})
-    settings = {"duration": duration} | ({"rate": rate} if rate else {})
+    shown = _shown(choices)
+    stage = replace(
+        shown,
+        tenants=tenants or shown.tenants,
+        workload=f"{WORKLOADS}:{workload}" if workload else shown.workload,
+        rate=rate or (None if workload else shown.rate),
+    )
     with _stop_on_terminate():
-        return _Demo(tenants, workload, settings, config, quiet).play(_dsn(dsn_env), as_json=as_json)
+        return _Demo(stage, duration, config, quiet).play(_dsn(dsn_env), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is shown: the app with its faults, settings of the server that they need, clinics, load."""
+
+    workload: str = f"{WORKLOADS}:demo"
+    rate: str | None = None
+    tenants: int = 200
+    pool: int = 12
+    workers: int = 1
+    faults: tuple[str, ...] = ()
+    server: Mapping[str, str] = field(default_factory=dict)
+
+
+def _shown(choices: tuple[str, ...]) -> Stage:
+    """The stage on which faults are seen: the load of the first one. The app itself tells, as a process: tenantry does not import it."""
+    if not choices:
+        return Stage()
+    asked = subprocess.run([sys.executable, "-m", APP, "faults", "--json", "--", *choices], capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        raise UsageError(asked.stderr.strip().rpartition("Error: ")[2], where="--fault", hint=f"python -m {APP} faults lists them")
+    known = json.loads(asked.stdout)
+    first = known[0]["shown"]
+    parts = {name: first[name] for name in ("workload", "rate", "tenants", "pool", "workers")}
+    server = {name: setting for fault in known for name, setting in fault["server"].items()}
+    return Stage(**parts, faults=choices, server=server)
 
 
 def _dsn(name: str | None) -> str | None:
@@ -97,8 +141,8 @@ def _stop_on_terminate() -> Iterator[None]:
 
 
 class _Demo:
-    def __init__(self, tenants: int, workload: str, settings: dict[str, str], config: Config, quiet: bool) -> None:
-        self.tenants, self.workload, self.settings, self.config, self.quiet = tenants, workload, settings, config, quiet
+    def __init__(self, stage: Stage, duration: str, config: Config, quiet: bool) -> None:
+        self.stage, self.duration, self.config, self.quiet = stage, duration, config, quiet
         self._begun = time.monotonic()
 
     def play(self, dsn: str | None, *, as_json: bool) -> int:
@@ -113,13 +157,13 @@ class _Demo:
         with ExitStack() as stack:
             source = find_postgres(dsn)
             self._say(f"starting {source}")
-            postgres = stack.enter_context(start_postgres(source))
+            postgres = stack.enter_context(start_postgres(source, settings=self.stage.server))
             population = population_of(prepared.workload, prepared.plan)
             assert population is not None, "every workload of the clinic has its dataset"
             self._seed(postgres.dsn, population)
             today = population.dataset.anchor.isoformat()
             self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
-            self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.settings['duration']}")
+            self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.duration}")
             # Before anything is stopped: who presses Ctrl-C once more has the result all the same.
             return show(self._load(prepared, postgres.dsn), as_json=as_json)
 
@@ -127,7 +171,8 @@ class _Demo:
         from tenantry.prepare import prepare, shared_out
 
         try:
-            prepared = prepare(f"{WORKLOADS}:{self.workload}", target=target, overrides=self.settings, tenants=self.tenants)
+            settings = {"duration": self.duration} | ({"rate": self.stage.rate} if self.stage.rate else {})
+            prepared = prepare(self.stage.workload, target=target, overrides=settings, tenants=self.stage.tenants)
         except UsageError as fault:
             raise _as_flags(fault) from None
         return shared_out(prepared, self.config.processes)
@@ -139,7 +184,7 @@ class _Demo:
         with Steps(quiet=self.quiet, transient=True) as steps:
             seeded = seed(population, dsn, on_progress=steps.show)
         rows = sum(seeded.rows.values())
-        self._say(f"seeded and verified {rows:,} rows of {self.tenants:,} clinics")
+        self._say(f"seeded and verified {rows:,} rows of {self.stage.tenants:,} clinics")
 
     def _start_app(self, stack: ExitStack, env: dict[str, str], port: int) -> None:
         from tenantry import processes
@@ -148,7 +193,9 @@ class _Demo:
         guard = processes.undisturbed(lambda: Guard(folder=Path(tempfile.mkdtemp(prefix="tenantry-demo-"))), Guard.release)
         stack.callback(guard.release)
         assert guard.folder is not None
-        command = [sys.executable, "-m", APP, "serve", "--port", str(port), "--pool", str(_POOL)]
+        size = ["--port", str(port), "--pool", str(self.stage.pool), "--workers", str(self.stage.workers)]
+        faults = [word for fault in self.stage.faults for word in ("--fault", fault)]
+        command = [sys.executable, "-m", APP, "serve", *size, *faults]
         environment = {"CLINIC_FILES": str(guard.folder / "files"), **os.environ, **env}
         log = guard.folder / "app.log"
         app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env=environment, guard=guard))
