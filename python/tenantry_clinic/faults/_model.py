@@ -51,7 +51,8 @@ class Fault:
     """One way in which the clinic goes wrong, how to see it, and how to remove it.
 
     `app` changes the app in each worker before it is built; `beside` surrounds the life of all workers in the owner's name and yields
-    variables of their environment; `server` are settings with which Postgres has to start.
+    variables of their environment; `server` are settings with which Postgres has to start. `healthy` is the value with which all
+    that the fault lays is there and nothing is wrong; None where that is the app without the fault.
     """
 
     summary: str
@@ -62,6 +63,7 @@ class Fault:
     default: float = 1.0
     least: float = 0.0
     most: float = math.inf
+    healthy: float | None = None
     app: Callable[[Blueprint, float], None] = _nothing
     beside: Callable[[Ground, float], AbstractAsyncContextManager[Mapping[str, str]]] = _nobody
     server: Callable[[float], Mapping[str, str]] = _no_settings
