@@ -36,7 +36,7 @@ fault = Fault(
     default=40,
     least=1,
     symptom="sessions 'idle in transaction' that grow old and stay when the load ends; then all requests wait for a connection",
-    remedy="COMMIT and release whatever happens, as Database.tenant in db.py does; ALTER ROLE clinic_app SET idle_in_transaction_session_timeout = '10s'",
+    remedy="COMMIT whatever happens, as Database.tenant does; ALTER ROLE clinic_app SET idle_in_transaction_session_timeout = '10s'",
     shown=Show("mixed", "60/s"),
     app=_forget,
 )

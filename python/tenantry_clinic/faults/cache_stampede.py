@@ -1,0 +1,78 @@
+"""A figure that is costly to compute, kept for a while, and computed anew by all who miss it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.responses import Response
+
+from tenantry_clinic.faults._model import Fault, Show, statements
+from tenantry_clinic.web import Call
+
+if TYPE_CHECKING:
+    from tenantry_clinic.app import Blueprint
+
+# Over all clinics, so it is nobody's rows and the owner's function; a clinic without records is in no median.
+CREATE = """
+CREATE OR REPLACE FUNCTION visits_elsewhere() RETURNS numeric
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+    AS $$
+        SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY visits)::numeric, 2)
+        FROM (
+            SELECT count(DISTINCT r.visited_at) AS visits
+            FROM medical_records r JOIN pets p ON p.clinic_id = r.clinic_id AND p.id = r.pet_id GROUP BY r.clinic_id, p.species
+        ) AS by_species
+    $$;
+REVOKE ALL ON FUNCTION visits_elsewhere() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION visits_elsewhere() TO clinic_app;
+"""
+DROP = "DROP FUNCTION IF EXISTS visits_elsewhere()"
+
+
+class Kept:
+    """The figure, for all clinics the same."""
+
+    def __init__(self, keep_s: float) -> None:
+        self._keep_s, self._until, self._value = keep_s, 0.0, 0.0
+
+    async def get(self, call: Call) -> float:
+        """From the cache, or from the database; nobody waits for another who is there already."""
+        if self._until < monotonic():
+            async with call.reading() as session:
+                self._value = float(await session.fetchval("SELECT visits_elsewhere()") or 0)
+            self._until = monotonic() + self._keep_s
+        return self._value
+
+
+def compared(endpoint: Callable[[Call], Awaitable[Response]], kept: Kept) -> Callable[[Call], Awaitable[Response]]:
+    """The dashboard with the figure of all clinics."""
+
+    async def dashboard(call: Call) -> Response:
+        elsewhere = await kept.get(call)
+        response = await endpoint(call)
+        page = msgspec.json.decode(response.body) | {"visits_elsewhere": elsewhere}
+        return Response(msgspec.json.encode(page), response.status_code, media_type=response.media_type)
+
+    return dashboard
+
+
+def _cache(blueprint: Blueprint, value: float) -> None:
+    name = "GET /api/dashboard"
+    operation = blueprint.operations[name]
+    blueprint.operations[name] = replace(operation, endpoint=compared(operation.endpoint, Kept(value)))
+
+
+fault = Fault(
+    summary="when a costly figure of the dashboard expires, all requests compute it at once",
+    parameter="seconds that the figure is kept",
+    default=1,
+    symptom="bursts of one statement at the period of the cache; between them all is well",
+    remedy="let one request compute and the others wait for it or take the old figure (an asyncio.Lock); spread the times of expiry",
+    shown=Show("dashboard", "60/s"),
+    app=_cache,
+    beside=statements(CREATE, DROP),
+)
