@@ -1,12 +1,14 @@
-"""`python -m tenantry_clinic schema|serve`: create the schema, run the app."""
+"""`python -m tenantry_clinic schema|serve|faults|mend`: create the schema, run the app, healthy or not."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NoReturn, TypeVar
 
 import asyncpg
 import click
@@ -16,6 +18,7 @@ from tenantry_clinic.settings import Settings
 
 # Longer than any think time: a virtual user's connection must not be closed under it.
 KEEP_ALIVE_S = 75
+T = TypeVar("T")
 
 
 @click.group()
@@ -42,8 +45,9 @@ def schema(dsn: str) -> None:
 def serve(dsn: str, host: str, port: int, pool: int, workers: int, choices: tuple[str, ...]) -> None:
     """Run the app until SIGTERM or Ctrl-C."""
     from tenantry_clinic import faults
+    from tenantry_clinic.faults._ledger import mend_what_is_left
     from tenantry_clinic.faults._life import beside
-    from tenantry_clinic.faults._model import Ground
+    from tenantry_clinic.faults._model import Ground, NotPossible
 
     os.environ.update(CLINIC_DSN=dsn, CLINIC_POOL=str(pool))
     try:
@@ -53,21 +57,57 @@ def serve(dsn: str, host: str, port: int, pool: int, workers: int, choices: tupl
         raise click.UsageError(f"an environment variable CLINIC_* or a fault is not understood: {error}") from error
     os.environ[faults.VARIABLE] = faults.text(laid)
     _database(check(settings))
-    with beside(laid, Ground(dsn, port)) as environment:
-        os.environ.update(environment)
-        _run(host, port, workers)
+    if left := _database(mend_what_is_left(settings)):
+        click.echo(left, err=True)
+    try:
+        with beside(laid, Ground(dsn, port)) as environment:
+            os.environ.update(environment)
+            _run(host, port, workers)
+    except NotPossible as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        click.echo("stopped before the app had started", err=True)
 
 
 @clinic.command("faults")
-def list_faults() -> None:
-    """List the bottlenecks that `serve --fault` can build in."""
+@click.argument("choices", metavar="[NAME[=VALUE]]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print what a start with them needs, as JSON: values, settings of Postgres, loads.")
+def list_faults(choices: tuple[str, ...], as_json: bool) -> None:
+    """List the bottlenecks that `serve --fault` can build in: all, or these."""
     from tenantry_clinic import faults
 
-    for name in faults.names():
+    try:
+        chosen = faults.parse(choices or faults.names())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps([_needs(name, value) for name, value in chosen.items()]))
+    for name in () if as_json else chosen:
         fault = faults.fault(name)
         click.echo(f"{name:24} {fault.summary}")
         if fault.parameter:
-            click.echo(f"{'':24} VALUE: {fault.parameter} (default {fault.default:g})")
+            click.echo(f"{'':24} VALUE: {fault.parameter}, {fault.range} (default {fault.default:g})")
+
+
+def _needs(name: str, value: float) -> dict[str, object]:
+    from tenantry_clinic import faults
+
+    fault = faults.fault(name)
+    shown = asdict(fault.shown) | {"workload": f"{faults.LOADS}:{fault.shown.workload}"}
+    return {"name": name, "value": value, "server": {**fault.shown.server, **fault.server(value)}, "shown": shown}
+
+
+@clinic.command("mend")
+@click.option("--dsn", envvar="CLINIC_DSN", required=True, help="The owner's URL of the database.")
+def mend_faults(dsn: str) -> None:
+    """Undo the faults that an app left in the database when it was killed; `serve` does the same when it starts."""
+    from tenantry_clinic.faults._ledger import mend
+    from tenantry_clinic.faults._model import Ground
+
+    mended = _database(mend(Ground(dsn, 0)))
+    if mended is None:
+        _fail("an app with faults is running on this database; end it first")
+    click.echo(f"mended: {', '.join(mended)}" if mended else "there is nothing to mend")
 
 
 def _run(host: str, port: int, workers: int) -> None:
@@ -92,10 +132,10 @@ def _run(host: str, port: int, workers: int) -> None:
     )
 
 
-def _database(work: Coroutine[Any, Any, None]) -> None:
+def _database(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; its database errors become one line and exit code 2."""
     try:
-        asyncio.run(work)
+        return asyncio.run(work)
     except asyncpg.DuplicateTableError as error:
         _fail(f"the database is not empty: {error}")
     except LookupError as error:
@@ -106,7 +146,7 @@ def _database(work: Coroutine[Any, Any, None]) -> None:
         _fail(f"the database cannot be used: {error or type(error).__name__}")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(2)
 

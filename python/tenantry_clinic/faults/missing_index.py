@@ -1,6 +1,6 @@
 """The index that finds a patient's medical records is gone."""
 
-from tenantry_clinic.faults._model import Fault, Show, statements
+from tenantry_clinic.faults._model import Fault, Show
 
 CREATE = "CREATE INDEX IF NOT EXISTS medical_records_pet_idx ON medical_records (clinic_id, pet_id, visited_at DESC)"
 
@@ -9,5 +9,6 @@ fault = Fault(
     symptom="medical records are slow, and slower the more of them a clinic has; one statement reads far more blocks than it returns rows",
     remedy=CREATE,
     shown=Show("medical_records", "100/s"),
-    beside=statements("DROP INDEX IF EXISTS medical_records_pet_idx", CREATE),
+    lay="DROP INDEX IF EXISTS medical_records_pet_idx",
+    mend=CREATE,
 )

@@ -1,0 +1,74 @@
+"""The loads at which faults are seen, each with a rate that can be set: `tenantry run tenantry_clinic.faults._loads:calendar`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tenantry import Scenario, Vu, Workload, constant_rate, mix, scenario
+from tenantry import workload as workload_of
+from tenantry_clinic import workloads
+from tenantry_clinic.dataset import clinic
+from tenantry_clinic.workloads import app_is_ready
+
+__all__ = ["app_is_ready"]
+
+
+@scenario
+async def calendar_page(vu: Vu) -> None:
+    """A page of the calendar."""
+    view = vu.rng.choice(workloads.VIEWS)
+    page = (await vu.get("/api/appointments", params={"date": workloads.day_from(vu, -20, 20), "view": view})).json()
+    vu.check("asked view", page["view"] == view)
+
+
+@scenario
+async def patient(vu: Vu) -> None:
+    """One patient, with what is known of it."""
+    pet = vu.pick("pets")
+    detail = await vu.get("/api/patients/{id}", id=pet.id)
+    vu.check("own patient", detail.json()["name"] == pet.name)
+
+
+@scenario
+async def open_invoices(vu: Vu) -> None:
+    """The invoices that are not paid."""
+    status = vu.rng.choice(("sent", "overdue"))
+    page = (await vu.get("/api/invoices", params={"status": status})).json()
+    vu.check("asked status", all(invoice["status"] == status for invoice in page["invoices"]))
+
+
+@scenario
+async def practice_report(vu: Vu) -> None:
+    """The practice in figures."""
+    report = (await vu.get("/api/reports/practice", params={"months": 12})).json()
+    vu.check("a report", len(report["diagnoses"]) > 0)
+
+
+@scenario
+async def book_a_slot(vu: Vu) -> None:
+    """Book one of the free half hours of a day that is far enough away to have many; somebody else may be faster."""
+    pet = vu.pick("pets")
+    slots = (await vu.get("/api/appointments/slots", params={"date": workloads.day_from(vu, 40, 400)})).json()
+    if slots:
+        await vu.post("/api/appointments", json={"pet_id": pet.id, "slot": vu.rng.choice(slots)}, expect=(201, 409))
+
+
+def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> Workload:
+    """At a rate; each iteration is of another clinic, and failures do not end it."""
+    what = mix(weights or dict.fromkeys(parts, 1))
+    return workload_of(what, constant_rate("50/s", "8s", max_vus=300), dataset=clinic, tenant_per="iteration", breaker_share="off")
+
+
+dashboard = _load(workloads.dashboard)
+calendar = _load(calendar_page)
+patients = _load(workloads.patients)
+patient_details = _load(patient)
+medical_records = _load(workloads.medical_records)
+booking = _load(book_a_slot)
+search = _load(workloads.search)
+invoices = _load(open_invoices)
+checkout = _load(workloads.checkout)
+login = _load(workloads.login)
+services = _load(workloads.service_list)
+reports = _load(practice_report)
+mixed = _load(weights=workloads.PAGES)
