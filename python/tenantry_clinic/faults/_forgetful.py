@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry_clinic.db import Database
 from tenantry_clinic.settings import Settings
@@ -34,12 +34,12 @@ class Forgetful(Database):
             await ending.aclose()
 
 
-def opening(kind: type[Forgetful], uses_per_slip: int) -> Callable[[Settings], AbstractAsyncContextManager[Database]]:
+def opening(kind: type[Forgetful], uses_per_slip: int) -> Callable[..., AbstractAsyncContextManager[Database]]:
     """An `open_database` of that kind."""
 
     @asynccontextmanager
-    async def open_database(settings: Settings) -> AsyncIterator[Database]:
-        async with kind.connect(settings) as database:
+    async def open_database(settings: Settings, **options: Any) -> AsyncIterator[Database]:
+        async with kind.connect(settings, **options) as database:
             database.uses_per_slip = uses_per_slip
             try:
                 yield database

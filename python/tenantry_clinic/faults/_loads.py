@@ -53,6 +53,18 @@ async def book_a_slot(vu: Vu) -> None:
         await vu.post("/api/appointments", json={"pet_id": pet.id, "slot": vu.rng.choice(slots)}, expect=(201, 409))
 
 
+@scenario
+async def whole_archive(vu: Vu) -> None:
+    """All medical records of a clinic, page by page to the last."""
+    params: dict[str, str | int] = {"limit": 100}
+    while True:
+        page = (await vu.get("/api/medical-records", params=params)).json()
+        vu.check("records", len(page["medical_records"]) > 0)
+        if page["next"] is None:
+            return
+        params["after"] = page["next"]
+
+
 def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> Workload:
     """At a rate; each iteration is of another clinic, and failures do not end it."""
     what = mix(weights or dict.fromkeys(parts, 1))
@@ -63,6 +75,7 @@ dashboard = _load(workloads.dashboard)
 calendar = _load(calendar_page)
 patients = _load(workloads.patients)
 patient_details = _load(patient)
+archive = _load(whole_archive)
 medical_records = _load(workloads.medical_records)
 booking = _load(book_a_slot)
 search = _load(workloads.search)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
-from tenantry_clinic.faults._model import Fault, Show, statements
+from tenantry_clinic.faults._model import Fault, Show
 from tenantry_clinic.web import Call
 
 if TYPE_CHECKING:
@@ -74,5 +74,6 @@ fault = Fault(
     remedy="let one request compute and the others wait for it or take the old figure (an asyncio.Lock); spread the times of expiry",
     shown=Show("dashboard", "60/s"),
     app=_cache,
-    beside=statements(CREATE, DROP),
+    lay=CREATE,
+    mend=DROP,
 )

@@ -30,10 +30,12 @@ fault = Fault(
     remedy="count after the fact, from what was written; or count in many rows",
     shown=Show("checkout", "80/s"),
     app=_count,
-    lay=lambda value: f"""
+    lay=lambda value: (
+        f"""
 CREATE TABLE write_counters (id bigint PRIMARY KEY, writes bigint NOT NULL);
 INSERT INTO write_counters SELECT n, 0 FROM generate_series(1, {int(value)}) AS n;
 GRANT SELECT, UPDATE ON write_counters TO clinic_app;
-""",
+"""
+    ),
     mend="DROP TABLE IF EXISTS write_counters",
 )

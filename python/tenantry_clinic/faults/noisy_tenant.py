@@ -6,10 +6,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from tenantry_clinic.auth import Identity, issue_token
-from tenantry_clinic.faults._model import Fault, Ground, Show
+from tenantry_clinic.faults._model import Fault, Ground, NotPossible, Show, owner
 from tenantry_clinic.faults._processes import module, process
 from tenantry_clinic.settings import DEMO_SECRET
 
@@ -18,13 +16,10 @@ SOMEBODY = "SELECT clinic_id, id, role FROM users ORDER BY clinic_id, id LIMIT 1
 
 @asynccontextmanager
 async def _noise(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
-    connection = await asyncpg.connect(ground.dsn)
-    try:
+    async with owner(ground) as connection:
         somebody = await connection.fetchrow(SOMEBODY)
-    finally:
-        await connection.close()
     if somebody is None:
-        raise LookupError("the database has no clinic that could be noisy")
+        raise NotPossible("the database has no clinic that could be noisy")
     token = issue_token(Identity(*somebody), (os.environ.get("CLINIC_SECRET") or DEMO_SECRET).encode())
     async with process(module("_noisy", ground.port, token, int(value)), name="the noisy tenant"):
         yield {}

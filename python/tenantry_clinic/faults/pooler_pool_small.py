@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from tenantry.processes import free_port
 from tenantry_clinic.db import Database
 from tenantry_clinic.faults._distance import ROUND_TRIP_MS, at, distant
-from tenantry_clinic.faults._model import Fault, Ground, Show
+from tenantry_clinic.faults._model import Fault, Ground, NotPossible, Show
 from tenantry_clinic.faults._processes import process
 from tenantry_clinic.settings import APP_ROLE
 
@@ -48,7 +48,7 @@ def pgbouncer() -> str | None:
 async def _pooler(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
     command = pgbouncer()
     if command is None:
-        raise FileNotFoundError("no PgBouncer on PATH: apt-get install pgbouncer")
+        raise NotPossible("there is no PgBouncer: apt-get install pgbouncer")
     folder, port = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tenantry-pooler-")), free_port()
     try:
         async with distant(ground.dsn) as dsn:

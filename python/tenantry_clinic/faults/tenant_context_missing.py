@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry_clinic.db import Database, Session
 from tenantry_clinic.faults._model import Fault, Show
@@ -32,8 +32,8 @@ class Absent(Database):
 
 def _lose(blueprint: Blueprint, value: float) -> None:
     @asynccontextmanager
-    async def open_database(settings: Settings) -> AsyncIterator[Database]:
-        async with Absent.connect(settings) as database:
+    async def open_database(settings: Settings, **options: Any) -> AsyncIterator[Database]:
+        async with Absent.connect(settings, **options) as database:
             database.share = value / 100
             yield database
 
