@@ -48,7 +48,7 @@ def _loop(blueprint: Blueprint, value: float) -> None:
 fault = Fault(
     summary="the calendar asks for each appointment alone",
     parameter="queries per appointment",
-    default=1,
+    default=2,
     least=0.1,
     most=20,
     symptom="the calendar takes a round trip per appointment; one cheap statement is called many times per request",

@@ -28,7 +28,7 @@ async def _noise(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str
 fault = Fault(
     summary="one clinic asks for the heavy report on and on",
     parameter="reports at a time",
-    default=6,
+    default=8,
     least=1,
     symptom="one tenant takes most of the database's time (application_name has its clinic), all others are slower",
     remedy="a limit per tenant: so many requests at a time, reports in a queue of their own",
