@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -68,7 +69,8 @@ def main(port: str, delay_ms: str, limit: str) -> None:
     import uvicorn
 
     app = create_service(float(delay_ms) / 1000, float(limit))
-    uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False, ws="none", lifespan="off")
+    quiet: dict[str, Any] = {"log_level": "warning", "access_log": False}
+    uvicorn.run(app, host="127.0.0.1", port=int(port), ws="none", lifespan="off", timeout_graceful_shutdown=0, **quiet)
 
 
 if __name__ == "__main__":

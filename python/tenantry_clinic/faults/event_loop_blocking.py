@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,27 +28,18 @@ async def _rates(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str
         yield {_VARIABLE: url}
 
 
-class Rates:
-    """A synchronous client of a service of currency rates; like many of them it keeps one connection."""
-
-    def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
-
-    def today(self) -> bytes:
-        """Today's rates."""
-        try:
-            self._connection.request("GET", "/rates")
-            return self._connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            raise
+def todays_rates(url: str) -> bytes:
+    """The rates of currencies, by a synchronous client."""
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+        connection.request("GET", "/rates")
+        return connection.getresponse().read()
 
 
-def asking_first(endpoint: Callable[[Call], Awaitable[Response]], rates: Rates) -> Callable[[Call], Awaitable[Response]]:
+def asking_first(endpoint: Callable[[Call], Awaitable[Response]], url: str) -> Callable[[Call], Awaitable[Response]]:
     """The endpoint, which needs the rates before it begins."""
 
     async def dashboard(call: Call) -> Response:
-        rates.today()
+        todays_rates(url)
         return await endpoint(call)
 
     return dashboard
@@ -57,7 +48,7 @@ def asking_first(endpoint: Callable[[Call], Awaitable[Response]], rates: Rates) 
 def _block(blueprint: Blueprint, value: float) -> None:
     name = "GET /api/dashboard"
     operation = blueprint.operations[name]
-    blueprint.operations[name] = replace(operation, endpoint=asking_first(operation.endpoint, Rates(os.environ[_VARIABLE])))
+    blueprint.operations[name] = replace(operation, endpoint=asking_first(operation.endpoint, os.environ[_VARIABLE]))
 
 
 fault = Fault(

@@ -50,8 +50,7 @@ fault = Fault(
     least=1,
     symptom="Postgres refuses connections (SQLSTATE 53300), which become answers 503, while hardly any session is active",
     remedy="smaller pools, or a pooler in front of Postgres; ALTER SYSTEM SET max_connections = 100 is the last resort",
-    shown=Show("mixed", "60/s", "failures"),
-    server=lambda value: {"max_connections": "40"},
+    shown=Show("mixed", "60/s", "failures", server={"max_connections": "40"}),
     app=_open_when_needed,
     beside=_others,
 )
