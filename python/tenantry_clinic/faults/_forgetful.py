@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from tenantry_clinic.db import Database
+from tenantry_clinic.db import UNAVAILABLE, Database
 from tenantry_clinic.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ class Forgetful(Database):
             self._forgotten.append(ending.pop_all())
 
     async def end_all(self) -> None:
-        """End what was forgotten."""
+        """End what was forgotten; the pool cannot close before."""
         for ending in self._forgotten:
-            await ending.aclose()
+            with suppress(*UNAVAILABLE):
+                await ending.aclose()
 
 
 def opening(kind: type[Forgetful], uses_per_slip: int) -> Callable[..., AbstractAsyncContextManager[Database]]:
