@@ -275,6 +275,7 @@ def test_the_noisy_tenant_asks_for_reports_through_the_app(database: Database, t
     psutil.wait_procs(family, timeout=10)
     assert not any(each.is_running() for each in family)
     assert not database.value(noise)
+    assert database.value("SELECT count(*) FROM medical_records") == 52
 
 
 async def test_all_who_miss_the_costly_figure_compute_it_and_then_nobody(database: Database) -> None:
