@@ -24,12 +24,16 @@ AREAS = tuple(module.area for module in (dashboard, appointments, patients, reco
 
 @dataclass
 class Blueprint:
-    """The app before it is built: what may still be exchanged."""
+    """The app before it is built: what may still be exchanged.
+
+    `door` is middleware around Telemetry: the app's own figures do not know what waits there.
+    """
 
     settings: Settings
     operations: dict[str, Operation] = field(default_factory=lambda: {each.name: each for area in AREAS for each in area.operations})
     open_database: Callable[[Settings], AbstractAsyncContextManager[Database]] = Database.connect
     middleware: list[Middleware] = field(default_factory=list)
+    door: list[Middleware] = field(default_factory=list)
 
 
 def create_app(blueprint: Blueprint) -> Starlette:
@@ -46,7 +50,7 @@ def create_app(blueprint: Blueprint) -> Starlette:
 
     app = Starlette(
         routes=routes(blueprint.operations.values()),
-        middleware=[Middleware(Telemetry, figures=figures), *blueprint.middleware],
+        middleware=[*blueprint.door, Middleware(Telemetry, figures=figures), *blueprint.middleware],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -55,10 +55,12 @@ def clinic_with(seeded: str, tmp_path_factory: pytest.TempPathFactory) -> Start:
         database.run(scene, "SELECT 1")
         serve = [sys.executable, "-m", "tenantry_clinic", "serve", "--port", str(port), "--pool", "8"]
         given = [word for fault in chosen for word in ("--fault", fault)]
-        env = {**os.environ, "CLINIC_DSN": database.dsn, "CLINIC_SECRET": SECRET, "CLINIC_TODAY": TODAY}
-        with start([*serve, *given], name="the app", log=folder / f"{name}.log", env=env) as app:
+        own = folder / name
+        own.mkdir()
+        env = {**os.environ, "CLINIC_DSN": database.dsn, "CLINIC_SECRET": SECRET, "CLINIC_TODAY": TODAY, "CLINIC_FILES": str(own / "files")}
+        with start([*serve, *given], name="the app", log=own / "app.log", env=env) as app:
             app.wait_until(partial(answers_http, port, "/api/health"), timeout_s=60)
-            yield Clinic(port, database)
+            yield Clinic(port, database, own, app.process.pid)
 
     return begin
 
@@ -176,7 +178,7 @@ def checkouts(clinic: Clinic, times: int) -> list[int]:
 def test_baskets_that_lock_in_their_own_order_fail_by_deadlock(clinic_with: Start, healthy: Clinic) -> None:
     counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     with clinic_with("deadlocks") as clinic:
-        wait_until(lambda: 500 in answers(clinic), timeout_s=30)
+        wait_until(lambda: 503 in answers(clinic), timeout_s=30)
         wait_until(lambda: clinic.database.value(counted) > 0)
     assert set(checkouts(healthy, 40)) == {201}
     assert healthy.database.value(counted) == 0

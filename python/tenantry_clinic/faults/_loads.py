@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tenantry import Scenario, Vu, Workload, mix, poisson_rate, scenario
 from tenantry import workload as workload_of
-from tenantry_clinic import workloads
+from tenantry_clinic import scenarios, workloads
 from tenantry_clinic.dataset import clinic
 from tenantry_clinic.workloads import app_is_ready
 
@@ -16,9 +16,33 @@ __all__ = ["app_is_ready"]
 @scenario
 async def calendar_page(vu: Vu) -> None:
     """A page of the calendar."""
-    view = vu.rng.choice(workloads.VIEWS)
-    page = (await vu.get("/api/appointments", params={"date": workloads.day_from(vu, -20, 20), "view": view})).json()
+    view = vu.rng.choice(("day", "week", "month"))
+    page = (await vu.get("/api/appointments", params={"date": scenarios.day_from(vu, -20, 20), "view": view})).json()
     vu.check("asked view", page["view"] == view)
+
+
+@scenario
+async def patient(vu: Vu) -> None:
+    """One patient, with what is known of it."""
+    pet = vu.pick("pets")
+    detail = await vu.get("/api/patients/{id}", id=pet.id)
+    vu.check("own patient", detail.json()["name"] == pet.name)
+
+
+@scenario
+async def records_of_a_patient(vu: Vu) -> None:
+    """What has been found and done for one patient."""
+    pet = vu.pick("pets")
+    records = (await vu.get("/api/medical-records", params={"pet_id": pet.id})).json()["medical_records"]
+    vu.check("records of that patient", all(record["pet_id"] == pet.id for record in records))
+
+
+@scenario
+async def basket(vu: Vu) -> None:
+    """Buy one to three products."""
+    wanted = sorted({vu.pick("products").id for _ in range(vu.rng.randint(1, 3))})
+    asked = {"owner_id": vu.pick("users", role="owner").id, "items": [{"product_id": product, "quantity": 1} for product in wanted]}
+    vu.check("paid", (await vu.post("/api/checkout", json=asked, expect=201)).json()["status"] == "paid")
 
 
 @scenario
@@ -57,9 +81,21 @@ async def full_basket(vu: Vu) -> None:
 async def book_a_slot(vu: Vu) -> None:
     """Book one of the free half hours of a day that is far enough away to have many; somebody else may be faster."""
     pet = vu.pick("pets")
-    slots = (await vu.get("/api/appointments/slots", params={"date": workloads.day_from(vu, 40, 400)})).json()
+    slots = (await vu.get("/api/appointments/slots", params={"date": scenarios.day_from(vu, 40, 400)})).json()
     if slots:
         await vu.post("/api/appointments", json={"pet_id": pet.id, "slot": vu.rng.choice(slots)}, expect=(201, 409))
+
+
+@scenario
+async def whole_archive(vu: Vu) -> None:
+    """All medical records of a clinic, page by page to the last."""
+    params: dict[str, str | int] = {"limit": 100}
+    while True:
+        page = (await vu.get("/api/medical-records", params=params)).json()
+        vu.check("records", len(page["medical_records"]) > 0)
+        if page["next"] is None:
+            return
+        params["after"] = page["next"]
 
 
 def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> Workload:
@@ -68,17 +104,19 @@ def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> 
     return workload_of(what, poisson_rate("50/s", "8s", max_vus=300), dataset=clinic, tenant_per="iteration", breaker_share="off")
 
 
-dashboard = _load(workloads.dashboard)
+dashboard = _load(scenarios.dashboard)
 calendar = _load(calendar_page)
-patients = _load(workloads.patients)
-medical_records = _load(workloads.medical_records)
+patients = _load(scenarios.patients)
+patient_details = _load(patient)
+archive = _load(whole_archive)
+medical_records = _load(records_of_a_patient)
 booking = _load(book_a_slot)
-search = _load(workloads.search)
+search = _load(scenarios.search)
 invoices = _load(open_invoices)
-checkout = _load(workloads.checkout)
+checkout = _load(basket)
 latest_records = _load(a_hundred_records)
 full_baskets = _load(full_basket)
-login = _load(workloads.login)
-services = _load(workloads.service_list)
+login = _load(scenarios.login)
+services = _load(scenarios.services)
 reports = _load(practice_report)
-mixed = _load(weights=workloads.PAGES)
+mixed = _load(weights=workloads.WEIGHTS)

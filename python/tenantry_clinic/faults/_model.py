@@ -74,6 +74,7 @@ class Fault:
     it has ended; `mend` undoes `lay` and what `beside` has changed from whatever state they are in, also at the next start after a kill.
     `beside` surrounds the life of all workers and yields variables of their environment. `server` are settings with which Postgres has to
     start, each as SHOW prints it. `scene` is the SQL that makes a database without the fault comparable: the same rows, and nothing wrong.
+    `healthy` is the value with which all that the fault lays is there and nothing is wrong; None where that is the app without it.
     """
 
     summary: str
@@ -84,6 +85,7 @@ class Fault:
     default: float = 1.0
     least: float = 0.0
     most: float = math.inf
+    healthy: float | None = None
     app: Callable[[Blueprint, float], None] = _nothing
     scene: str | Callable[[float], str] = ""
     lay: str | Callable[[float], str] = ""

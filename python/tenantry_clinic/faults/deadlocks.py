@@ -54,7 +54,7 @@ fault = Fault(
     parameter="share of the baskets that are in an order of their own",
     default=0.3,
     most=1,
-    symptom="checkouts fail with status 500 after a second (deadlock detected, SQLSTATE 40P01), and others wait behind them",
+    symptom="checkouts fail with status 503 after a second (deadlock detected, SQLSTATE 40P01), and others wait behind them",
     remedy="SELECT ... ORDER BY id FOR UPDATE, as routes/shop.py does",
     shown=Show("full_baskets", "40/s", moves="failures", tenants=1, server=SLOW_COMMIT),
     app=_unsorted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
@@ -175,7 +176,7 @@ async def checkout(call: Call, body: Basket) -> Response:
     for item in body.items:
         wanted[item.product_id] = wanted.get(item.product_id, 0) + item.quantity
     async with call.writing() as session:
-        prices = await _reserve(session, wanted)
+        prices = await reserve(session, wanted)
         total = sum((prices[product] * quantity for product, quantity in wanted.items()), Decimal(0))
         order_id = await session.fetchval(ORDER, body.owner_id, total)
         if order_id is None:
@@ -190,7 +191,7 @@ async def checkout(call: Call, body: Basket) -> Response:
     return answer({"id": order_id, "status": "paid", "total": total, "items": items}, 201)
 
 
-async def _reserve(session: Session, wanted: dict[int, int]) -> dict[int, Any]:
+async def reserve(session: Session, wanted: Mapping[int, int]) -> dict[int, Any]:
     """Lock and reserve; the price of each product."""
     locked = await session.fetch(LOCK, list(wanted))
     if len(locked) < len(wanted):
