@@ -176,7 +176,7 @@ def test_a_choice_that_is_not_understood_is_named(given: str, told: str) -> None
 def test_all_that_is_wrong_is_told_at_once_before_anything_is_done(database: Database) -> None:
     code, told = command("serve", "--fault", "mising_index", dsn=database.dsn, TENANTRY_CLINIC_FAULTS="none")
     assert (code, "did you mean missing_index" in told) == (2, True)
-    with pytest.raises(ValueError, match="missing_index.*; app_pool_small: 0 is not"):
+    with pytest.raises(ValueError, match=r"missing_index.*; app_pool_small: 0 is not"):
         faults.parse(["mising_index", "app_pool_small=0"])
 
 
@@ -218,7 +218,9 @@ async def test_background_work_that_is_ended_with_the_app_is_not_told(capsys: py
 
 
 def test_the_server_settings_of_every_fault_are_those_that_postgres_shows(postgres: Postgres) -> None:
-    shown = {row["name"]: row["value"] for row in Database(postgres.dsn).run("SELECT name, current_setting(name) AS value FROM pg_settings")}
+    shown = {
+        row["name"]: row["value"] for row in Database(postgres.dsn).run("SELECT name, current_setting(name) AS value FROM pg_settings")
+    }
     for name in faults.names():
         for setting in faults.server({name: faults.fault(name).default}):
             assert setting in shown, f"{name} wants {setting}"

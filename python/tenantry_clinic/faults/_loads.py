@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantry import Scenario, Vu, Workload, constant_rate, mix, scenario
+from tenantry import Scenario, Vu, Workload, mix, poisson_rate, scenario
 from tenantry import workload as workload_of
 from tenantry_clinic import workloads
 from tenantry_clinic.dataset import clinic
@@ -22,14 +22,6 @@ async def calendar_page(vu: Vu) -> None:
 
 
 @scenario
-async def patient(vu: Vu) -> None:
-    """One patient, with what is known of it."""
-    pet = vu.pick("pets")
-    detail = await vu.get("/api/patients/{id}", id=pet.id)
-    vu.check("own patient", detail.json()["name"] == pet.name)
-
-
-@scenario
 async def open_invoices(vu: Vu) -> None:
     """The invoices that are not paid."""
     status = vu.rng.choice(("sent", "overdue"))
@@ -38,10 +30,27 @@ async def open_invoices(vu: Vu) -> None:
 
 
 @scenario
+async def a_hundred_records(vu: Vu) -> None:
+    """The latest hundred records of a clinic."""
+    page = (await vu.get("/api/medical-records", params={"limit": 100})).json()
+    vu.check("a full page", len(page["medical_records"]) == 100)
+
+
+@scenario
 async def practice_report(vu: Vu) -> None:
     """The practice in figures."""
     report = (await vu.get("/api/reports/practice", params={"months": 12})).json()
     vu.check("a report", len(report["diagnoses"]) > 0)
+
+
+@scenario
+async def full_basket(vu: Vu) -> None:
+    """Buy four of the ten products that everybody buys."""
+    known = sorted({vu.pick("products").id for _ in range(40)})[:10]
+    items = [{"product_id": product, "quantity": 1} for product in sorted(vu.rng.sample(known, min(4, len(known))))]
+    owner = vu.pick("users", role="owner")
+    paid = await vu.post("/api/checkout", json={"owner_id": owner.id, "items": items}, expect=201)
+    vu.check("paid", paid.json()["status"] == "paid")
 
 
 @scenario
@@ -68,19 +77,20 @@ async def whole_archive(vu: Vu) -> None:
 def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> Workload:
     """At a rate; each iteration is of another clinic, and failures do not end it."""
     what = mix(weights or dict.fromkeys(parts, 1))
-    return workload_of(what, constant_rate("50/s", "8s", max_vus=300), dataset=clinic, tenant_per="iteration", breaker_share="off")
+    return workload_of(what, poisson_rate("50/s", "8s", max_vus=300), dataset=clinic, tenant_per="iteration", breaker_share="off")
 
 
 dashboard = _load(workloads.dashboard)
 calendar = _load(calendar_page)
 patients = _load(workloads.patients)
-patient_details = _load(patient)
 archive = _load(whole_archive)
 medical_records = _load(workloads.medical_records)
 booking = _load(book_a_slot)
 search = _load(workloads.search)
 invoices = _load(open_invoices)
 checkout = _load(workloads.checkout)
+latest_records = _load(a_hundred_records)
+full_baskets = _load(full_basket)
 login = _load(workloads.login)
 services = _load(workloads.service_list)
 reports = _load(practice_report)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tenantry_clinic.telemetry import Timing
 
 _STATEMENT_S = 300
+# A storage that takes ten milliseconds to make a commit durable, as a busy network storage does: locks are held meanwhile.
+SLOW_COMMIT = {"fsync": "on", "synchronous_commit": "on", "commit_delay": "10000", "commit_siblings": "0"}
 
 
 class NotPossible(Exception):
@@ -83,8 +85,8 @@ class Fault:
     default: float = 1.0
     least: float = 0.0
     most: float = math.inf
-    healthy: float | None = None
     app: Callable[[Blueprint, float], None] = _nothing
+    healthy: float | None = None
     scene: str | Callable[[float], str] = ""
     lay: str | Callable[[float], str] = ""
     mend: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry_clinic.faults._model import Fault, Show, begin_writing_with
+from tenantry_clinic.faults._model import SLOW_COMMIT, Fault, Show, begin_writing_with
 
 if TYPE_CHECKING:
     from tenantry_clinic.app import Blueprint
@@ -21,14 +21,14 @@ def _count(blueprint: Blueprint, value: float) -> None:
 
 
 fault = Fault(
-    summary="every writing transaction first counts itself in one row for all clinics, and holds that row to its end",
+    summary="every writing transaction first counts itself in one row for all clinics, and holds it to its end",
     parameter="rows that share the counting, each for its part of the clinics",
     default=1,
     least=1,
     most=10_000,
-    symptom="whatever writes waits for the transaction before it (Lock:transactionid, Lock:tuple) while processors idle; reading is not slower",
+    symptom="whatever writes waits for the one before it (Lock:transactionid, Lock:tuple) while processors idle; reads are not slower",
     remedy="count after the fact, from what was written; or count in many rows",
-    shown=Show("checkout", "80/s"),
+    shown=Show("checkout", "80/s", server=SLOW_COMMIT),
     app=_count,
     lay=lambda value: (
         f"""
