@@ -22,14 +22,6 @@ async def calendar_page(vu: Vu) -> None:
 
 
 @scenario
-async def patient(vu: Vu) -> None:
-    """One patient, with what is known of it."""
-    pet = vu.pick("pets")
-    detail = await vu.get("/api/patients/{id}", id=pet.id)
-    vu.check("own patient", detail.json()["name"] == pet.name)
-
-
-@scenario
 async def records_of_a_patient(vu: Vu) -> None:
     """What has been found and done for one patient."""
     pet = vu.pick("pets")
@@ -107,7 +99,6 @@ def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> 
 dashboard = _load(scenarios.dashboard)
 calendar = _load(calendar_page)
 patients = _load(scenarios.patients)
-patient_details = _load(patient)
 archive = _load(whole_archive)
 medical_records = _load(records_of_a_patient)
 booking = _load(book_a_slot)

@@ -85,8 +85,8 @@ class Fault:
     default: float = 1.0
     least: float = 0.0
     most: float = math.inf
-    healthy: float | None = None
     app: Callable[[Blueprint, float], None] = _nothing
+    healthy: float | None = None
     scene: str | Callable[[float], str] = ""
     lay: str | Callable[[float], str] = ""
     mend: str = ""

@@ -48,7 +48,7 @@ def _sign(blueprint: Blueprint, value: float) -> None:
 fault = Fault(
     summary="every answer is signed with a chain of hashes, in Python",
     parameter="thousands of hashes per answer",
-    default=10,
+    default=6,
     symptom="a worker keeps a core busy, the app part of Server-Timing leads, pool and database are idle; more load brings no more answers",
     remedy="one round with a key (hmac), or work of this kind in other processes; more workers help as far as there are cores",
     shown=Show("mixed", "60/s"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from tenantry_clinic.db import Database
+from tenantry_clinic.faults._distance import ROUND_TRIP_MS, distant
 from tenantry_clinic.faults._model import Fault, Ground, Show
 from tenantry_clinic.settings import APP_ROLE
 
@@ -31,7 +32,7 @@ async def _others(ground: Ground, value: float) -> AsyncIterator[Mapping[str, st
             closing.push_async_callback(opened[-1].close)
         for connection in opened[len(opened) - int(value) :]:
             await connection.close()
-        yield {}
+        yield {"CLINIC_DSN": await closing.enter_async_context(distant(ground.dsn))}
 
 
 async def _connect(ground: Ground) -> asyncpg.Connection[asyncpg.Record]:
@@ -44,10 +45,11 @@ def _open_when_needed(blueprint: Blueprint, value: float) -> None:
 
 
 fault = Fault(
-    summary="the pools of all processes together are larger than max_connections",
+    summary=f"the pools of all processes together are larger than max_connections; the database is {ROUND_TRIP_MS:g} ms away",
     parameter="connections that are left to the app",
-    default=1,
+    default=2,
     least=1,
+    healthy=20,
     symptom="Postgres refuses connections (SQLSTATE 53300), which become answers 503, while hardly any session is active",
     remedy="smaller pools, or a pooler in front of Postgres; ALTER SYSTEM SET max_connections = 100 is the last resort",
     shown=Show("mixed", "60/s", "failures", server={"max_connections": "40"}),
