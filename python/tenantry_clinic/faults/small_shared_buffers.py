@@ -19,7 +19,7 @@ fault = Fault(
     parameter="megabytes of shared_buffers",
     default=1,
     least=1,
-    most=4096,
+    most=1023,
     symptom="reports are slow: their statements read as many blocks as ever, but not from the cache (blks_read, IO:DataFileRead)",
     remedy="shared_buffers = 256MB",
     shown=Show("reports", "8/s", tenants=10),

@@ -10,7 +10,7 @@ from tenantry_clinic.faults._rows import DROP_RECORDS, long_records
 if TYPE_CHECKING:
     from tenantry_clinic.app import Blueprint
 
-RECORDS = 3000
+RECORDS = 4000
 CREATE = "CREATE INDEX IF NOT EXISTS medical_records_time_idx ON medical_records (clinic_id, visited_at DESC)"
 
 
@@ -30,5 +30,5 @@ fault = Fault(
     app=_shrink,
     scene=long_records(RECORDS),
     lay=long_records(RECORDS),
-    mend=f"{DROP_RECORDS}; {CREATE}",
+    mend=f"ALTER TABLE medical_records RESET (parallel_workers); {DROP_RECORDS}; {CREATE}",
 )
