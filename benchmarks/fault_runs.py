@@ -81,7 +81,7 @@ def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int)
         dsn = stage.dsn(database)
         if not wrong and (scene := fault.script(fault.scene, value)):
             asyncio.run(_execute(dsn, scene))
-        port, chosen = free_port(), faults.text({name: value}) if wrong else ""
+        port, chosen = free_port(), faults.text(_laid(name, value, fault, wrong=wrong))
         command = [*PYTHON, "tenantry_clinic", "serve", "--port", port, "--pool", fault.shown.pool, "--workers", fault.shown.workers]
         environment = {**os.environ, "CLINIC_DSN": dsn, "CLINIC_TODAY": TODAY, "CLINIC_FILES": folder, faults.VARIABLE: chosen}
         with start([*map(str, command)], name=f"the clinic with {name}", log=Path(folder) / "app.log", env=environment) as app:
@@ -91,6 +91,13 @@ def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int)
             with _watched(stage.server, database) as seen:
                 told = _load(fault, port, f"{seconds}s", folder)
         return _figures(told, *seen)
+
+
+def _laid(name: str, value: float, fault: Fault, *, wrong: bool) -> dict[str, float]:
+    """The fault, or its surroundings with nothing wrong in them, or nothing."""
+    if wrong:
+        return {name: value}
+    return {} if fault.healthy is None else {name: fault.healthy}
 
 
 def _load(fault: Fault, port: int, duration: str, folder: str) -> dict[str, Any]:
