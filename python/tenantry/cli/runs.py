@@ -49,6 +49,31 @@ def show_command(run: str, runs: Path | None, as_json: bool) -> None:
     show(find_run(run, options.runs_folder(runs)), "json" if as_json else "text")
 
 
+@command.command("trend")
+@click.argument("workload", nargs=-1)
+@_FOLDER
+@_JSON
+def trend_command(workload: tuple[str, ...], runs: Path | None, as_json: bool) -> None:
+    """Show where the figures of WORKLOAD changed from run to run, of all workloads without one."""
+    from tenantry.compare.history import histories
+    from tenantry.errors import UsageError
+    from tenantry.report.comparison import print_histories
+    from tenantry.results.folders import run_folders
+    from tenantry.types import did_you_mean
+
+    place = options.runs_folder(runs)
+    found = histories(run_folders(place))
+    known = [history.workload for history in found]
+    for name in workload:
+        if name not in known:
+            raise UsageError(f"there is no measured run of a workload {name!r}", where=str(place), hint=did_you_mean(name, known))
+    shown = [history for history in found if not workload or history.workload in workload]
+    if as_json:
+        _print_json({"schema": 1, "histories": shown})
+    else:
+        print_histories(shown)
+
+
 @command.command("rm")
 @click.argument("run", nargs=-1, required=True)
 @_FOLDER

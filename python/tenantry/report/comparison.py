@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tenantry.report.lines import Cells, Line, clean, columns, printed
@@ -12,6 +12,7 @@ from tenantry.report.text import console
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tenantry.compare.history import Change, History
     from tenantry.compare.runs import Compared, ComparedSeries, Comparison
 
 SYMBOLS = {"better": "✔", "same": "=", "worse": "✘", "cannot tell": "?"}
@@ -57,9 +58,33 @@ def _rows(series: ComparedSeries) -> Iterator[Cells]:
         yield Cells((f"  {figure.figure}", *values, change, interval, figure.judgement), COLOURS[figure.judgement], styled=5)
 
 
-def _value(figure: Compared, value: float | None) -> str:
+def _value(figure: Compared | Change, value: float | None) -> str:
     show = {"throughput": per_second, "failures": share}.get(figure.figure, duration)
     return show(value)
+
+
+def print_histories(histories: Sequence[History], to: Console | None = None) -> None:
+    """Print the changes of each workload to stdout."""
+    to = to or console()
+    printed(history_lines(histories, width=to.width), to)
+
+
+def history_lines(histories: Sequence[History], *, width: int) -> Iterator[Line]:
+    """The changes of each workload line by line."""
+    if not histories:
+        yield Line("no runs that passed or failed")
+    for history in histories:
+        yield Line((f"{clean(history.workload)}, {len(history.points)} runs", "bold"))
+        rows = [
+            Cells(
+                (f"  {each.figure}", *(_value(each, value) for value in (each.before, each.after)), f"{each.change * 100:+.1f} %", each.run)
+            )
+            for each in history.changes
+        ]
+        if rows:
+            yield from columns(("", "before", "after", "change", "from"), rows, width=width, least=(10, 6, 6, 6, 10), left=(4,))
+        else:
+            yield Line("  no figure has changed for good")
 
 
 def _changes(figure: Compared) -> tuple[str, str]:
