@@ -79,7 +79,10 @@ bench-seeding: native ## How long a dataset takes into Postgres, beside the serv
 bench-faults: native ## That each fault of the clinic shows, and is gone when it is undone: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+bench-compare: native ## False alarms of `compare`, and regressions that it sees: RUNS=folder of real runs, PAIRS=200
+	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
+
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding bench-faults peers
+.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding bench-faults bench-compare peers
