@@ -23,7 +23,7 @@ COMMANDS = {
     "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
     "ctl": ("tenantry.cli.ctl:command", "Change the load of a run while it goes on"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
-    "runs": ("tenantry.cli.runs:command", "List, show and remove stored runs"),
+    "runs": ("tenantry.cli.runs:command", "List, show, remove and prune stored runs"),
 }
 
 
