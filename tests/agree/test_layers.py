@@ -54,6 +54,7 @@ LAYERS: dict[str, float] = {
     "control": 3.38,
     "conductor": 3.4,
     "report": 4,
+    "alerts": 4.1,
     "distributed": 4,
     "run": 5,
     "capacity": 5.1,
