@@ -25,7 +25,7 @@ from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
 from tenantry.results import open_run
 from tenantry.scenario.decorators import hook_timeout_s
-from tenantry.thresholds.evaluate import evaluate
+from tenantry.thresholds.evaluate import ThresholdResult, evaluate
 from tenantry.thresholds.model import Threshold
 from tenantry.types import Progress
 from tenantry.units import NS
@@ -37,6 +37,7 @@ _BROKEN_AFTER = 100
 
 OnProgress = Callable[[Plan, Progress], None]
 OnNote = Callable[[str], None]
+OnBreach = Callable[[ThresholdResult, Path], None]
 
 
 class Conductor:
@@ -53,6 +54,7 @@ class Conductor:
         population: Population | None,
         on_progress: OnProgress | None = None,
         on_note: OnNote | None = None,
+        on_breach: OnBreach | None = None,
     ) -> None:
         self.workload, self.plan = prepared.workload, prepared.plan
         self.thresholds: tuple[Threshold, ...] = tuple(threshold for threshold in prepared.thresholds if threshold.abort)
@@ -61,6 +63,7 @@ class Conductor:
         self.population = population
         self.on_progress = on_progress
         self.on_note = on_note
+        self.on_breach = on_breach
         self.end = "finished"
         self.notes: list[str] = []
         self.fault: str | None = None
@@ -269,9 +272,11 @@ class Conductor:
                 continue
             result = await asyncio.to_thread(_evaluate_now, threshold, self.folder.path)
             if result is not None:
-                engine.event("aborted", f"{threshold} failed: {result}")
+                engine.event("aborted", f"{threshold} failed: {result.observed:g}")
                 self.notes.append(f"stopped early: {threshold} failed")
                 self._give_up(engine)
+                if self.on_breach is not None:
+                    self.on_breach(result, self.folder.path)
                 return
 
     async def _break_off(self, engine: Engine, why: str) -> None:
@@ -305,8 +310,8 @@ def _most_frequent_failure(folder: Path) -> str:
     return "".join(f", most often {one.name} by {one.kind}{f': {one.detail}' if one.detail else ''}" for one in found)
 
 
-def _evaluate_now(threshold: Threshold, folder: Path) -> str | None:
+def _evaluate_now(threshold: Threshold, folder: Path) -> ThresholdResult | None:
     """What was observed, when the threshold fails on what is on disk by now."""
     with open_run(folder) as run:
         result = evaluate(threshold, run)
-    return f"{result.observed:g}" if result.result == "fail" and result.observed is not None else None
+    return result if result.result == "fail" and result.observed is not None else None

@@ -13,8 +13,10 @@ from tenantry.errors import UsageError
 from tenantry.plan.faults import raise_all
 from tenantry.plan.overrides import parse_overrides
 from tenantry.types import did_you_mean
+from tenantry.units import NS, duration_ns
 
 MOST_PROCESSES = 512
+ALERT_KINDS = ("threshold", "regression", "invalid", "breaker", "missed")
 
 
 class Key(NamedTuple):
@@ -68,6 +70,43 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
+def _kinds(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    for word in found:
+        if word not in ALERT_KINDS:
+            raise UsageError(f"alerts.on: {word!r} is no kind of alert", hint=did_you_mean(word, ALERT_KINDS))
+    return found
+
+
+def _variable(value: object) -> str:
+    """The name of an environment variable. What is none may be the secret itself, so the message does not repeat it."""
+    name = _text(value)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name, re.ASCII):
+        raise UsageError("this is no name of an environment variable", hint="put the secret into a variable, and write the variable's name")
+    return name
+
+
+def _variables(value: object) -> tuple[str, ...]:
+    return tuple(_variable(part) for part in _texts(value))
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if any("://" in part for part in found):
+        raise UsageError("this is an address, not a file", hint="put the address into a file, and write the file's path")
+    return found
+
+
+def _days(value: object) -> float:
+    """Seconds of a duration above zero."""
+    if not isinstance(value, str):
+        raise ValueError
+    seconds = duration_ns(value, what="schedule.every") / NS
+    if not 0 < seconds < 1e9:
+        raise ValueError
+    return seconds
+
+
 KEYS: dict[str, Key] = {
     "target": Key("--target", "TENANTRY_TARGET", None, _text, 'a URL such as "http://127.0.0.1:8000"'),
     "workload": Key("WORKLOAD", "TENANTRY_WORKLOAD", None, _text, 'a workload such as "clinic.py:mixed"'),
@@ -76,8 +115,19 @@ KEYS: dict[str, Key] = {
     "safety.allow": Key("", "TENANTRY_SAFETY_ALLOW", (), _texts, 'a list of hosts such as ["staging.example"]'),
     "run.processes": Key("--processes", "TENANTRY_RUN_PROCESSES", 1, _processes, 'a number of processes, or "auto" for one per core'),
     "run.set": Key("--set", "TENANTRY_RUN_SET", {}, _settings, 'a table such as {rate = "200/s", duration = "30s"}'),
+    "alerts.on": Key("", "TENANTRY_ALERTS_ON", None, _kinds, 'a list such as ["threshold", "invalid"]'),
+    "alerts.apprise_env": Key("", "TENANTRY_ALERTS_APPRISE_ENV", (), _variables, 'names of environment variables such as ["SLACK_URL"]'),
+    "alerts.apprise_files": Key("", "TENANTRY_ALERTS_APPRISE_FILES", (), _paths, 'a list of files such as ["/run/secrets/apprise"]'),
+    "alerts.webhook_env": Key(
+        "", "TENANTRY_ALERTS_WEBHOOK_ENV", None, _variable, 'the name of an environment variable such as "ALERT_URL"'
+    ),
+    "alerts.webhook_secret_env": Key(
+        "", "TENANTRY_ALERTS_WEBHOOK_SECRET_ENV", None, _variable, 'the name of an environment variable such as "ALERT_SECRET"'
+    ),
+    "alerts.project": Key("", "TENANTRY_ALERTS_PROJECT", None, _text, 'a name such as "shop"'),
+    "schedule.every": Key("", "TENANTRY_SCHEDULE_EVERY", None, _days, 'a duration such as "7d"'),
 }
-_TABLES = ("safety", "run")
+_TABLES = ("safety", "run", "alerts", "schedule")
 _SECRETS = ("dsn", "database_url", "password", "token", "secret")
 
 
@@ -86,6 +136,18 @@ class Value(NamedTuple):
 
     value: Any
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """`[alerts]`: kinds, names of variables and files that hold the secrets, and the project that the alerts are about."""
+
+    on: tuple[str, ...]
+    apprise_env: tuple[str, ...]
+    apprise_files: tuple[str, ...]
+    webhook_env: str | None
+    webhook_secret_env: str | None
+    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +190,20 @@ class Config:
         return value
 
     @property
+    def alerts(self) -> Alerts:
+        """Which alerts are sent, and where to."""
+        value = {key.removeprefix("alerts."): found.value for key, found in self.values.items() if key.startswith("alerts.")}
+        place = self.file.parent if self.file is not None else Path.cwd()
+        project = value.pop("project") or place.resolve().name or "tenantry"
+        return Alerts(**{**value, "on": ALERT_KINDS if value["on"] is None else value["on"]}, project=project)
+
+    @property
+    def schedule_s(self) -> float | None:
+        """Seconds from one scheduled run to the next; None without a schedule."""
+        value: float | None = self.values["schedule.every"].value
+        return value
+
+    @property
     def overrides(self) -> dict[str, str]:
         """`--set` and its like, merged key by key."""
         return dict(self.values["run.set"].value)
@@ -148,9 +224,18 @@ def load_config(
         {key: Value(entry.default, "default") for key, entry in KEYS.items()},
     ]
     values = {key: resolve(key, layers, faults) for key in KEYS}
+    _check_webhook(values, faults)
     raise_all(faults)
     final = {key: _relative(key, value, file) for key, value in values.items()}
     return Config(final, file, environ.get(final["dsn_env"].value))
+
+
+def _check_webhook(values: Mapping[str, Value], faults: list[UsageError]) -> None:
+    """A webhook is signed, always: whoever gets the alerts has to know whom they come from."""
+    address, secret = values["alerts.webhook_env"], values["alerts.webhook_secret_env"]
+    if address.value is not None and secret.value is None and secret.origin == "default":
+        hint = 'name the variable that holds the secret, for example webhook_secret_env = "ALERT_SECRET"'
+        faults.append(UsageError("alerts.webhook_env is there without alerts.webhook_secret_env", where=address.origin, hint=hint))
 
 
 def resolve(key: str, layers: list[dict[str, Value]], faults: list[UsageError]) -> Value:
@@ -184,7 +269,7 @@ def _parsed(key: str, value: Value, faults: list[UsageError]) -> Value:
     except ValueError:
         faults.append(UsageError(f"{key} is {value.value!r}", where=value.origin, hint=f"give it {entry.expected}"))
     except UsageError as fault:
-        where = fault.where if fault.where.startswith(value.origin) else f"{value.origin}: {fault.where}"
+        where = fault.where if fault.where.startswith(value.origin) else ": ".join(filter(None, [value.origin, fault.where]))
         faults.append(UsageError(fault.what, where=where, hint=fault.hint))
     return Value(entry.default, "default")
 
@@ -226,9 +311,11 @@ def _entries(table: Mapping[str, object], file: Path, text: str, faults: list[Us
 
 
 def _suggest(key: str) -> str:
-    if any(word in key.lower() for word in _SECRETS):
-        return 'secrets come from the environment: name the variable, for example dsn_env = "DATABASE_URL"'
-    return did_you_mean(key, list(KEYS))
+    near = did_you_mean(key, list(KEYS))
+    if not any(word in key.lower() for word in _SECRETS):
+        return near
+    told = 'secrets come from the environment: name the variable, for example dsn_env = "DATABASE_URL"'
+    return f"{told}; {near}" if near.startswith("did you mean") else told
 
 
 def _line(text: str, key: str) -> int:
@@ -241,6 +328,10 @@ def _line(text: str, key: str) -> int:
 def _relative(key: str, value: Value, file: Path | None) -> Value:
     """Paths in a configuration file count from the file's folder."""
     from_file = file is not None and value.origin.startswith(f"{file}:")
-    if not from_file or file is None or not (key == "runs" or (key == "workload" and ".py" in value.value)):
+    if not from_file or file is None:
+        return value
+    if key == "alerts.apprise_files":
+        return Value(tuple(str(file.parent / path) for path in value.value), value.origin)
+    if not (key == "runs" or (key == "workload" and ".py" in value.value)):
         return value
     return Value(str(file.parent / value.value), value.origin)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenantry.conductor import Conductor, OnNote, OnProgress
+from tenantry.conductor import Conductor, OnBreach, OnNote, OnProgress
 from tenantry.errors import EnvironmentFault, Exit, TargetError
 from tenantry.folder import RunFolder
 from tenantry.grading import grades
@@ -41,16 +41,18 @@ def run_workload(
     command: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
+    on_breach: OnBreach | None = None,
 ) -> Finished:
     """Carry out a prepared workload, store it under `runs`, judge it, write its report.
 
+    `on_breach` is called, and must not wait, when an abort threshold fails, with its result and the run folder.
     Raises TargetError when no load was sent (unreachable, setup failed), EnvironmentFault when the run folder cannot be made, Interrupted
     when Ctrl-C came before the load began. A run that was interrupted later is kept and judged.
     """
     population = population_of(prepared.workload, prepared.plan)
     check_reachable(prepared.plan.target)
     with Interrupts() as interrupts, closing(RunFolder.create(runs, prepared.plan, population=population, command=command)) as folder:
-        conductor = Conductor(prepared, folder, population, on_progress, on_note)
+        conductor = Conductor(prepared, folder, population, on_progress, on_note, on_breach)
         try:
             asyncio.run(conductor.conduct(interrupts))
         except BaseException as error:

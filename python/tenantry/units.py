@@ -8,15 +8,15 @@ from fractions import Fraction
 from tenantry.errors import UsageError
 
 NS = 1_000_000_000
-_UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NS, "m": 60 * NS, "h": 3600 * NS}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)")
+_UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NS, "m": 60 * NS, "h": 3600 * NS, "d": 24 * 3600 * NS}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(ms|s|m|h)\s*")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)\s*")
 _UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 def duration_ns(value: str | float, *, what: str = "duration") -> int:
-    """Nanoseconds of `30s`, `1h30m`, `1.5s`, `0s`, or of a number of seconds; raises UsageError for anything else."""
+    """Nanoseconds of `30s`, `1h30m`, `1.5s`, `90d`, `0s`, or of a number of seconds; raises UsageError for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not 0 <= value < 1e9:
             raise UsageError(f"{what} {value!r} is not a duration of zero or more seconds", hint="write it as 30s, 5m or 1h30m")

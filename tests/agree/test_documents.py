@@ -26,6 +26,7 @@ from tenantry.plan import profiles
 from tenantry.plan.grades import FIGURES
 from tenantry.plan.overrides import PLAN_KEYS, PROFILE_KEYS, SCALE, STREAM_KEYS
 from tenantry.plan.profiles import PROFILES
+from tenantry.report.formats import FORMS
 from tenantry.results.summaries import PERCENTILES, PERMILLE
 from tenantry.scenario.http import Http
 from tenantry.scenario.session import Response
@@ -224,6 +225,11 @@ def test_every_command_has_its_section() -> None:
 def test_the_options_of_a_command_are_documented(title: str) -> None:
     told = {flag.split()[0] for row in rows(DOCUMENTED[title], "option") for flag in names(row["option"])}
     assert told == {flag for option in commands()[title].params if isinstance(option, click.Option) for flag in option.opts}
+
+
+def test_the_formats_of_reports_are_documented_with_their_files() -> None:
+    told = {name(row["format"]): name(row["file"]) for row in rows(DOCUMENTED["report"], "format")}
+    assert told == {form: made.file for form, made in FORMS.items()}
 
 
 def test_the_orders_to_a_running_test_are_documented() -> None:

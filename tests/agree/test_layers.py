@@ -55,6 +55,7 @@ LAYERS: dict[str, float] = {
     "conductor": 3.4,
     "compare": 3.5,
     "report": 4,
+    "alerts": 4.1,
     "distributed": 4,
     "run": 5,
     "capacity": 5.1,

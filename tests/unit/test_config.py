@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenantry.config import KEYS, Config, load_config
+from tenantry.config import ALERT_KINDS, KEYS, Alerts, Config, load_config
 from tenantry.errors import UsageError, UsageErrors
 
 FULL = """
@@ -111,6 +111,15 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         ("[runn]\nset = {}\n", 1, "unknown key 'runn'", "did you mean runs?"),
         ("dsn = 'postgresql://x'\n", 1, "unknown key 'dsn'", "dsn_env"),
         ("colour = 1\n", 1, "unknown key 'colour'", "known: target"),
+        ("[alerts]\non = ['treshold']\n", 2, "alerts.on: 'treshold' is no kind of alert", "did you mean threshold?"),
+        ("[alerts]\nwebhok_env = 'A'\n", 2, "unknown key 'alerts.webhok_env'", "did you mean alerts.webhook_env?"),
+        ("[alerts]\nwebhook_secret = 'x'\n", 2, "unknown key 'alerts.webhook_secret'", "did you mean alerts.webhook_secret_env?"),
+        ("[alerts]\nwebhook_env = 'A'\n", 2, "without alerts.webhook_secret_env", "ALERT_SECRET"),
+        ("[alerts]\nwebhook_secret_env = 'a b'\n", 2, "this is no name of an environment variable", "write the variable's name"),
+        ("[alerts]\napprise_files = ['slack://x']\n", 2, "this is an address, not a file", "write the file's path"),
+        ("[schedule]\nevery = 7\n", 2, "schedule.every is 7", "7d"),
+        ("[schedule]\nevery = '0s'\n", 2, "schedule.every is '0s'", "7d"),
+        ("[schedule]\nevery = 'weekly'\n", 2, "schedule.every 'weekly' is not understood", "30s"),
         ("x = 1\ntarget =\n", 2, "this is not TOML", "repair"),
     ],
 )
@@ -121,6 +130,43 @@ def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, text: str, line: int
     assert message in caught.value.what
     assert hint in caught.value.hint
     assert caught.value.where == f"{file}:{line}"
+
+
+ALERTS = """
+[alerts]
+on = ["invalid"]
+apprise_env = ["SLACK"]
+apprise_files = ["secrets/apprise"]
+webhook_env = "ALERT_URL"
+webhook_secret_env = "ALERT_SECRET"
+
+[schedule]
+every = "7d"
+"""
+
+
+def test_alerts_name_what_holds_their_secrets_and_files_count_from_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "shop" / "tenantry.toml", ALERTS)
+    config = load(tmp_path / "shop")
+    assert config.alerts == Alerts(
+        on=("invalid",),
+        apprise_env=("SLACK",),
+        apprise_files=(str(tmp_path / "shop" / "secrets/apprise"),),
+        webhook_env="ALERT_URL",
+        webhook_secret_env="ALERT_SECRET",
+        project="shop",
+    )
+    assert config.schedule_s == 604_800
+    assert load(tmp_path / "shop", TENANTRY_ALERTS_PROJECT="till", TENANTRY_ALERTS_ON="invalid, breaker").alerts.project == "till"
+    assert (load(tmp_path).alerts.on, load(tmp_path).schedule_s) == (ALERT_KINDS, None)
+
+
+@pytest.mark.parametrize("key", ["apprise_env = ['slack://hunter2']", "webhook_env = 'https://hunter2'", "apprise_files = ['x://hunter2']"])
+def test_a_secret_in_the_place_of_its_name_is_refused_without_repeating_it(tmp_path: Path, key: str) -> None:
+    write(tmp_path / "tenantry.toml", f"[alerts]\n{key}\n")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_all_faults_are_told_together(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tenantry.errors import UsageError
 from tenantry.units import NS, duration_ns, rate, size_bytes, write_duration
 
-UNITS = [("h", 3600 * NS), ("m", 60 * NS), ("s", NS), ("ms", 10**6), ("us", 10**3), ("ns", 1)]
+UNITS = [("d", 86_400 * NS), ("h", 3600 * NS), ("m", 60 * NS), ("s", NS), ("ms", 10**6), ("us", 10**3), ("ns", 1)]
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ UNITS = [("h", 3600 * NS), ("m", 60 * NS), ("s", NS), ("ms", 10**6), ("us", 10**
         ("30s", 30 * NS),
         ("5m", 300 * NS),
         ("1h30m", 5400 * NS),
+        ("90d", 7_776_000 * NS),
         ("1.5s", 1_500_000_000),
         ("250ms", 250_000_000),
         ("0s", 0),
@@ -36,7 +37,7 @@ def test_anything_else_is_no_duration(text: str | float) -> None:
         duration_ns(text)
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=6, max_size=6).filter(any))
+@given(st.lists(st.integers(0, 10_000), min_size=7, max_size=7).filter(any))
 def test_the_parts_of_a_duration_add_up(numbers: list[int]) -> None:
     text = "".join(f"{number}{unit}" for number, (unit, _) in zip(numbers, UNITS, strict=True) if number)
     assert duration_ns(text) == sum(number * ns for number, (_, ns) in zip(numbers, UNITS, strict=True))

@@ -25,7 +25,7 @@ COMMANDS = {
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
     "compare": ("tenantry.cli.compare:command", "Compare a run with a baseline, or with other runs"),
     "baseline": ("tenantry.cli.baseline:command", "Name the runs that later ones are compared with"),
-    "runs": ("tenantry.cli.runs:command", "List, show and remove stored runs"),
+    "runs": ("tenantry.cli.runs:command", "List, show, remove and prune stored runs"),
 }
 
 

@@ -3,50 +3,76 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
+
+from tenantry.report.formats import FORMS
+
+STDOUT = Path("-")
 
 
 @click.command()
 @click.argument("run")
+@click.option("--format", "form", type=click.Choice(list(FORMS)), default="html", show_default=True, help="What to make of it.")
 @click.option(
-    "--format", "form", type=click.Choice(["html", "json", "text"]), default="html", show_default=True, help="What to make of it."
+    "--out",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="PATH",
+    help="A file or a folder to write to, or - for stdout.  [default: html goes into the run folder, all else to stdout]",
 )
 @click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
-def command(run: str, form: Literal["html", "json", "text"], runs: Path | None) -> None:
+def command(run: str, form: str, out: Path | None, runs: Path | None) -> None:
     """Rebuild the report of RUN from its folder alone.
 
-    RUN is a run folder, its name, a unique part of its name, or `latest`. `html` writes report.html into the folder and prints its path;
-    `json` and `text` print to stdout. Works on runs that were killed, too.
+    RUN is a run folder, its name, a unique part of its name, or `latest`. Works on runs that were killed, too.
+
+    \b
+      html              one page that opens offline
+      json, text        the result, for programs and for people
+      md                the summary of a CI job, at most 64 KB
+      junit             a test case for each threshold and each check
+      csv               one row per series
+      k6-json           as k6 --summary-export; GitLab's load performance report
+      github-benchmark  as github-action-benchmark takes it (customSmallerIsBetter)
     """
     from tenantry.config import load_config
     from tenantry.results.folders import find_run
 
-    show(find_run(run, load_config({"runs": str(runs) if runs else None}).runs), form)
+    show(find_run(run, load_config({"runs": str(runs) if runs else None}).runs), form, out)
 
 
-def show(folder: Path, form: Literal["html", "json", "text"]) -> None:
+def show(folder: Path, form: str, out: Path | None = None) -> None:
     """Print or write what the folder tells, and warn on stderr of what could not be read."""
     from tenantry.report.document import document
     from tenantry.results import open_run
 
     with open_run(folder) as opened:
         told = document(opened)
-    if form == "text":
-        from tenantry.report.text import print_summary
-        from tenantry.report.write import REPORT
-
-        page = folder / REPORT
-        print_summary(told, report=page if page.exists() else None)
+    if form == "text" and out is None:
+        _print_text(folder, told)
         return
     for warning in told["warnings"]:
         click.echo(f"warning: {warning}", err=True)
-    if form == "json":
-        import msgspec
+    if out is None and form == "html":
+        out = folder
+    _deliver(form, told, out or STDOUT)
 
-        click.echo(msgspec.json.encode(told))
+
+def _print_text(folder: Path, told: dict[str, Any]) -> None:
+    """For people: with colours on a terminal, and as wide as it is."""
+    from tenantry.report.text import print_summary
+    from tenantry.report.write import REPORT
+
+    page = folder / REPORT
+    print_summary(told, report=page if page.exists() else None)
+
+
+def _deliver(form: str, told: dict[str, Any], out: Path) -> None:
+    from tenantry.report.write import write_whole
+
+    made = FORMS[form].make(told)
+    if out == STDOUT:
+        click.echo(made.encode("utf-8", "replace"), nl=False)
     else:
-        from tenantry.report.write import write_page
-
-        click.echo(str(write_page(told, folder)))
+        click.echo(str(write_whole(made, out / FORMS[form].file if out.is_dir() else out)))

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
+from tenantry.errors import Interrupted, TenantryError
 from tenantry.run import Finished
+
+if TYPE_CHECKING:
+    from tenantry.alerts.alerter import Alerter
+    from tenantry.plan.plan import Plan
+
+
+def alerted(alerts: Alerter | None, plan: Plan, carry_out: Callable[[], Finished]) -> Finished:
+    """Carry out a run and send its alerts, also those of a run that could not begin; what they were hindered by is a note."""
+    if alerts is None:
+        return carry_out()
+    try:
+        finished = carry_out()
+    except TenantryError as error:
+        if not isinstance(error, Interrupted):
+            alerts.failed(plan.name, plan.target, error)
+        for note in alerts.close():
+            click.echo(f"note: {note}", err=True)
+        raise
+    alerts.concluded(finished.told)
+    return replace(finished, notes=(*finished.notes, *alerts.close()))
 
 
 def show(finished: Finished, *, as_json: bool) -> int:

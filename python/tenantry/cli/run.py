@@ -42,13 +42,14 @@ def command(
     invalid, 13 the target is unreachable or its setup failed, 14 stopped
     early, 15 no data, 130 interrupted.
     """
-    from tenantry.cli.result import show
+    from tenantry.alerts.alerter import alerter
+    from tenantry.cli.result import alerted, show
     from tenantry.cli.seeded import check_seeded
     from tenantry.config import load_config
     from tenantry.plan.tags import parse_tags
     from tenantry.prepare import prepare, shared_out
     from tenantry.report.live import LiveView
-    from tenantry.run import run_workload
+    from tenantry.run import Finished, run_workload
 
     flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None}
     config = load_config({**flags, "run.set": settings, "run.processes": processes})
@@ -66,6 +67,11 @@ def command(
     )
     prepared = shared_out(prepared, config.processes)
     check_seeded(prepared, config)
-    with LiveView(quiet=quiet) as view:
-        finished = run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
-    return show(finished, as_json=as_json)
+    alerts = alerter(config)
+
+    def carry_out() -> Finished:
+        with LiveView(quiet=quiet) as view:
+            on_breach = alerts.breach if alerts is not None else None
+            return run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, on_breach=on_breach)
+
+    return show(alerted(alerts, prepared.plan, carry_out), as_json=as_json)

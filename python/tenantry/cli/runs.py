@@ -1,4 +1,4 @@
-"""`tenantry runs list|show|rm`."""
+"""`tenantry runs list|show|rm|prune`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from tenantry.cli import options
 
 if TYPE_CHECKING:
     from tenantry.results.folders import Entry
+    from tenantry.results.prune import Candidate
 
 _FOLDER, _JSON = options.runs, options.json
+_CENTURY_S = 100 * 365 * 86_400
 
 
 @click.group()
@@ -90,6 +92,62 @@ def rm_command(run: tuple[str, ...], runs: Path | None, as_json: bool) -> None:
             click.echo(f"removed {folder}")
     if as_json:
         _print_json({"schema": 1, "removed": [str(folder) for folder in folders]})
+
+
+@command.command("prune")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Never the newest N runs.")
+@click.option("--older", metavar="TIME", help="Only runs that began longer ago than this, such as 90d.")
+@click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+@_FOLDER
+@_JSON
+def prune_command(keep: int | None, older: str | None, yes: bool, runs: Path | None, as_json: bool) -> None:
+    """Remove old runs: beyond the newest --keep, and older than --older.
+
+    Shows what would go, and removes nothing without --yes. Baselines stay, and
+    so do runs that go on and folders that are no runs.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from tenantry.errors import UsageError
+    from tenantry.results.folders import remove_run
+    from tenantry.results.prune import candidates
+    from tenantry.units import NS, duration_ns
+
+    if keep is None and older is None:
+        raise UsageError("it is not said which runs may go", where="runs prune", hint="give --keep 100, --older 90d, or both")
+    age = timedelta(seconds=min(duration_ns(older, what="--older") / NS, _CENTURY_S)) if older is not None else None
+    found = candidates(options.runs_folder(runs), keep=keep, older=age, now=datetime.now(UTC))
+    going, staying = ([one for one in found if bool(one.why) == held] for held in (False, True))
+    for one in going if yes else ():
+        remove_run(one.folder)
+    if as_json:
+        _print_json(_pruned(going, staying, dry_run=not yes))
+    else:
+        _print_pruned(going, staying, dry_run=not yes)
+
+
+def _pruned(going: list[Candidate], staying: list[Candidate], *, dry_run: bool) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "dry_run": dry_run,
+        "runs": [{"folder": str(one.folder), "bytes": one.size} for one in going],
+        "bytes": sum(one.size for one in going),
+        "kept": [{"folder": str(one.folder), "why": one.why} for one in staying],
+    }
+
+
+def _print_pruned(going: list[Candidate], staying: list[Candidate], *, dry_run: bool) -> None:
+    from tenantry.report.lines import clean
+    from tenantry.report.numbers import size
+
+    for one in going:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {clean(one.folder)}  {size(one.size)}")
+    for one in staying:
+        click.echo(f"kept {clean(one.folder)}: it {clean(one.why)}")
+    count = f"{len(going):,} run{'s' * (len(going) != 1)}, {size(sum(one.size for one in going))}"
+    click.echo(f"{count} {'would be removed' if dry_run else 'removed'}")
+    if dry_run and going:
+        click.echo("nothing was changed; --yes removes them")
 
 
 def _print_json(told: object) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tenantry.grading import grades
+from tenantry.metrics.custom import custom_metrics
+from tenantry.thresholds.evaluate import first_breach
+from tenantry.thresholds.parser import parse_threshold
 from tenantry.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
     `verdict` stands in for the folder's own where it is known already, or could not be stored.
     """
     verdict = verdict or judge(run)
-    written = run.manifest.plan.get("scaled_thresholds") or {}
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "run": str(run.folder),
@@ -29,13 +31,23 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "exit": int(verdict.exit),
-        "thresholds": [result.as_dict() | {"written": written.get(result.text)} for result in verdict.thresholds],
+        "thresholds": _thresholds(run, verdict),
         "grades": grades(run, verdict.verdict).as_dict(),
         "findings": [],
     }
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
-    told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts}
+    told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts} | {"wait_s": msgspec.to_builtins(run.waits)}
     return told | {"warnings": list(run.warnings)}
+
+
+def _thresholds(run: Run, verdict: Verdict) -> list[dict[str, Any]]:
+    written = run.manifest.plan.get("scaled_thresholds") or {}
+    custom = custom_metrics(run.manifest.plan)
+    rows = []
+    for result in verdict.thresholds:
+        since = first_breach(parse_threshold(result.text, custom), result, run) if result.result == "fail" else None
+        rows.append(result.as_dict() | {"written": written.get(result.text), "first_breach_s": since})
+    return rows
 
 
 def _identity(run: Run) -> dict[str, Any]:

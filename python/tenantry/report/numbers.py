@@ -28,6 +28,17 @@ def printable(value: Any) -> Any:
     return value
 
 
+def as_json(value: Any, *, indented: bool = False) -> str:
+    """JSON with an end of line; what Unicode cannot encode is shown as `printable` shows it."""
+    import msgspec
+
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(printable(value))
+    return (msgspec.json.format(encoded) if indented else encoded).decode() + "\n"
+
+
 def finite(value: object) -> float | None:
     """The number, or None for anything that is not a finite one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

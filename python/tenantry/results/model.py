@@ -24,6 +24,17 @@ class Summary(msgspec.Struct, frozen=True):
     interval: dict[str, tuple[float, float]] = {}
 
 
+class Waits(msgspec.Struct, frozen=True):
+    """Seconds from a request sent to the first byte of its answer. `avg` is exact; the rest comes of the `n` kept requests, by weight."""
+
+    p50: float
+    p90: float
+    p95: float
+    avg: float
+    max: float
+    n: int
+
+
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts and rates of a run or of one series.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tenantry.results.model import Iterations, Sent, Series, Totals
+from tenantry.results.model import Iterations, Sent, Series, Totals, Waits
 from tenantry.results.sql import quantiles
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
@@ -46,6 +46,22 @@ def all_sent(parts: Iterable[Sent]) -> Sent:
     """The requests of all of them; a p95 of several cannot be had from theirs."""
     found = list(parts)
     return Sent(sum(part.requests for part in found), sum(part.failures for part in found))
+
+
+def waits(tables: Tables) -> Waits | None:
+    """How long answers took to begin, of the kept requests that got one; None when none did.
+
+    Each of them stands for `weight` requests, so a quantile is where the running weight reaches its share of the whole.
+    """
+    quantiles_ns = ", ".join(f"min(wait_ns) FILTER (running >= {q} * whole)" for q in (0.5, 0.9, 0.95))
+    ((p50_ns, p90_ns, p95_ns, max_ns, n),) = tables.rows(
+        f"""WITH ranked AS (SELECT wait_ns, sum(weight) OVER (ORDER BY wait_ns) AS running, sum(weight) OVER () AS whole
+                            FROM kept_requests WHERE status > 0)
+            SELECT {quantiles_ns}, max(wait_ns), count(*) FROM ranked""",
+        of=("kept_requests",),
+    )
+    ((mean_ns,),) = tables.rows("SELECT sum(wait_ns) / sum(requests) FROM http", of=("http",))
+    return Waits(p50_ns / 1e9, p90_ns / 1e9, p95_ns / 1e9, mean_ns / 1e9, max_ns / 1e9, n) if n and mean_ns is not None else None
 
 
 def totals_and_series(

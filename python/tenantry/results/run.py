@@ -33,6 +33,7 @@ from tenantry.results.model import (
     Tenants,
     Timeline,
     Totals,
+    Waits,
 )
 from tenantry.results.schedule import Kept, exhausted, schedule_kept
 from tenantry.results.source import Spans
@@ -131,6 +132,11 @@ class Run:
         if self.manifest.streams:
             return self.manifest.open_scenarios
         return frozenset(name for name, counts in self.iterations.items() if counts.due)
+
+    @cached_property
+    def waits(self) -> Waits | None:
+        """How long answers took to begin; None without a kept request that got one."""
+        return requests.waits(self.tables)
 
     @cached_property
     def checks(self) -> list[Check]:

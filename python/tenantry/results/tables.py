@@ -85,6 +85,9 @@ TABLES: dict[str, TableSpec] = {
         {"id": "BIGINT", "scenario": "VARCHAR", "name": "VARCHAR", "kind": "VARCHAR", "status": "INTEGER", "detail": "VARCHAR"},
         where="kind <> ''",
     ),
+    "kept_requests": TableSpec(
+        "samples/requests-*.parquet", {"status": "INTEGER", "wait_ns": "BIGINT", "weight": "DOUBLE"}, where="weight > 0"
+    ),
     "tenants": TableSpec(
         "tenants.parquet",
         {

@@ -12,6 +12,7 @@ from tenantry.thresholds.source import Source, Trend
 from tenantry.types import Outcome
 from tenantry.units import shown
 
+_MOST_LOOKS = 200
 _DECIDES: dict[str, tuple[Outcome, ...]] = {"and": ("fail", "no_data", "pass"), "or": ("pass", "no_data", "fail")}
 
 
@@ -46,6 +47,27 @@ def evaluate(threshold: Threshold, source: Source) -> ThresholdResult:
     soon as one part passes, is `no_data` when none passes but one is, and else fails.
     """
     return _judge(threshold, threshold.expression, source)
+
+
+def first_breach(threshold: Threshold, result: ThresholdResult, source: Source) -> int | None:
+    """The second of the load since which a failed threshold fails, on all that was measured until then; None where that cannot be told.
+
+    With `over` it is the begin of the first window that broke it. It is looked for at most `_MOST_LOOKS` times, so of a load of an hour
+    it is known to about twenty seconds. A gauge has no course.
+    """
+    decided = (result.metric, result.stat, result.op, result.limit)
+    fitting = (each for each in threshold.conditions if (each.metric, each.stat, each.op, each.limit) == decided)
+    condition = next(fitting, None)
+    if condition is None or result.result != "fail" or condition.kind == "gauge" or isinstance(span := _span(condition, source), str):
+        return None
+    start, last = span[0], floor((source.duration_s if span[1] is None else min(span[1], source.duration_s)) + 0.5)
+    if condition.over_s is not None:
+        windows = range(start, last - condition.over_s + 1)
+        return next((begin for begin in windows if _look(condition, source, begin, begin + condition.over_s).outcome == "fail"), None)
+    ends = range(start + 1, last + 1, max(1, (last - start) // _MOST_LOOKS))
+    broken = [_look(condition, source, start, end).outcome == "fail" for end in ends]
+    for_good = len(broken) - next((place for place, each in enumerate(reversed(broken)) if not each), len(broken))
+    return ends[for_good] - 1 if for_good < len(ends) else max(last - 1, start)
 
 
 def _judge(threshold: Threshold, expression: Expression, source: Source) -> ThresholdResult:
