@@ -58,6 +58,7 @@ LAYERS: dict[str, float] = {
     "alerts": 4.1,
     "distributed": 4,
     "run": 5,
+    "against": 5,
     "capacity": 5.1,
     "cli": 6,
     "__main__": 7,

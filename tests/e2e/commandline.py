@@ -25,7 +25,20 @@ Environment = Mapping[str, str]
 
 COMMAND = Path(sys.executable).with_name("tenantry")
 MARK = "E2E_MARK"
-_FOREIGN = ("TENANTRY_", "CLINIC_", "PG", "DATABASE_URL", "NO_COLOR", "FORCE_COLOR", "CI", "APP_ENV", "ENVIRONMENT", "COLUMNS")
+_FOREIGN = (
+    "TENANTRY_",
+    "GITHUB_",
+    "BUILD_URL",
+    "CLINIC_",
+    "PG",
+    "DATABASE_URL",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CI",
+    "APP_ENV",
+    "ENVIRONMENT",
+    "COLUMNS",
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pages import doc, names
 
 from tenantry.alerts.alerter import Alerter, alerter, job_link
 from tenantry.alerts.channels import channels
-from tenantry.alerts.model import Against, Alert, NotDelivered, told
+from tenantry.alerts.model import Alert, NotDelivered, told
 from tenantry.alerts.notify import Apprise
 from tenantry.alerts.sender import PAUSES_S, Sender
 from tenantry.alerts.webhook import Webhook
@@ -47,12 +47,16 @@ def is_genuine() -> Callable[[Mapping[str, str], bytes, str, float], bool]:
     return found
 
 
+def never(seconds: float) -> None:
+    pytest.fail(f"it waited {seconds} s")
+
+
 def webhook(receiver: Receiver, timeout_s: float = 10.0) -> Webhook:
     return Webhook(receiver.url, SECRET, clock=lambda: NOW, timeout_s=timeout_s)
 
 
 def made(receiver: Receiver, runs: Path, *, settings: Alerts = SETTINGS) -> Alerter:
-    return Alerter(settings, runs, [webhook(receiver)], links={"job": "https://ci.example/1"}, clock=lambda: NOW, sleep=pytest.fail)
+    return Alerter(settings, runs, [webhook(receiver)], links={"job": "https://ci.example/1"}, clock=lambda: NOW, sleep=never)
 
 
 def failing(**changes: Any) -> documents.Doc:
@@ -189,7 +193,7 @@ def test_a_channel_that_never_answers_is_given_up_and_said_so() -> None:
 def test_a_channel_that_failed_is_not_tried_for_the_next_alert_and_the_others_are() -> None:
     with receiving(404) as dead, receiving() as alive:
         notes: list[str] = []
-        sender = Sender([webhook(dead), webhook(alive)], notes.append, sleep=pytest.fail)
+        sender = Sender([webhook(dead), webhook(alive)], notes.append, sleep=never)
         assert [sender.send(ALERT), sender.send(ALERT)] == [True, True]
         assert (len(dead.bodies), len(alive.bodies)) == (1, 2)
     assert len(notes) == 2 and "failed before" in notes[1]
@@ -263,14 +267,29 @@ def test_invalid_runs_breakers_and_loads_that_could_not_begin_are_told_and_end(r
     assert [(alert["kind"], alert["status"]) for alert in receiver.alerts[4:]] == [("breaker", "resolved")]
 
 
+def compared(judgement: str) -> dict[str, Any]:
+    figures = [{"figure": "p95", "old": 0.04, "new": 0.0588}, {"figure": "failures", "old": 0.001, "new": 0.12}]
+    return {"comparison": {"baseline": "main", "run": "the-first", "judgement": judgement, "reason": "p95 +40 %", "figures": figures}}
+
+
 def test_a_regression_is_told_with_its_baseline_and_ends_when_it_is_none(receiver: Receiver, tmp_path: Path) -> None:
-    made(receiver, tmp_path).concluded(documents.normal(), Against("main", True, "p95 is 40 % higher"))
-    made(receiver, tmp_path).concluded(documents.normal(), None)
-    made(receiver, tmp_path).concluded(documents.normal(), Against("main", False, "no difference"))
+    for comparison in (compared("worse"), {}, compared("cannot tell"), compared("same")):
+        made(receiver, tmp_path).concluded(documents.normal() | comparison)
     assert [(alert["kind"], alert["status"], alert["baseline"]) for alert in receiver.alerts] == [
-        ("regression", "firing", "main"),
+        ("regression", "firing", "the-first"),
         ("regression", "resolved", None),
     ]
+    assert receiver.alerts[0]["reason"] == "p95 +40 %, against the baseline main"
+
+
+def test_a_threshold_on_a_figure_of_the_whole_run_is_told_with_that_of_the_baseline(receiver: Receiver, tmp_path: Path) -> None:
+    rows = [
+        documents.threshold("response_time p95 < 50ms", "p95", "<", 0.05, 0.0588, "s", "fail"),
+        documents.threshold("response_time p95 < 50ms after 30s", "p95", "<", 0.05, 0.0588, "s", "fail"),
+        documents.threshold("failures < 1%", "rate", "<", 0.01, 0.12, "share", "fail"),
+    ]
+    made(receiver, tmp_path).concluded(failing(thresholds=rows) | compared("same"))
+    assert [alert["baseline"] for alert in receiver.alerts] == ["40.0 ms", None, "0.10 %"]
 
 
 def test_a_missed_schedule_ends_with_a_scheduled_run(receiver: Receiver, tmp_path: Path) -> None:
@@ -350,7 +369,7 @@ def test_a_webhook_without_address_or_secret_is_none(environ: dict[str, str], no
 
 def test_apprise_delivers_title_and_facts(receiver: Receiver, tmp_path: Path) -> None:
     address = receiver.url.replace("http://", "json://")
-    run = Alerter(SETTINGS, tmp_path, [Apprise(address, "A")], clock=lambda: NOW, sleep=pytest.fail)
+    run = Alerter(SETTINGS, tmp_path, [Apprise(address, "A")], clock=lambda: NOW, sleep=never)
     run.concluded(failing())
     assert run.close() == []
     first = receiver.alerts[0]

@@ -13,7 +13,7 @@ import msgspec
 
 from tenantry.alerts.channels import channels
 from tenantry.alerts.content import About, firing, threshold
-from tenantry.alerts.model import Against, Alert, Channel
+from tenantry.alerts.model import Alert, Channel
 from tenantry.alerts.sender import Sender
 from tenantry.alerts.state import Incident, read_incidents, write_incidents
 from tenantry.config import Alerts, Config
@@ -51,11 +51,10 @@ class Alerter:
         """An abort threshold failed in the run of `folder`, which goes on ending: tell it now, in the background."""
         self._line.submit(self._guarded, lambda: self._breach(result, folder))
 
-    def concluded(self, told: Document, against: Against | None = None, *, scheduled: bool = False) -> None:
+    def concluded(self, told: Document, *, scheduled: bool = False) -> None:
         """The run of this document is over: its alerts, and the ends of what it shows to be over."""
         about = self._about(told)
-        found = list(firing(told, about, against))
-        self._wait(lambda: self._settle(found, about, _over(told, against, scheduled=scheduled)))
+        self._wait(lambda: self._settle(list(firing(told, about)), about, _over(told, scheduled=scheduled)))
 
     def failed(self, workload: str, target: str, error: TenantryError) -> None:
         """No load could be sent."""
@@ -148,17 +147,18 @@ def job_link(environ: Mapping[str, str]) -> dict[str, str]:
     return {"job": link} if link else {}
 
 
-def _over(told: Document, against: Against | None, *, scheduled: bool) -> Over:
+def _over(told: Document, *, scheduled: bool) -> Over:
     """What a run shows to be over; only a whole and valid one says anything about the app."""
     end, word = part(told, "about").get("end"), told.get("verdict")
     whole = word in ("pass", "fail") and end in ("finished", "aborted", "stopped")
+    against = part(told, "comparison").get("judgement")
     results = {str(row.get("text")): row.get("result") for row in items(told, "thresholds")}
 
     def over(one: Incident) -> str | None:
         match one.kind:
             case "missed" if scheduled:
                 return "a scheduled run took place again"
-            case "regression" if against is not None and not against.worse:
+            case "regression" if against in ("better", "same"):
                 return "it is no longer worse than the baseline"
             case "invalid" if whole:
                 return "a run was valid again"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from tenantry.alerts.model import LONGEST_TITLE, Against, Alert, Kind, Severity
+from tenantry.alerts.model import LONGEST_TITLE, Alert, Kind, Severity
 from tenantry.errors import Exit
 from tenantry.report.lines import clean
 from tenantry.report.numbers import Document, duration, finite, items, numbers, part, per_second, plain, quantity, share
@@ -60,14 +60,16 @@ class About(NamedTuple):
         )
 
 
-def firing(document: Document, about: About, against: Against | None = None) -> Iterator[Alert]:
-    """The alerts of a run, and of what its comparison says; none for one that somebody ended."""
+def firing(document: Document, about: About) -> Iterator[Alert]:
+    """The alerts of a run, and of its `comparison` with a baseline, if it has one; none for one that somebody ended."""
     word, code = document.get("verdict"), document.get("exit")
     if code == Exit.INTERRUPTED:
         return
     run: dict[str, Any] = {"run": _name(document), "facts": _facts(document), "next_action": _next(document)}
-    if against is not None and against.worse:
-        yield about.alert("regression", "worse than the baseline", "warning", against.text, baseline=against.baseline, **run)
+    against = part(document, "comparison")
+    if against.get("judgement") == "worse":
+        reason = f"{against.get('reason')}, against the baseline {against.get('baseline')}"
+        yield about.alert("regression", "worse than the baseline", "warning", reason, baseline=str(against.get("run")), **run)
     if word in ("invalid", "no_data"):
         symptom = "the run says nothing: " + ("the generator was the bottleneck" if word == "invalid" else "no data")
         yield about.alert("invalid", symptom, "warning", str(document.get("reason")), valid=False, **run)
@@ -95,6 +97,7 @@ def threshold(row: Document, document: Document, about: About) -> Alert:
         thing=text,
         observed=observed,
         limit=f"{row.get('op')} {limit}",
+        baseline=_before(row, document),
         since_s=since,
         load=_load(document, since),
         tenants=_tenants(row, document),
@@ -102,6 +105,16 @@ def threshold(row: Document, document: Document, about: About) -> Alert:
         facts=_facts(document),
         next_action=_next(document),
     )
+
+
+def _before(row: Document, document: Document) -> str | None:
+    """What the baseline had in place of what was observed, where the threshold is on a figure of the whole run."""
+    metric, text = row.get("metric"), str(row.get("text"))
+    figure = row.get("stat") if metric == "response_time" else metric
+    whole = not any(word in text for word in ("{", " over ", " after ", " in ", " and ", " or "))
+    found = (one for one in items(part(document, "comparison"), "figures") if one.get("figure") == figure and whole)
+    value = finite(next(found, {}).get("old"))
+    return None if value is None else quantity(value, row.get("unit"))
 
 
 def _short(name: str) -> str:

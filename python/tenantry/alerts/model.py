@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -41,14 +41,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     run: str | None = None
     valid: bool = True
     at: str
-
-
-class Against(NamedTuple):
-    """A run beside its baseline: the name of the baseline, whether the run is worse, and the comparison in a sentence."""
-
-    baseline: str
-    worse: bool
-    text: str
 
 
 class NotDelivered(Exception):

@@ -151,6 +151,25 @@ def clock() -> Iterator[Check]:
     )
 
 
+def schedule() -> Iterator[Check]:
+    from datetime import UTC, datetime
+
+    from tenantry.config import load_config
+    from tenantry.results.scheduled import last_scheduled, overdue
+
+    config = load_config()
+    if config.schedule_s is None:
+        return
+    last = last_scheduled(config.runs)
+    late = overdue(config.runs, config.schedule_s, datetime.now(UTC))
+    if late:
+        yield Check("schedule", "warn", late, "see why the scheduled job did not run, or start it by hand")
+    elif last is None:
+        yield Check("schedule", "warn", "no scheduled run yet", "tenantry init --ci github, or tenantry schedule --systemd")
+    else:
+        yield Check("schedule", "ok", f"the last scheduled run began at {last:%Y-%m-%d %H:%M} UTC")
+
+
 def processors() -> Iterator[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cpu_quota()
@@ -177,6 +196,7 @@ CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
     file_descriptors,
     clock,
     processors,
+    schedule,
 )
 
 

@@ -15,10 +15,9 @@ from tenantry.run import Finished
 
 if TYPE_CHECKING:
     from tenantry.alerts.alerter import Alerter
-    from tenantry.plan.plan import Plan
 
 
-def alerted(alerts: Alerter | None, plan: Plan, carry_out: Callable[[], Finished]) -> Finished:
+def alerted(alerts: Alerter | None, workload: str, target: str, carry_out: Callable[[], Finished], *, scheduled: bool = False) -> Finished:
     """Carry out a run and send its alerts, also those of a run that could not begin; what they were hindered by is a note."""
     if alerts is None:
         return carry_out()
@@ -26,11 +25,11 @@ def alerted(alerts: Alerter | None, plan: Plan, carry_out: Callable[[], Finished
         finished = carry_out()
     except TenantryError as error:
         if not isinstance(error, Interrupted):
-            alerts.failed(plan.name, plan.target, error)
+            alerts.failed(workload, target, error)
         for note in alerts.close():
             click.echo(f"note: {note}", err=True)
         raise
-    alerts.concluded(finished.told)
+    alerts.concluded(finished.told, scheduled=scheduled)
     return replace(finished, notes=(*finished.notes, *alerts.close()))
 
 

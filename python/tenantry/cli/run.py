@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from tenantry.cli import options
-from tenantry.errors import UsageError
 
 
 @click.command()
@@ -44,34 +42,13 @@ def command(
     """
     from tenantry.alerts.alerter import alerter
     from tenantry.cli.result import alerted, show
-    from tenantry.cli.seeded import check_seeded
+    from tenantry.cli.runner import carry_out, prepared
     from tenantry.config import load_config
     from tenantry.plan.tags import parse_tags
-    from tenantry.prepare import prepare, shared_out
-    from tenantry.report.live import LiveView
-    from tenantry.run import Finished, run_workload
 
     flags = {"target": target, "workload": workload, "runs": str(runs) if runs else None}
     config = load_config({**flags, "run.set": settings, "run.processes": processes})
-    if config.workload is None:
-        raise UsageError("there is no workload", hint="give FILE.py:WORKLOAD, for example clinic.py:mixed")
-    prepared = prepare(
-        config.workload,
-        target=config.target,
-        overrides=config.overrides,
-        tenants=tenants,
-        allow=config.allow,
-        confirm=yes_production,
-        environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
-        tags=parse_tags(tags),
-    )
-    prepared = shared_out(prepared, config.processes)
-    check_seeded(prepared, config)
+    ready = prepared(config, tenants=tenants, confirm=yes_production, tags=parse_tags(tags))
     alerts = alerter(config)
-
-    def carry_out() -> Finished:
-        with LiveView(quiet=quiet) as view:
-            on_breach = alerts.breach if alerts is not None else None
-            return run_workload(prepared, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, on_breach=on_breach)
-
-    return show(alerted(alerts, prepared.plan, carry_out), as_json=as_json)
+    finished = alerted(alerts, ready.plan.name, ready.plan.target, partial(carry_out, ready, config, alerts, quiet=quiet))
+    return show(finished, as_json=as_json)

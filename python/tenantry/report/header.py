@@ -56,6 +56,9 @@ def headline(document: Document) -> Headline:
     text, meaning, tone = WORDS[word], MEANINGS[word], word
     if word == "pass" and not items(document, "thresholds"):
         text, meaning, tone = f"{text}, nothing judged", "No threshold was set, so nothing could fail.", "no_data"
+    against = part(document, "comparison")
+    if word == "pass" and against.get("judgement") == "worse":
+        text, meaning, tone = f"{text}, but worse than the baseline", f"{against.get('reason')}.", "fail"
     if ended_early(word, part(document, "about").get("end")):
         text, meaning = f"{text} so far", f"{meaning} The load did not reach its end."
         tone = "no_data" if word == "pass" else tone

@@ -76,6 +76,7 @@ def _cases(document: Document) -> Iterator[Case]:
             yield Case("threshold", row.text, "failure", "threshold", observed, "; ".join(filter(None, [row.margin, row.note])))
         else:
             yield Case("threshold", row.text, note=f"{observed}, {row.margin}")
+    yield from _baseline(document, spoiled=spoiled)
     limit = _least_held(document)
     for check in items(document, "checks"):
         yield _check(check, limit, spoiled=spoiled)
@@ -91,6 +92,18 @@ def _run(document: Document) -> Case:
     if word == "fail" and not any(row.result == "fail" for row in header.thresholds(document)):
         return Case("run", "the run says something about the app", "failure", "run", reason)
     return Case("run", "the run says something about the app", note=reason)
+
+
+def _baseline(document: Document, *, spoiled: bool) -> Iterator[Case]:
+    against = part(document, "comparison")
+    if against:
+        reason, name = str(against.get("reason")), f"not worse than {against.get('baseline')}"
+        if spoiled:
+            yield Case("baseline", name, "skipped", message=f"the run is invalid; {reason}")
+        elif against.get("judgement") == "worse":
+            yield Case("baseline", name, "failure", "regression", reason)
+        else:
+            yield Case("baseline", name, note=f"{against.get('judgement')}: {reason}")
 
 
 def _least_held(document: Document) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
 from tenantry.report import grades, header, tables
-from tenantry.report.numbers import NOTHING, Document, items, part, per_second, plain, printable
+from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
 
 MOST_BYTES = 64_000
@@ -24,6 +24,7 @@ def render(document: Document) -> str:
     for line in _head(document):
         page.line(line)
     _thresholds(page, document)
+    _comparison(page, document)
     _table(page, grades.table(document), "Grades", overall=grades.overall(document))
     _folded(page, tables.tenants(document, "worst"))
     _folded(page, tables.failures(document))
@@ -119,6 +120,23 @@ def _thresholds(page: _Page, document: Document) -> None:
         rows.append((f"{sign} {shown.word}", name, text(shown.limit), shown.observed, shown.margin, breach))
     if rows:
         page.table(("", "Threshold", "limit", "observed", "margin", "failing since"), rows[:_MOST_ROWS])
+
+
+def _comparison(page: _Page, document: Document) -> None:
+    """The whole run beside the baseline."""
+    against = part(document, "comparison")
+    if not against:
+        return
+    name, word = text(against.get("baseline")), text(against.get("judgement"))
+    page.line(f"\n**Against {name}:** {word}; {text(against.get('reason'), _LONGEST_REASON)}")
+    rows = []
+    for row in items(against, "figures"):
+        figure = str(row.get("figure"))
+        unit, change = {"throughput": "per_s", "failures": "share"}.get(figure, "s"), " points" if figure == "failures" else " %"
+        seen = [f"{value * 100:+.1f}" for key in ("change", "low", "high") if (value := finite(row.get(key))) is not None]
+        told = f"{seen[0]} ({seen[1]} to {seen[2]}){change}" if len(seen) == 3 else text(row.get("why") or "")
+        rows.append((figure, quantity(row.get("old"), unit), quantity(row.get("new"), unit), told, text(row.get("judgement"))))
+    page.table(("Figure", "baseline", "now", "change (95 % interval)", ""), rows)
 
 
 def _table(page: _Page, table: Table, title: str, *, overall: str) -> None:

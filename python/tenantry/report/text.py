@@ -23,6 +23,7 @@ COLOURS = {"pass": "green", "fail": "red", "no_data": "yellow", "invalid": "mage
 EXITS = {
     0: "pass",
     10: "a threshold failed",
+    11: "worse than the baseline",
     12: "the measurement is invalid",
     14: "stopped early",
     15: "no data",
@@ -208,6 +209,7 @@ def _more(rows: list[Any]) -> Iterator[Line]:
 
 def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line]:
     facts = [
+        ("baseline", _compared(document)),
         ("checks", _checked(document)),
         ("steady", header.steady(document)),
         ("generator", _generator(document)),
@@ -226,6 +228,11 @@ def _facts(document: Document, width: int, report: Path | None) -> Iterator[Line
             yield Line(
                 (f"{title if number == 0 else '':<11}", "yellow" if title == "warning" else "bold"), row, whole=title in ("run", "report")
             )
+
+
+def _compared(document: Document) -> str:
+    against = part(document, "comparison")
+    return f"{clean(against.get('baseline'))}: {clean(against.get('judgement'))}; {clean(against.get('reason'))}" if against else ""
 
 
 def _checked(document: Document) -> str:

@@ -1,0 +1,48 @@
+"""What `run` and `ci` do alike: prepare a workload, carry it out, and send its alerts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tenantry.errors import UsageError
+
+if TYPE_CHECKING:
+    from tenantry.alerts.alerter import Alerter
+    from tenantry.config import Config
+    from tenantry.prepare import Prepared
+    from tenantry.run import Finished
+
+
+def prepared(config: Config, *, tenants: int | None, confirm: str | None, tags: Mapping[str, str]) -> Prepared:
+    """The workload of the configuration with its plan, checked; nothing is sent."""
+    from tenantry.cli.seeded import check_seeded
+    from tenantry.prepare import prepare, shared_out
+
+    if config.workload is None:
+        raise UsageError("there is no workload", hint="give FILE.py:WORKLOAD, for example clinic.py:mixed")
+    found = prepare(
+        config.workload,
+        target=config.target,
+        overrides=config.overrides,
+        tenants=tenants,
+        allow=config.allow,
+        confirm=confirm,
+        environment={name: os.environ[name] for name in ("APP_ENV", "ENVIRONMENT") if name in os.environ},
+        tags=tags,
+    )
+    found = shared_out(found, config.processes)
+    check_seeded(found, config)
+    return found
+
+
+def carry_out(ready: Prepared, config: Config, alerts: Alerter | None, *, quiet: bool) -> Finished:
+    """The run itself, with a live view on stderr."""
+    from tenantry.report.live import LiveView
+    from tenantry.run import run_workload
+
+    on_breach = alerts.breach if alerts is not None else None
+    with LiveView(quiet=quiet) as view:
+        return run_workload(ready, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, on_breach=on_breach)
