@@ -1,17 +1,16 @@
-"""A run against its baseline, as plain JSON for reports and alerts: the one seam between a run and `tenantry.compare`."""
+"""A run against its baseline, as plain JSON for reports and alerts."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tenantry.compare import baselines, compare
 from tenantry.results import open_run
 
-MAIN = "main"
+MAIN = baselines.MAIN
 
 
 def against_baseline(run: Path, runs: Path, name: str = MAIN) -> dict[str, Any] | None:
@@ -20,13 +19,10 @@ def against_baseline(run: Path, runs: Path, name: str = MAIN) -> dict[str, Any] 
     The object has `baseline`, `run` (the baseline's), `judgement` (better, same, worse, cannot tell), `reason`, and `figures`, those of the
     whole run, as `tenantry compare --json` has them. Raises UsageError when the two cannot be compared.
     """
-    if find_spec("tenantry.compare") is None:
-        return None
-    compare, baselines = (import_module(f"tenantry.compare{part}") for part in ("", ".baselines"))
-    base: Path | None = baselines.folder_of(runs, name)
+    base = baselines.folder_of(runs, name)
     if base is None or base.resolve() == run.resolve():
         return None
     with open_run(run) as new, open_run(base) as old:
-        found = msgspec.to_builtins(compare.compare(new, [old]))
+        found = msgspec.to_builtins(compare(new, [old]))
     whole: list[dict[str, Any]] = next((row["figures"] for row in found["series"] if not row["name"]), [])
     return {"baseline": name, "run": base.name, "judgement": found["judgement"], "reason": found["reason"], "figures": whole}

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from runfolder import MS, SECOND, Request, RunFolder
 
+from tenantry.against import against_baseline
 from tenantry.cli.baseline import command as baseline
 from tenantry.cli.compare import command as compare
 from tenantry.cli.runs import command as runs
@@ -154,6 +155,16 @@ def test_the_baseline_is_what_a_run_is_compared_with(stored: Path) -> None:
     assert "main" in call(baseline, "list").stdout
     call(baseline, "rm", "main")
     assert "no baselines" in call(baseline, "list").stdout
+
+
+def test_what_ci_tells_of_the_baseline_is_the_same(stored: Path) -> None:
+    write(stored / "a", 1)
+    write(stored / "b", 2, factor=1.5)
+    call(baseline, "set", "a")
+    found = against_baseline(stored / "b", stored)
+    assert found is not None
+    assert (found["judgement"], found["run"]) == ("worse", "a")
+    assert {figure["figure"]: figure for figure in found["figures"]} == figures(told("b"), "")
 
 
 def test_several_bases_are_one(stored: Path) -> None:
