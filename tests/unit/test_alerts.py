@@ -13,6 +13,7 @@ import pytest
 import report_documents as documents
 from alert_servers import NEVER, Receiver, receiving
 from pages import doc, names
+from runfolder import MS, Request, RunFolder
 
 from tenantry.alerts.alerter import Alerter, alerter, job_link
 from tenantry.alerts.channels import channels
@@ -22,6 +23,9 @@ from tenantry.alerts.sender import PAUSES_S, Sender
 from tenantry.alerts.webhook import Webhook
 from tenantry.config import ALERT_KINDS, Alerts, load_config
 from tenantry.errors import TargetError
+from tenantry.results import open_run
+from tenantry.thresholds.evaluate import evaluate
+from tenantry.thresholds.parser import parse_threshold
 
 # A module of Apprise's own asks for one that Python 3.13 lacks.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -207,6 +211,23 @@ def test_nobody_listening_is_a_note_without_the_address() -> None:
     sender = Sender([Webhook(address, SECRET, clock=lambda: NOW)], notes.append, sleep=lambda _: None)
     assert not sender.send(ALERT)
     assert "Connection refused" in notes[0] and "hunter2" not in notes[0]
+
+
+def test_a_channel_that_is_slow_holds_up_nobody_while_the_run_goes_on(tmp_path: Path) -> None:
+    folder = RunFolder(elapsed_s=10.0, thresholds=["failures < 1% abort"])
+    folder.requests = [Request(0, 0, MS, kind="status", status=500) for _ in range(100)]
+    with open_run(folder.write(tmp_path / "a-run")) as run:
+        result = evaluate(parse_threshold("failures < 1% abort"), run)
+    pauses: list[float] = []
+    with receiving(NEVER, 200) as receiver:
+        alerts = Alerter(SETTINGS, tmp_path, [webhook(receiver)], clock=lambda: NOW, sleep=pauses.append)
+        alerts.breach(result, tmp_path / "a-run")
+        assert receiver.came.wait(60)
+        assert len(receiver.bodies) == 1, "it is on its way, and nobody waits for the answer"
+        receiver.over.set()
+        assert alerts.close() == []
+    assert (pauses, len(receiver.bodies)) == ([1.0], 2)
+    assert receiver.alerts[1]["title"] == "[critical] 127.0.0.1 clinic: requests fail (100 %, limit < 1.00 %)"
 
 
 def test_a_key_is_told_again_while_it_fails_and_resolved_once_when_it_is_met(receiver: Receiver, tmp_path: Path) -> None:
