@@ -134,10 +134,12 @@ def test_the_tenants_that_feel_it_are_counted_and_the_worst_are_named(receiver: 
     rows = [
         documents.threshold("response_time p95 < 109ms", "p95", "<", 0.109, 0.2, "s", "fail"),
         documents.threshold("failures < 1%", "rate", "<", 0.01, 0.12, "share", "fail"),
+        documents.threshold("tenant_p95_ratio < 3", "value", "<", 3, 4.5, "ratio", "fail"),
     ]
     made(receiver, tmp_path).concluded(failing(thresholds=rows, tenants=documents.tenants()))
-    slow, failed = (alert["tenants"] for alert in receiver.alerts)
+    slow, failed, unfair = (alert["tenants"] for alert in receiver.alerts)
     assert slow == "at least 5 of 200 tenants feel it, worst 0 (p95 110 ms), 1 (p95 110 ms), 2 (p95 110 ms)"
+    assert unfair == "worst of 200 tenants: 0 (p95 110 ms), 1 (p95 110 ms), 2 (p95 110 ms)"
     assert failed == "at least 3 of 200 tenants feel it, worst 0 (1 failed), 4 (1 failed), 8 (1 failed)"
 
 
@@ -338,7 +340,8 @@ def test_a_damaged_memory_is_told_and_written_anew(receiver: Receiver, tmp_path:
 
 
 def test_a_folder_that_cannot_be_written_is_a_note(receiver: Receiver, tmp_path: Path) -> None:
-    run = made(receiver, tmp_path / "nowhere")
+    (tmp_path / "taken").write_text("ours")
+    run = made(receiver, tmp_path / "taken")
     run.concluded(failing())
     assert any(note.startswith("alerts: ") for note in run.close())
     assert receiver.alerts
