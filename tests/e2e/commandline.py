@@ -146,7 +146,7 @@ class Shell:
 
     def runs(self, under: str = "runs") -> list[Path]:
         """The run folders, the oldest first."""
-        return sorted((self.folder / under).glob("*")) if (self.folder / under).exists() else []
+        return sorted(path for path in (self.folder / under).glob("*") if path.is_dir())
 
     def processes(self) -> list[psutil.Process]:
         """Live processes that inherited our mark, or that name or work in our temporary folder (Postgres overwrites its environment)."""

@@ -68,3 +68,4 @@ def test_a_target_that_is_not_there_is_told(shell: Shell) -> None:
     assert done.code == 13
     assert [(alert["kind"], alert["valid"]) for alert in receiver.alerts] == [("invalid", False)]
     assert "cannot be reached" in receiver.alerts[0]["reason"]
+    assert "alerts:" not in done.err

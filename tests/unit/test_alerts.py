@@ -13,6 +13,7 @@ import pytest
 import report_documents as documents
 from alert_servers import NEVER, Receiver, receiving
 from pages import doc, names
+from runfolder import MS, Request, RunFolder
 
 from tenantry.alerts.alerter import Alerter, alerter, job_link
 from tenantry.alerts.channels import channels
@@ -22,6 +23,9 @@ from tenantry.alerts.sender import PAUSES_S, Sender
 from tenantry.alerts.webhook import Webhook
 from tenantry.config import ALERT_KINDS, Alerts, load_config
 from tenantry.errors import TargetError
+from tenantry.results import open_run
+from tenantry.thresholds.evaluate import evaluate
+from tenantry.thresholds.parser import parse_threshold
 
 # A module of Apprise's own asks for one that Python 3.13 lacks.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -130,10 +134,12 @@ def test_the_tenants_that_feel_it_are_counted_and_the_worst_are_named(receiver: 
     rows = [
         documents.threshold("response_time p95 < 109ms", "p95", "<", 0.109, 0.2, "s", "fail"),
         documents.threshold("failures < 1%", "rate", "<", 0.01, 0.12, "share", "fail"),
+        documents.threshold("tenant_p95_ratio < 3", "value", "<", 3, 4.5, "ratio", "fail"),
     ]
     made(receiver, tmp_path).concluded(failing(thresholds=rows, tenants=documents.tenants()))
-    slow, failed = (alert["tenants"] for alert in receiver.alerts)
+    slow, failed, unfair = (alert["tenants"] for alert in receiver.alerts)
     assert slow == "at least 5 of 200 tenants feel it, worst 0 (p95 110 ms), 1 (p95 110 ms), 2 (p95 110 ms)"
+    assert unfair == "worst of 200 tenants: 0 (p95 110 ms), 1 (p95 110 ms), 2 (p95 110 ms)"
     assert failed == "at least 3 of 200 tenants feel it, worst 0 (1 failed), 4 (1 failed), 8 (1 failed)"
 
 
@@ -207,6 +213,23 @@ def test_nobody_listening_is_a_note_without_the_address() -> None:
     sender = Sender([Webhook(address, SECRET, clock=lambda: NOW)], notes.append, sleep=lambda _: None)
     assert not sender.send(ALERT)
     assert "Connection refused" in notes[0] and "hunter2" not in notes[0]
+
+
+def test_a_channel_that_is_slow_holds_up_nobody_while_the_run_goes_on(tmp_path: Path) -> None:
+    folder = RunFolder(elapsed_s=10.0, thresholds=["failures < 1% abort"])
+    folder.requests = [Request(0, 0, MS, kind="status", status=500) for _ in range(100)]
+    with open_run(folder.write(tmp_path / "a-run")) as run:
+        result = evaluate(parse_threshold("failures < 1% abort"), run)
+    pauses: list[float] = []
+    with receiving(NEVER, 200) as receiver:
+        alerts = Alerter(SETTINGS, tmp_path, [webhook(receiver)], clock=lambda: NOW, sleep=pauses.append)
+        alerts.breach(result, tmp_path / "a-run")
+        assert receiver.came.wait(60)
+        assert len(receiver.bodies) == 1, "it is on its way, and nobody waits for the answer"
+        receiver.over.set()
+        assert alerts.close() == []
+    assert (pauses, len(receiver.bodies)) == ([1.0], 2)
+    assert receiver.alerts[1]["title"] == "[critical] 127.0.0.1 clinic: requests fail (100 %, limit < 1.00 %)"
 
 
 def test_a_key_is_told_again_while_it_fails_and_resolved_once_when_it_is_met(receiver: Receiver, tmp_path: Path) -> None:
@@ -317,7 +340,8 @@ def test_a_damaged_memory_is_told_and_written_anew(receiver: Receiver, tmp_path:
 
 
 def test_a_folder_that_cannot_be_written_is_a_note(receiver: Receiver, tmp_path: Path) -> None:
-    run = made(receiver, tmp_path / "nowhere")
+    (tmp_path / "taken").write_text("ours")
+    run = made(receiver, tmp_path / "taken")
     run.concluded(failing())
     assert any(note.startswith("alerts: ") for note in run.close())
     assert receiver.alerts

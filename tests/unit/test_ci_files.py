@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from configparser import ConfigParser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from tenantry.cli import doctor
 from tenantry.cli.ci import started_by_schedule
 from tenantry.cli.init import command as init
 from tenantry.cli.schedule import command as schedule
+from tenantry.cli.schedule import service
 from tenantry.errors import UsageError
 from tenantry.results.scheduled import last_scheduled, overdue
 
@@ -184,6 +186,14 @@ def test_units_that_are_there_stay_unless_told_otherwise(project: Path) -> None:
     assert "OnCalendar" in timer.read_text()
     with pytest.raises(UsageError, match="not said for what"):
         call(schedule)
+
+
+def test_no_sign_of_a_path_means_anything_to_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", '/opt/50%h/a "b"/$HOME/c\\d/python')
+    unit = service(Path("/srv/50%h $HOME"), "tenantry-x")
+    # systemd.unit(5): %% is a per cent sign. systemd.service(5): $$ is a dollar sign, on command lines alone; C escapes in quotes.
+    assert "WorkingDirectory=/srv/50%%h $HOME\n" in unit
+    assert """ExecStart="/opt/50%%h/a \\"b\\"/$$HOME/c\\\\d/python" -m tenantry ci""" in unit
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not there")

@@ -29,7 +29,7 @@ _SYMPTOMS = {
     "tenant_failures_worst": "requests of one tenant fail",
     "db_connections": "database connections run out",
 }
-_LONGEST_NAME = 24
+_LONGEST_NAME = 18
 
 
 class About(NamedTuple):
@@ -144,17 +144,20 @@ def _load(document: Document, since: float | None) -> str | None:
 
 def _tenants(row: Document, document: Document) -> str | None:
     """Who feels it: of the ten worst tenants those beyond the limit of a time, or with failures; None where nobody can be named."""
-    tenants, limit = part(document, "tenants"), finite(row.get("limit"))
+    tenants, metric = part(document, "tenants"), row.get("metric")
     worst, seen = items(tenants, "worst"), plain(tenants.get("seen"))
-    if row.get("metric") in ("response_time", "service_time", "tenant_p95_worst", "tenant_p95_ratio"):
-        beyond = [one for one in worst if limit is not None and (finite(one.get("p95_s")) or 0) > limit]
-        told = [f"{clean(one.get('tenant'))} (p95 {duration(one.get('p95_s'))})" for one in beyond]
+    if metric == "tenant_p95_ratio":
+        return f"worst of {seen} tenants: {', '.join(map(_slow, worst[:3]))}" if worst else None
+    if metric in ("response_time", "tenant_p95_worst"):
+        limit = finite(row.get("limit")) or 0
+        told = [_slow(one) for one in worst if (finite(one.get("p95_s")) or 0) > limit]
     else:
-        beyond = [one for one in worst if finite(one.get("failures"))]
-        told = [f"{clean(one.get('tenant'))} ({plain(one.get('failures'))} failed)" for one in beyond]
-    if not told:
-        return None
-    return f"at least {len(told)} of {seen} tenants feel it, worst {', '.join(told[:3])}"
+        told = [f"{clean(one.get('tenant'))} ({plain(one.get('failures'))} failed)" for one in worst if finite(one.get("failures"))]
+    return f"at least {len(told)} of {seen} tenants feel it, worst {', '.join(told[:3])}" if told else None
+
+
+def _slow(tenant: Document) -> str:
+    return f"{clean(tenant.get('tenant'))} (p95 {duration(tenant.get('p95_s'))})"
 
 
 def _facts(document: Document) -> list[str]:
@@ -178,7 +181,7 @@ def _slowest(document: Document) -> Document | None:
 
 
 def _next(document: Document) -> str:
-    """What to do: the first finding's own words, where there are findings."""
+    """What to do: where to look first."""
     run = _name(document) or "latest"
     match document.get("verdict"):
         case "invalid" | "no_data":

@@ -41,6 +41,7 @@ def read_incidents(runs: Path) -> dict[str, Incident]:
 
 def write_incidents(runs: Path, incidents: dict[str, Incident]) -> None:
     """Replace the file in one step; raises OSError."""
+    runs.mkdir(parents=True, exist_ok=True)
     part = runs / f"{STATE}.part"
     part.write_bytes(msgspec.json.format(msgspec.json.encode(_Stored(open=incidents))))
     part.replace(runs / STATE)

@@ -38,9 +38,9 @@ def command(systemd: bool, out: Path, force: bool) -> None:
     except OSError as error:
         raise EnvironmentFault(f"it cannot be written: {error.strerror}", where=str(out), hint="give another folder with --out") from None
     click.echo(f"next: secrets into ~/.config/tenantry/{name}.env, then", err=True)
-    click.echo(
-        f"  systemctl --user link {out.resolve()}/{name}.service && systemctl --user enable --now {out.resolve()}/{name}.timer", err=True
-    )
+    unit = out.resolve() / name
+    click.echo(f"  systemctl --user link {unit}.service && systemctl --user enable --now {unit}.timer", err=True)
+    click.echo("  loginctl enable-linger, so that it runs while you are logged out", err=True)
 
 
 def service(place: Path, name: str) -> str:
