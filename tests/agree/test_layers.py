@@ -58,6 +58,7 @@ LAYERS: dict[str, float] = {
     "distributed": 4,
     "run": 5,
     "capacity": 5.1,
+    "serve": 5.2,
     "cli": 6,
     "__main__": 7,
 }

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": ("tenantry.cli.compare:command", "Compare a run with a baseline, or with other runs"),
     "baseline": ("tenantry.cli.baseline:command", "Name the runs that later ones are compared with"),
     "runs": ("tenantry.cli.runs:command", "List, show and remove stored runs"),
+    "serve": ("tenantry.cli.serve:command", "Show the stored runs in the browser"),
 }
 
 
