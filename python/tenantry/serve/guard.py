@@ -15,7 +15,7 @@ _OPEN = ("/login", "/assets/")
 _SAFE = ("GET", "HEAD")
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 # With `no-referrer` a browser would send no origin with our own forms.
 _HEADERS = {

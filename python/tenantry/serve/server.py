@@ -16,6 +16,7 @@ import uvicorn
 
 from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.safety import is_loopback
+from tenantry.serve.app import app
 from tenantry.serve.guard import LEAST_TOKEN, App
 from tenantry.serve.shelf import Shelf
 from tenantry.serve.site import Site
@@ -37,7 +38,7 @@ def serve(runs: Path, *, host: str, port: int, token: str | None, say: Callable[
         shelf = Shelf(runs)
         try:
             say(_address(listener))
-            _run(Site(shelf, token).app(), listener)
+            _run(app(Site(shelf, token)), listener)
         finally:
             shelf.close()
 
@@ -101,9 +102,9 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-def _run(app: App, listener: socket.socket) -> None:
+def _run(served: App, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        app,
+        served,
         lifespan="off",
         ws="none",
         log_level="critical",
