@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tenantry.errors import TenantryError
-from tenantry.serve import comparing, stored, views
+from tenantry.serve import comparing, stored, trends, views
 from tenantry.serve.guard import App, Guard
 from tenantry.serve.site import Site
 
@@ -23,6 +23,7 @@ def app(site: Site) -> App:
         Route("/runs/{name}", partial(stored.run, site)),
         Route("/runs/{name}/report", partial(stored.report, site)),
         Route("/compare", partial(comparing.side_by_side, site)),
+        Route("/trends", partial(trends.trends, site)),
         Route("/login", partial(views.login, site), methods=["GET", "POST"]),
         Route("/logout", partial(views.logout, site), methods=["POST"]),
         Route("/assets/{name}", partial(views.asset, site)),
