@@ -60,6 +60,7 @@ LAYERS: dict[str, float] = {
     "run": 5,
     "against": 5,
     "capacity": 5.1,
+    "serve": 5.2,
     "cli": 6,
     "__main__": 7,
 }

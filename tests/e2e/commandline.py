@@ -75,6 +75,11 @@ class Running:
                 self._heard[name].append(line)
                 self._news.notify_all()
 
+    def heard(self, name: str) -> list[str]:
+        """What it said so far on `out` or `err`, line by line."""
+        with self._news:
+            return [*self._heard[name]]
+
     def _text(self, name: str) -> str:
         return "".join(self._heard[name])
 
@@ -143,6 +148,13 @@ class Shell:
         """A command, to its end."""
         with self.start(*arguments, prefix=prefix, environment=environment) as running:
             return running.done(timeout_s=timeout_s)
+
+    def python(self, code: str, timeout_s: float = 90) -> Done:
+        """A program of ours in place of the command, to its end."""
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=self.folder, env=self.environment({}), capture_output=True, text=True, timeout=timeout_s
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def runs(self, under: str = "runs") -> list[Path]:
         """The run folders, the oldest first."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": ("tenantry.cli.compare:command", "Compare a run with a baseline, or with other runs"),
     "baseline": ("tenantry.cli.baseline:command", "Name the runs that later ones are compared with"),
     "runs": ("tenantry.cli.runs:command", "List, show, remove and prune stored runs"),
+    "serve": ("tenantry.cli.serve:command", "Show the stored runs in the browser"),
 }
 
 

@@ -35,7 +35,7 @@ def lines(comparison: Comparison, *, width: int) -> Iterator[Line]:
     for base in comparison.bases:
         yield Line(f"  old   {clean(base)}")
     yield Line()
-    shown = [series for series in comparison.series if not series.name or any(f.judgement in ("better", "worse") for f in series.figures)]
+    shown = telling(comparison)
     rows = [row for series in shown for row in _rows(series)]
     yield from columns(_TITLES, rows, width=width, least=(10, 6, 6, 6, 8, 6))
     alike = len(comparison.series) - len(shown)
@@ -48,19 +48,25 @@ def lines(comparison: Comparison, *, width: int) -> Iterator[Line]:
     )
 
 
+def telling(comparison: Comparison) -> list[ComparedSeries]:
+    """The whole run, and the series with a figure that is better or worse."""
+    return [series for series in comparison.series if not series.name or any(f.judgement in ("better", "worse") for f in series.figures)]
+
+
 def _rows(series: ComparedSeries) -> Iterator[Cells]:
     title = clean(" / ".join(filter(None, (series.group, series.name)))) if series.name else "all requests"
     effect = "" if series.effect_size is None else f", effect size {series.effect_size:+.2f}"
     yield Cells((f"{title}{effect}", "", "", "", "", ""), "bold", spans=True)
     for figure in series.figures:
-        change, interval = _changes(figure)
-        values = tuple(_value(figure, value) for value in (figure.old, figure.new))
+        change, interval = changes(figure)
+        values = tuple(value(figure, found) for found in (figure.old, figure.new))
         yield Cells((f"  {figure.figure}", *values, change, interval, figure.judgement), COLOURS[figure.judgement], styled=5)
 
 
-def _value(figure: Compared | Change, value: float | None) -> str:
+def value(figure: Compared | Change, found: float | None) -> str:
+    """A value of a compared figure in its unit."""
     show = {"throughput": per_second, "failures": share}.get(figure.figure, duration)
-    return show(value)
+    return show(found)
 
 
 def print_histories(histories: Sequence[History], to: Console | None = None) -> None:
@@ -76,9 +82,7 @@ def history_lines(histories: Sequence[History], *, width: int) -> Iterator[Line]
     for history in histories:
         yield Line((f"{clean(history.workload)}, {len(history.points)} runs", "bold"))
         rows = [
-            Cells(
-                (f"  {each.figure}", *(_value(each, value) for value in (each.before, each.after)), f"{each.change * 100:+.1f} %", each.run)
-            )
+            Cells((f"  {each.figure}", *(value(each, mean) for mean in (each.before, each.after)), f"{each.change * 100:+.1f} %", each.run))
             for each in history.changes
         ]
         if rows:
@@ -87,7 +91,8 @@ def history_lines(histories: Sequence[History], *, width: int) -> Iterator[Line]
             yield Line("  no figure has changed for good")
 
 
-def _changes(figure: Compared) -> tuple[str, str]:
+def changes(figure: Compared) -> tuple[str, str]:
+    """The change and its interval; without a change, why there is none."""
     if figure.change is None or figure.low is None or figure.high is None:
         return "", figure.why or ""
     unit = " pt" if figure.figure == "failures" else " %"

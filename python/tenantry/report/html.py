@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-_ICONS = {
+ICONS = {
     "pass": "m3 8.5 3.2 3.2L13 4.5",
     "fail": "m4 4 8 8m0-8-8 8",
     "no_data": "M3.5 8h9",
@@ -43,7 +43,7 @@ def render(document: Document) -> str:
             run=part(document, "about"),
             verdict=header.verdict(document),
             headline=header.headline(document),
-            icons=_ICONS,
+            icons=ICONS,
             warnings=[str(warning)[:600] for warning in document.get("warnings") or []],
             reason=str(document.get("reason") or "")[:2000],
             subtitle=header.subtitle(document),

@@ -53,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True):
     machine: dict[str, Any] | None = None
     command: list[str] | None = None
     verdict: StoredVerdict | None = None
+    grades: dict[str, Any] | None = None
 
     @property
     def streams(self) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The runs folder in the browser: `tenantry serve`."""
