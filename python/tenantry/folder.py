@@ -27,6 +27,8 @@ from tenantry.results.running import mark_running
 from tenantry.verdict import Verdict
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
+# Kept free in the manifest until there is a verdict, which then fits on a disk that is full by that time.
+_VERDICT_BYTES = 1024
 
 
 @dataclass
@@ -71,9 +73,11 @@ class RunFolder:
         self.manifest |= {"end": end, "elapsed_ns": elapsed_ns, "ended_at": self.manifest["ended_at"] or _rfc3339(datetime.now(UTC))}
         if verdict is not None:
             self.manifest["verdict"] = {"verdict": verdict.verdict, "reason": verdict.reason, "exit": int(verdict.exit)}
-        if grades is not None:
-            self.manifest["grades"] = grades
         self._write()
+        if grades is not None:
+            # By themselves: where there is no more room, the verdict is there all the same.
+            self.manifest["grades"] = grades
+            self._write()
 
     def discard_unless_loaded(self, loaded: bool) -> None:
         """Remove the folder of a run that sent no load."""
@@ -88,6 +92,7 @@ class RunFolder:
 
     def _write(self) -> None:
         path, content = self.path / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest))
+        content += b"" if self.manifest["verdict"] else b"\n" * _VERDICT_BYTES
         try:
             write_whole(path, content)
         except OSError:
