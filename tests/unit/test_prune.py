@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from runfolder import RunFolder
 
 from tenantry.cli.runs import command as runs
+from tenantry.compare import baselines
 from tenantry.errors import UsageError
 from tenantry.results.prune import candidates
 from tenantry.results.running import mark_running
@@ -36,12 +37,12 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def going(place: Path, **what: Any) -> list[str]:
-    found = candidates(place, keep=what.get("keep"), older=what.get("older"), now=NOW)
+    found = candidates(place, baselines.read(place), keep=what.get("keep"), older=what.get("older"), now=NOW)
     return [one.folder.name[-1] for one in found if not one.why]
 
 
 def kept(place: Path, **what: Any) -> dict[str, str]:
-    found = candidates(place, keep=what.get("keep"), older=what.get("older"), now=NOW)
+    found = candidates(place, baselines.read(place), keep=what.get("keep"), older=what.get("older"), now=NOW)
     return {one.folder.name[-1]: one.why for one in found if one.why}
 
 
@@ -67,7 +68,7 @@ def test_a_baseline_stays_and_says_which_it_is(stored: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", '{"main": 1}'])
 def test_nothing_goes_while_it_is_unknown_which_runs_are_baselines(stored: Path, text: str) -> None:
     (stored / "baselines.json").write_text(text)
-    with pytest.raises(UsageError, match="cannot be read") as caught:
+    with pytest.raises(UsageError, match="is damaged") as caught:
         going(stored, keep=0)
     assert "baselines" in caught.value.hint
 

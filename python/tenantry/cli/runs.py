@@ -108,6 +108,7 @@ def prune_command(keep: int | None, older: str | None, yes: bool, runs: Path | N
     """
     from datetime import UTC, datetime, timedelta
 
+    from tenantry.compare import baselines
     from tenantry.errors import UsageError
     from tenantry.results.folders import remove_run
     from tenantry.results.prune import candidates
@@ -116,7 +117,8 @@ def prune_command(keep: int | None, older: str | None, yes: bool, runs: Path | N
     if keep is None and older is None:
         raise UsageError("it is not said which runs may go", where="runs prune", hint="give --keep 100, --older 90d, or both")
     age = timedelta(seconds=min(duration_ns(older, what="--older") / NS, _CENTURY_S)) if older is not None else None
-    found = candidates(options.runs_folder(runs), keep=keep, older=age, now=datetime.now(UTC))
+    place = options.runs_folder(runs)
+    found = candidates(place, baselines.read(place), keep=keep, older=age, now=datetime.now(UTC))
     going, staying = ([one for one in found if bool(one.why) == held] for held in (False, True))
     for one in going if yes else ():
         remove_run(one.folder)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from tenantry.errors import UsageError
 from tenantry.results.folders import Entry, list_runs
-
-BASELINES = "baselines.json"
 
 
 class Candidate(NamedTuple):
@@ -24,13 +19,12 @@ class Candidate(NamedTuple):
     why: str = ""
 
 
-def candidates(runs: Path, *, keep: int | None, older: timedelta | None, now: datetime) -> list[Candidate]:
+def candidates(runs: Path, pinned: Mapping[str, str], *, keep: int | None, older: timedelta | None, now: datetime) -> list[Candidate]:
     """The runs beyond the newest `keep` that began more than `older` before `now`, the oldest first; None asks for nothing.
 
-    A baseline stays, and so do a run that goes on and one that cannot be read. Folders without a manifest are no runs, and links are not
-    ours: neither is looked at. Raises UsageError when it cannot be told which runs are baselines.
+    A baseline stays (`pinned`: names of run folders by that of the baseline), and so do a run that goes on and one that cannot be read.
+    Folders without a manifest are no runs, and links are not ours: neither is looked at.
     """
-    pinned = baselines(runs)
     entries = [entry for entry in list_runs(runs) if not entry.folder.is_symlink()]
     beyond = entries if keep is None else entries[keep:]
     found = []
@@ -40,18 +34,6 @@ def candidates(runs: Path, *, keep: int | None, older: timedelta | None, now: da
             why = _held(entry, pinned, aged=older is None or began is not None)
             found.append(Candidate(entry.folder, 0 if why else sum(_sizes(entry.folder)), why))
     return found
-
-
-def baselines(runs: Path) -> dict[str, str]:
-    """The names of the run folders that are baselines, each by its own name; none where there is no file."""
-    path = runs / BASELINES
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.MsgspecError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot be read: {reason}", where=str(path), hint="restore the file: it says which runs are baselines") from None
 
 
 def began_at(entry: Entry) -> datetime | None:
@@ -66,7 +48,7 @@ def began_at(entry: Entry) -> datetime | None:
     return None
 
 
-def _held(entry: Entry, pinned: dict[str, str], *, aged: bool) -> str:
+def _held(entry: Entry, pinned: Mapping[str, str], *, aged: bool) -> str:
     """Why a run stays all the same, if so."""
     names = [name for name, folder in pinned.items() if folder == entry.folder.name]
     if names:
