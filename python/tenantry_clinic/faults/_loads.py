@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
-from tenantry import Scenario, Vu, Workload, mix, poisson_rate, scenario
+from tenantry import Scenario, Vu, Workload, mix, poisson_rate, scenario, setup
 from tenantry import workload as workload_of
 from tenantry_clinic import scenarios, workloads
 from tenantry_clinic.dataset import clinic
-from tenantry_clinic.workloads import app_is_ready
 
-__all__ = ["app_is_ready"]
+
+@setup
+async def app_answers(vu: Vu) -> dict[str, date]:
+    """The app is up, which is all that can be asked of one that may show clinics to each other."""
+    health = await vu.get("/api/health")
+    return {"today": date.fromisoformat(health.json()["today"])}
 
 
 @scenario
