@@ -36,6 +36,7 @@ class Live:
         """The page, with the figures of now: without JavaScript it is loaded again and again."""
         card = self.site.card(request.path_params["name"])
         if not card.is_running:
+            self._watches.pop(card.name, None)
             return RedirectResponse(request.url.path.removesuffix("/live"), 303)
         return self.site.show("live", card=card, part=self._part(card))
 

@@ -107,7 +107,7 @@ def _run(served: App, listener: socket.socket) -> None:
         served,
         lifespan="off",
         ws="none",
-        log_level="critical",
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,

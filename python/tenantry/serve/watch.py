@@ -16,6 +16,8 @@ from tenantry.results.tables import process_folders
 
 SHOWN_S = 120
 RECENT_S = 5
+_LATE_S = 30
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FRESH_S = 1.0
 _NAMES = ("due", "started", "dropped", "requests", "failures")
 _HTTP = """SELECT second, sum(requests)::BIGINT, sum(failures)::BIGINT, max(response_max_ns)
@@ -58,6 +60,7 @@ class Watch:
         self._folder = folder
         self._seen: set[Path] = set()
         self._seconds: defaultdict[int, _Second] = defaultdict(_Second)
+        self._before: Counter[str] = Counter()
         self._whole: dict[int, int] = {}
         self._lock = threading.Lock()
         self._last: tuple[float, Moment] | None = None
@@ -115,14 +118,18 @@ class Watch:
         whole = min(self._whole.values(), default=0)
         shown = [self._seconds.get(second, _Second()) for second in range(max(whole - SHOWN_S, 0), whole)]
         last = shown[-RECENT_S:]
-        totals = {name: sum(one.counts[name] for second, one in self._seconds.items() if second < whole) for name in _NAMES}
+        self._fold(whole - SHOWN_S - _LATE_S)
+        inside = [one for second, one in self._seconds.items() if second < whole]
+        totals = {name: self._before[name] + sum(one.counts[name] for one in inside) for name in _NAMES}
         columns: dict[str, Column] = {name: [float(one.counts[name]) for one in shown] for name in _NAMES}
         columns |= {name: [_quantile([one], q) for one in shown] for name, q in _QUANTILES.items()}
         recent = {name: sum(one.counts[name] for one in last) / len(last) if last else 0.0 for name in _NAMES}
         return Moment(whole, totals, recent, {name: _quantile(last, q) for name, q in _QUANTILES.items()}, columns)
 
-
-_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    def _fold(self, until: int) -> None:
+        """Keep only the counts of seconds that are shown no more: a test may go on for days."""
+        for second in [second for second in self._seconds if second < until]:
+            self._before.update(self._seconds.pop(second).counts)
 
 
 def _quantile(seconds: Sequence[_Second], q: float) -> float | None:
