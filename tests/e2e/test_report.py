@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +10,13 @@ from typing import Any
 
 import pytest
 import report_documents as documents
-from playwright.sync_api import Browser, Page, sync_playwright
+from chromium import AXE, chromium
+from playwright.sync_api import Browser, Page
 from runfolder import MS, SECOND, Iteration, Request, RunFolder
 
 from tenantry.report import render
 from tenantry.report.write import write_report
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SHAPES: dict[str, Callable[[], documents.Doc]] = {
     "normal": documents.normal,
     "failing": documents.failing,
@@ -61,12 +57,8 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    assert path is not None, "no Chromium: run `bash tests/browser.sh`"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 Open = Callable[..., Opened]

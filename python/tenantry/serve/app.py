@@ -11,17 +11,22 @@ from starlette.routing import Route
 from tenantry.errors import TenantryError
 from tenantry.serve import comparing, stored, trends, views
 from tenantry.serve.guard import App, Guard
+from tenantry.serve.live import Live
 from tenantry.serve.site import Site
 
 
 def app(site: Site) -> App:
     """The whole as an ASGI application, with its guard."""
+    live = Live(site)
     routes = [
         Route("/", partial(views.runs, site)),
         Route("/api/runs", partial(views.api_runs, site)),
         Route("/api/runs/{name}", partial(stored.api_run, site)),
         Route("/runs/{name}", partial(stored.run, site)),
         Route("/runs/{name}/report", partial(stored.report, site)),
+        Route("/runs/{name}/live", live.show),
+        Route("/runs/{name}/events", live.events),
+        Route("/runs/{name}/stop", live.stop, methods=["POST"]),
         Route("/compare", partial(comparing.side_by_side, site)),
         Route("/trends", partial(trends.trends, site)),
         Route("/login", partial(views.login, site), methods=["GET", "POST"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -102,15 +103,21 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
+def _is_no_cut_off(record: logging.LogRecord) -> bool:
+    """Whether a message tells more than that the end of the server cut off an answer."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def _run(served: App, listener: socket.socket) -> None:
     config = uvicorn.Config(
         served,
         lifespan="off",
         ws="none",
-        log_level="critical",
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_off)
     asyncio.run(_Server(config).serve(sockets=[listener]))

@@ -101,9 +101,7 @@ class Shelf:
         named = self._baselines()
         found, missing = [], []
         for name, stamp in sorted(self._stamps().items(), reverse=True):
-            card = self._card(name, stamp)
-            figures = None if card.is_running else self._cache.get(name, stamp)
-            found.append(replace(card, figures=figures, baselines=tuple(named.get(name, ()))))
+            found.append(self._shown(name, stamp, named))
             if found[-1].is_pending:
                 missing.append((name, stamp))
         if missing:
@@ -113,8 +111,14 @@ class Shelf:
         return found
 
     def card(self, name: str) -> Card | None:
-        """The run of this name; None when there is none."""
-        return next((card for card in self.cards() if card.name == name), None)
+        """The run of this name; None when there is none, or when it is no name of a folder in `runs`."""
+        if Path(name).name != name or name == "..":
+            return None
+        try:
+            stat = (self.runs / name / MANIFEST).stat()
+        except (OSError, ValueError):
+            return None
+        return self._shown(name, (stat.st_mtime_ns, stat.st_size), self._baselines())
 
     def folder(self, card: Card) -> Path:
         return self.runs / card.name
@@ -131,6 +135,11 @@ class Shelf:
                 stat = (folder / MANIFEST).stat()
                 found[folder.name] = stat.st_mtime_ns, stat.st_size
         return found
+
+    def _shown(self, name: str, stamp: Stamp, named: Mapping[str, list[str]]) -> Card:
+        card = self._card(name, stamp)
+        figures = None if card.is_running else self._cache.get(name, stamp)
+        return replace(card, figures=figures, baselines=tuple(named.get(name, ())))
 
     def _card(self, name: str, stamp: Stamp) -> Card:
         known = self._cards.get(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.compare.baselines import MAIN
 from tenantry.report.document import document
@@ -26,8 +26,10 @@ _APART = (
 
 
 def run(site: Site, request: Request) -> Response:
-    """A run: its report below a bar of links."""
+    """A run: its report below a bar of links; one that goes on has a page of its own."""
     card = site.card(request.path_params["name"])
+    if card.is_running:
+        return RedirectResponse(f"{request.url.path}/live", 303)
     base = next((other for other in site.shelf.cards() if MAIN in other.baselines and other.name != card.name), None)
     return site.show("run", card=card, base=base)
 
