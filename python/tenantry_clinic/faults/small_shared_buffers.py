@@ -22,7 +22,7 @@ fault = Fault(
     most=1023,
     symptom="reports are slow: their statements read as many blocks as ever, but not from the cache (blks_read, IO:DataFileRead)",
     remedy="shared_buffers = 256MB",
-    shown=Show("reports", "8/s", tenants=10),
+    shown=Show("reports", "20/s", tenants=10),
     scene=scattered_records(RECORDS),
     lay=scattered_records(RECORDS),
     mend=DROP_RECORDS,
