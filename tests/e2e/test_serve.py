@@ -176,7 +176,7 @@ def test_a_form_of_another_site_is_refused(shell: Shell, runs: Path, origin: str
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])
 def test_beyond_this_machine_it_does_not_listen_without_a_token(shell: Shell, runs: Path, host: str) -> None:
-    done = shell.run("serve", "--host", host, "--port", "0")
+    done = shell.run("serve", "--host", host, "--port", "0", timeout_s=15)
     assert done.code == 2 and "so a token is needed" in one_message(done.err)
 
 

@@ -81,4 +81,7 @@ def test_two_to_five_runs_that_are_there_can_be_compared(shell: Shell, runs: Pat
             assert answer.status_code == 400 and "two to 5 runs" in answer.text
         assert server.get("/compare", params={"run": [names[0], "nowhere"]}).status_code == 404
         five = server.get("/compare", params={"run": names[:5]})
+        outside = store(shell.folder / "private", 1)
+        for path in (f"../private/{outside}", str(shell.folder / "private" / outside), "..", ".", "", "a\0b"):
+            assert server.get("/compare", params={"run": [names[0], path]}).status_code == 404, path
     assert five.status_code == 200 and five.text.count("Against <a") == 4

@@ -117,7 +117,6 @@ def _run(served: App, listener: socket.socket) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=1,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_off)
     asyncio.run(_Server(config).serve(sockets=[listener]))
