@@ -87,7 +87,7 @@ def serve(dsn: str, host: str, port: int, pool: int, workers: int, choices: tupl
 @click.argument("choices", metavar="[NAME[=VALUE]]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print what a start with them needs, as JSON: values, settings of Postgres, loads.")
 def list_faults(choices: tuple[str, ...], as_json: bool) -> None:
-    """List the bottlenecks that `serve --fault` can build in: all, or these."""
+    """List the bottlenecks that `serve` can build in."""
     from tenantry_clinic import faults
 
     try:
@@ -114,7 +114,10 @@ def _needs(name: str, value: float) -> dict[str, object]:
 @clinic.command("mend")
 @click.option("--dsn", envvar="CLINIC_DSN", required=True, help="The owner's URL of the database.")
 def mend_faults(dsn: str) -> None:
-    """Undo the faults that an app left in the database when it was killed; `serve` does the same when it starts."""
+    """Undo the faults that a killed app has left.
+
+    `serve` does the same when it starts.
+    """
     from tenantry_clinic.faults._ledger import mend
     from tenantry_clinic.faults._model import Ground
 

@@ -124,8 +124,9 @@ def test_counts_and_rates_are_those_of_the_raw_rows(demo: Demo) -> None:
     assert totals["offered_rate"] == pytest.approx(due / 5)
     assert totals["started_rate"] == pytest.approx(started / 5)
     assert totals["throughput"] == pytest.approx((requests - failures) / 5)
-    per_series = dict(demo.rows("http", "name || ' ' || scenario, sum(requests)", "group by all"))
-    assert {f"{series['name']} {series['scenario']}": series["requests"] for series in demo.told["series"]} == per_series
+    rows = demo.rows("http", 'scenario, "group", name, sum(requests)', "group by all")
+    per_series = {tuple(key): count for *key, count in rows}
+    assert {(each["scenario"], each["group"], each["name"]): each["requests"] for each in demo.told["series"]} == per_series
 
 
 @pytest.mark.parametrize("name", ["response", "service"])
@@ -143,7 +144,8 @@ def test_percentiles_are_those_of_the_merged_histograms(demo: Demo, name: str) -
 
 def test_percentiles_of_a_series_are_those_of_its_requests(demo: Demo) -> None:
     series = max(demo.told["series"], key=lambda each: each["requests"])
-    merged = demo.histogram("response", f"name = '{series['name']}' and scenario = '{series['scenario']}'")
+    same = f"name = '{series['name']}' and scenario = '{series['scenario']}' and \"group\" = '{series['group']}'"
+    merged = demo.histogram("response", same)
     assert series["response_time_s"]["p95"] <= (quantile_us(merged, 0.95) + 1) / 1e6
     assert series["response_time_s"]["p95"] >= quantile_us(merged, 0.90) / 1e6
     assert series["response_time_s"]["n"] == merged.total()
