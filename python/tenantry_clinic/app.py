@@ -32,7 +32,6 @@ class Blueprint:
     settings: Settings
     operations: dict[str, Operation] = field(default_factory=lambda: {each.name: each for area in AREAS for each in area.operations})
     open_database: Callable[[Settings], AbstractAsyncContextManager[Database]] = Database.connect
-    middleware: list[Middleware] = field(default_factory=list)
     door: list[Middleware] = field(default_factory=list)
 
 
@@ -50,7 +49,7 @@ def create_app(blueprint: Blueprint) -> Starlette:
 
     app = Starlette(
         routes=routes(blueprint.operations.values()),
-        middleware=[*blueprint.door, Middleware(Telemetry, figures=figures), *blueprint.middleware],
+        middleware=[*blueprint.door, Middleware(Telemetry, figures=figures)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

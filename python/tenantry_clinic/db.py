@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -34,6 +34,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.TransactionRollbackError,  # a deadlock's victim
 )
 _ACQUIRE_S = 30
+T = TypeVar("T")
 
 
 class Account(NamedTuple):
@@ -56,19 +57,11 @@ class Session:
 
     async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
         """All rows."""
-        began = perf_counter()
-        try:
-            return await self._connection.fetch(query, *values)
-        finally:
-            self._timing.database += perf_counter() - began
+        return await self._timed(self._connection.fetch(query, *values))
 
     async def fetchrow(self, query: str, *values: object) -> asyncpg.Record | None:
         """The first row."""
-        began = perf_counter()
-        try:
-            return await self._connection.fetchrow(query, *values)
-        finally:
-            self._timing.database += perf_counter() - began
+        return await self._timed(self._connection.fetchrow(query, *values))
 
     async def fetchval(self, query: str, *values: object) -> Any:
         """The first value of the first row."""
@@ -77,9 +70,12 @@ class Session:
 
     async def execute(self, query: str, *values: object) -> str:
         """The command's tag, such as `UPDATE 1`."""
+        return await self._timed(self._connection.execute(query, *values))
+
+    async def _timed(self, work: Awaitable[T]) -> T:
         began = perf_counter()
         try:
-            return await self._connection.execute(query, *values)
+            return await work
         finally:
             self._timing.database += perf_counter() - began
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -26,6 +26,18 @@ def place_of(cursor: str, kinds: type[tuple[Any, ...]]) -> tuple[Any, ...]:
     except (binascii.Error, ValueError):
         raise Invalid("after", "must be the `next` of an earlier page") from None
     return place
+
+
+def listing(select: str, conditions: Mapping[str, Sequence[object]], order: str, limit: int) -> tuple[str, list[object]]:
+    """The query for `limit + 1` rows ($1, which `order` names) and its values; of the conditions, those that have values for their `{}`."""
+    values: list[object] = [limit + 1]
+    held = []
+    for condition, given in conditions.items():
+        if given:
+            held.append(condition.format(*(f"${len(values) + number}" for number in range(1, len(given) + 1))))
+            values += given
+    where = " WHERE " + " AND ".join(held) if held else ""
+    return select + where + order, values
 
 
 def page(name: str, rows: list[asyncpg.Record], limit: int, keys: Sequence[str]) -> dict[str, Any]:

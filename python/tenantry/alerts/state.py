@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tenantry.alerts.model import Kind
+from tenantry.driver import write_whole
 
 STATE = "alerts.json"
 
@@ -42,6 +43,4 @@ def read_incidents(runs: Path) -> dict[str, Incident]:
 def write_incidents(runs: Path, incidents: dict[str, Incident]) -> None:
     """Replace the file in one step; raises OSError."""
     runs.mkdir(parents=True, exist_ok=True)
-    part = runs / f"{STATE}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(_Stored(open=incidents))))
-    part.replace(runs / STATE)
+    write_whole(runs / STATE, msgspec.json.format(msgspec.json.encode(_Stored(open=incidents))))

@@ -35,9 +35,9 @@ _MOST_RATE = 1_000_000
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, such as max_vus=500.")
 @click.option("--tenants", type=click.IntRange(min=1), help="How many tenants of the dataset are seeded.  [default: all of it]")
 @shared.processes
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@shared.runs
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@shared.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(workload: str | None, target: str | None, runs: Path | None, as_json: bool, quiet: bool, **given: Any) -> int:
     """Search the highest rate at which WORKLOAD (FILE.py:NAME or MODULE:NAME) meets its thresholds.

@@ -35,9 +35,9 @@ FORMS = ("html", "md", "junit")
 @click.option("--baseline", default="main", show_default=True, metavar="NAME", help="The baseline to compare with, if there is one.")
 @click.option("--scheduled", is_flag=True, help="A schedule started this.  [default: as GitHub and GitLab say]")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the reports.  [default: the run folder]")
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@options.runs
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(workload: str | None, target: str | None, runs: Path | None, as_json: bool, quiet: bool, **given: Any) -> int:
     """Check the machine, run WORKLOAD, compare it with the baseline, write its reports, and send alerts.

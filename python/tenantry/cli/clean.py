@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from tenantry.cli import options
+
 
 @click.command()
 @click.argument("dataset")
@@ -12,7 +14,7 @@ import click
 @click.option("--yes", is_flag=True, help="Remove the rows; without it they are only counted.")
 @click.option("--only-made", is_flag=True, help="Only what the app made for those tenants; the population stays.")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
     dataset: str, dsn: str | None, tenants: int | None, yes: bool, only_made: bool, yes_production: str | None, as_json: bool, quiet: bool

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tenantry.cli import options
-
-if TYPE_CHECKING:
-    from tenantry.compare import Comparison
 
 
 @click.command()
@@ -41,18 +37,12 @@ def command(run: str, base: tuple[str, ...], floor: str, after: str, runs: Path 
     with ExitStack() as stack:
         opened = [stack.enter_context(open_run(folder)) for folder in folders]
         found = compare(opened[0], opened[1:], floor=least, after_s=-(-duration_ns(after, what="--after") // NS))
+    code = int(Exit.REGRESSION if found.judgement == "worse" else Exit.PASS)
     if as_json:
-        click.echo(msgspec.json.encode({"schema": 1, **msgspec.to_builtins(found), "exit": int(_exit(found))}))
+        click.echo(msgspec.json.encode({"schema": 1, **msgspec.to_builtins(found), "exit": code}))
     else:
         print_comparison(found)
-    assert _exit(found) in (Exit.PASS, Exit.REGRESSION)
-    return int(_exit(found))
-
-
-def _exit(found: Comparison) -> int:
-    from tenantry.errors import Exit
-
-    return Exit.REGRESSION if found.judgement == "worse" else Exit.PASS
+    return code
 
 
 def _base(name: str, runs: Path) -> Path:
@@ -70,12 +60,9 @@ def _base(name: str, runs: Path) -> Path:
 
 def _floor(text: str) -> float:
     from tenantry.errors import UsageError
+    from tenantry.plan.faults import portion
 
-    number, percent = text.removesuffix("%"), text.endswith("%")
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
+    share = portion(text)
+    if share is None or not 0 < share < 1:
         raise UsageError(f"{text!r} is no share between 0 and 100 %", where="--floor", hint="write --floor 5%")
-    return share
+    return float(share)

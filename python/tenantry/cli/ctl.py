@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from tenantry.cli import options
+
 
 @click.command()
 @click.argument("run")
 @click.argument("order")
 @click.argument("value", required=False)
 @click.option("--scenario", metavar="NAME", help="The load profile that is meant.  [default: every one that the order fits]")
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@options.runs
+@options.json
 def command(run: str, order: str, value: str | None, scenario: str | None, runs: Path | None, as_json: bool) -> None:
     """Change the load of RUN while it goes on.
 
@@ -26,13 +28,12 @@ def command(run: str, order: str, value: str | None, scenario: str | None, runs:
       resume       iterations start again
       stop         the load ends, running iterations may end, the run is judged
     """
-    from tenantry.config import load_config
     from tenantry.control import give, read_order
     from tenantry.results.folders import find_run
     from tenantry.units import NS, write_duration
 
     given = read_order(order, value, scenario)
-    folder = find_run(run, load_config({"runs": str(runs) if runs else None}).runs)
+    folder = find_run(run, options.runs_folder(runs))
     obeyed = give(given, folder)
     if as_json:
         import msgspec

@@ -46,9 +46,9 @@ _READY_S = 120.0
     help="Build a bottleneck into the app, and load it so that it shows; may be repeated. `python -m tenantry_clinic faults` lists them.",
 )
 @options.processes
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@options.runs
 @click.option("--dsn-env", help="Name of an environment variable with the DSN of an empty database to use instead of a throwaway server.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
     tenants: int | None,

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from tenantry.cli import options
+
 
 @click.command()
 @click.argument("dataset")
@@ -14,7 +16,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the files, one folder per table.  [default: NAME-dataset]")
 @click.option("--show", type=click.IntRange(1, 1000), metavar="N", help="Print the first N rows of each table instead.")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
     dataset: str, tenants: int | None, out: Path | None, show: int | None, rng_seed: int | None, as_json: bool, quiet: bool

@@ -8,6 +8,7 @@ import click
 
 processes = click.option("--processes", metavar="N|auto", help="Load processes; auto is one per core.  [default: 1]")
 runs = click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+result_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
 json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 

@@ -35,9 +35,9 @@ from tenantry.cli import options
 @options.processes
 @click.option("--name", metavar="NAME", default="quick", show_default=True, help="Name of the run.")
 @click.option("--rng-seed", metavar="N", default="1", show_default=True, help="Stored with the run.")
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@options.runs
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
     runs: Path | None, yes_production: str | None, as_json: bool, quiet: bool, no_keep_alive: bool, processes: str | None, **wishes: Any

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tenantry.cli import options
 from tenantry.report.formats import FORMS
 
 STDOUT = Path("-")
@@ -21,7 +22,7 @@ STDOUT = Path("-")
     metavar="PATH",
     help="A file or a folder to write to, or - for stdout.  [default: html goes into the run folder, all else to stdout]",
 )
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the run folders.  [default: runs]")
+@options.runs
 def command(run: str, form: str, out: Path | None, runs: Path | None) -> None:
     """Rebuild the report of RUN from its folder alone.
 
@@ -36,10 +37,9 @@ def command(run: str, form: str, out: Path | None, runs: Path | None) -> None:
       k6-json           as k6 --summary-export; GitLab's load performance report
       github-benchmark  as github-action-benchmark takes it (customSmallerIsBetter)
     """
-    from tenantry.config import load_config
     from tenantry.results.folders import find_run
 
-    show(find_run(run, load_config({"runs": str(runs) if runs else None}).runs), form, out)
+    show(find_run(run, options.runs_folder(runs)), form, out)
 
 
 def show(folder: Path, form: str, out: Path | None = None) -> None:

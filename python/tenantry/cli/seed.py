@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tenantry.cli import options
 from tenantry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--from", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Load the files that `generate --out DIR` wrote.")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def command(
     dataset: str,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from tenantry.cli import options
+
 
 @click.command()
 @click.argument("dataset")
@@ -11,7 +13,7 @@ import click
 @click.option("--tenants", type=click.IntRange(min=1), help="How many should be there.  [default: as many as were seeded]")
 @click.option("--rng-seed", type=int, help="The number that all values depend on.  [default: the dataset's]")
 @click.option("--yes-production", metavar="HOST", help="Confirm a host that looks like production, by typing it in full.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout.")
+@options.result_json
 def command(dataset: str, dsn: str | None, tenants: int | None, rng_seed: int | None, yes_production: str | None, as_json: bool) -> None:
     """Check that a database holds what was seeded of DATASET (FILE.py:NAME or MODULE:NAME).
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from tenantry.driver import write_whole
 from tenantry.errors import UsageError
 from tenantry.results.manifest import MANIFEST
 from tenantry.types import did_you_mean
@@ -56,8 +56,4 @@ def folder_of(runs: Path, name: str) -> Path | None:
 
 
 def _write(runs: Path, baselines: dict[str, str]) -> None:
-    with tempfile.NamedTemporaryFile(dir=runs, prefix=f".{FILE}-", delete=False) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(baselines)))
-    written = Path(file.name)
-    written.chmod(0o644)
-    written.replace(runs / FILE)
+    write_whole(runs / FILE, msgspec.json.format(msgspec.json.encode(baselines)))

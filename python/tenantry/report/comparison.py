@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tenantry.report.lines import Cells, Line, clean, columns, printed
-from tenantry.report.numbers import duration, per_second, share
+from tenantry.report.numbers import quantity, share
 from tenantry.report.text import console
 
 if TYPE_CHECKING:
@@ -65,8 +65,12 @@ def _rows(series: ComparedSeries) -> Iterator[Cells]:
 
 def value(figure: Compared | Change, found: float | None) -> str:
     """A value of a compared figure in its unit."""
-    show = {"throughput": per_second, "failures": share}.get(figure.figure, duration)
-    return show(found)
+    return quantity(found, unit_of(figure.figure))
+
+
+def unit_of(figure: str) -> str:
+    """The unit of a compared figure."""
+    return {"throughput": "per_s", "failures": "share"}.get(figure, "s")
 
 
 def print_histories(histories: Sequence[History], to: Console | None = None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
 from tenantry.report import grades, header, tables
+from tenantry.report.comparison import unit_of
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
 
@@ -132,7 +133,7 @@ def _comparison(page: _Page, document: Document) -> None:
     rows = []
     for row in items(against, "figures"):
         figure = str(row.get("figure"))
-        unit, change = {"throughput": "per_s", "failures": "share"}.get(figure, "s"), " points" if figure == "failures" else " %"
+        unit, change = unit_of(figure), " points" if figure == "failures" else " %"
         seen = [f"{value * 100:+.1f}" for key in ("change", "low", "high") if (value := finite(row.get(key))) is not None]
         told = f"{seen[0]} ({seen[1]} to {seen[2]}){change}" if len(seen) == 3 else text(row.get("why") or "")
         rows.append((figure, quantity(row.get("old"), unit), quantity(row.get("new"), unit), told, text(row.get("judgement"))))

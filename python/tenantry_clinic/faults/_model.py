@@ -117,16 +117,15 @@ class Fault:
         return which if isinstance(which, str) else which(value)
 
 
-def statements(break_it: str, mend_it: str) -> Callable[[Ground, float], AbstractAsyncContextManager[Mapping[str, str]]]:
-    """A `beside` that executes SQL as the owner before the app starts, and its counterpart after it has ended; not after a kill."""
+def lending(
+    variable: str, start: Callable[[Ground, float], AbstractAsyncContextManager[str]]
+) -> Callable[[Ground, float], AbstractAsyncContextManager[Mapping[str, str]]]:
+    """A `beside` that runs something of its own and gives the workers its address in a variable of their environment."""
 
     @asynccontextmanager
     async def beside(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
-        try:
-            await run_as_owner(ground, break_it)
-            yield {}
-        finally:
-            await run_as_owner(ground, mend_it)
+        async with start(ground, value) as address:
+            yield {variable: address}
 
     return beside
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry_clinic.faults._distance import ROUND_TRIP_MS, distant
-from tenantry_clinic.faults._model import Fault, Ground, Show
+from tenantry_clinic.faults._model import Fault, Show, lending
 
 if TYPE_CHECKING:
     from tenantry_clinic.app import Blueprint
-
-
-@asynccontextmanager
-async def _distant(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
-    """With the database on the same machine a transaction is over before another needs its connection."""
-    async with distant(ground.dsn) as dsn:
-        yield {"CLINIC_DSN": dsn}
 
 
 def _shrink(blueprint: Blueprint, value: float) -> None:
@@ -35,5 +26,6 @@ fault = Fault(
     remedy="python -m tenantry_clinic serve --pool 20",
     shown=Show("mixed", "60/s"),
     app=_shrink,
-    beside=_distant,
+    # With the database on the same machine a transaction is over before another needs its connection.
+    beside=lending("CLINIC_DSN", lambda ground, _: distant(ground.dsn)),
 )

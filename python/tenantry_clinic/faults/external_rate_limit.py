@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-
-from tenantry_clinic.faults._model import Fault, Ground, Show
+from tenantry_clinic.faults._model import Fault, Show, lending
 from tenantry_clinic.faults._service import service
-
-
-@asynccontextmanager
-async def _strict(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
-    async with service(limit=value) as url:
-        yield {"CLINIC_INVOICING": url}
-
 
 fault = Fault(
     summary="the outside service that registers sales answers 429 beyond a limit",
@@ -22,5 +12,5 @@ fault = Fault(
     symptom="beyond a fixed rate of checkouts the rest fail at once with 503, whatever else the app does; pool and database are idle",
     remedy="register sales from a queue that keeps to the limit and to Retry-After; agree on a higher limit",
     shown=Show("checkout", "30/s", "failures"),
-    beside=_strict,
+    beside=lending("CLINIC_INVOICING", lambda _, value: service(limit=value)),
 )

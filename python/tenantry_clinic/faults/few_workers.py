@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 
-from tenantry_clinic.faults._model import Fault, Ground, Show
+from tenantry_clinic.faults._model import Fault, Show, lending
 from tenantry_clinic.faults._service import service
 
 if TYPE_CHECKING:
@@ -36,12 +34,6 @@ class Workers:
             await self._app(scope, receive, send)
 
 
-@asynccontextmanager
-async def _ordinary_service(ground: Ground, value: float) -> AsyncIterator[Mapping[str, str]]:
-    async with service(delay_ms=_CALL_MS) as url:
-        yield {"CLINIC_INVOICING": url}
-
-
 def _limit(blueprint: Blueprint, value: float) -> None:
     blueprint.door.append(Middleware(Workers, count=int(value)))
 
@@ -56,5 +48,5 @@ fault = Fault(
     remedy="more workers or threads, or an asynchronous server, which holds none while it waits",
     shown=Show("checkout", "30/s"),
     app=_limit,
-    beside=_ordinary_service,
+    beside=lending("CLINIC_INVOICING", lambda _, __: service(delay_ms=_CALL_MS)),
 )

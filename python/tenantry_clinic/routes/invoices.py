@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
-from tenantry_clinic.pages import page, place_of
+from tenantry_clinic.pages import listing, page, place_of
 from tenantry_clinic.rows import columns
 from tenantry_clinic.web import Call, Problem, answer
 
@@ -75,17 +75,13 @@ class Payment(msgspec.Struct):
 @area.get("/api/invoices", answers=Invoices)
 async def invoices(call: Call, query: InvoicePage) -> Response:
     """Invoices, latest first."""
-    conditions: list[str] = []
-    values: list[object] = [query.limit + 1]
-    if query.status:
-        values.append(query.status)
-        conditions.append(f"i.status = ${len(values)}")
-    if query.after:
-        values += place_of(query.after, tuple[date, int])
-        conditions.append(f"(i.issued_on, i.id) < (${len(values) - 1}, ${len(values)})")
-    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    conditions: dict[str, tuple[object, ...]] = {
+        "i.status = {}": (query.status,) if query.status else (),
+        "(i.issued_on, i.id) < ({}, {})": place_of(query.after, tuple[date, int]) if query.after else (),
+    }
+    statement, values = listing(INVOICES, conditions, LATEST, query.limit)
     async with call.reading() as session:
-        found = await session.fetch(INVOICES + where + LATEST, *values)
+        found = await session.fetch(statement, *values)
     return answer({"status": query.status, **page("invoices", found, query.limit, ("issued_on", "id"))})
 
 

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from tenantry_clinic.operations import Area
-from tenantry_clinic.pages import page, place_of
+from tenantry_clinic.pages import listing, page, place_of
 from tenantry_clinic.rows import columns
 from tenantry_clinic.web import NO_NULL, Call, Id, Problem, answer
 
@@ -101,17 +101,13 @@ class NewRecord(msgspec.Struct):
 @area.get("/api/medical-records", answers=Records, problems={404: "The clinic has no such patient"})
 async def records(call: Call, query: RecordPage) -> Response:
     """Medical records, latest first; those of one patient with `pet_id`."""
-    conditions: list[str] = []
-    values: list[object] = [query.limit + 1]
-    if query.pet_id:
-        values.append(query.pet_id)
-        conditions.append("r.pet_id = $2")
-    if query.after:
-        values += place_of(query.after, tuple[datetime.datetime, int])
-        conditions.append(f"(r.visited_at, r.id) < (${len(values) - 1}, ${len(values)})")
-    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    conditions: dict[str, tuple[object, ...]] = {
+        "r.pet_id = {}": (query.pet_id,) if query.pet_id else (),
+        "(r.visited_at, r.id) < ({}, {})": place_of(query.after, tuple[datetime.datetime, int]) if query.after else (),
+    }
+    statement, values = listing(RECORDS, conditions, LATEST, query.limit)
     async with call.reading() as session:
-        found = await session.fetch(RECORDS + where + LATEST, *values)
+        found = await session.fetch(statement, *values)
         known = found or not query.pet_id or await session.fetchval("SELECT EXISTS (SELECT FROM pets WHERE id = $1)", query.pet_id)
     if not known:
         raise Problem(404, "unknown patient")
