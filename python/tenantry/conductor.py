@@ -20,6 +20,7 @@ from tenantry.folder import RunFolder
 from tenantry.generators import Generators
 from tenantry.interrupts import Interrupts
 from tenantry.load import Load
+from tenantry.observe.observer import Observer
 from tenantry.plan.breaker import Breaker
 from tenantry.plan.plan import Plan
 from tenantry.prepare import Prepared
@@ -55,6 +56,7 @@ class Conductor:
         on_progress: OnProgress | None = None,
         on_note: OnNote | None = None,
         on_breach: OnBreach | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.workload, self.plan = prepared.workload, prepared.plan
         self.thresholds: tuple[Threshold, ...] = tuple(threshold for threshold in prepared.thresholds if threshold.abort)
@@ -71,6 +73,7 @@ class Conductor:
         self._phase: Literal["setup", "load", "teardown"] = "setup"
         self._main: asyncio.Task[None] | None = None
         self._load: Load | None = None
+        self._observer = observer or Observer(None, folder.path)
         self._others = Generators(prepared, folder.path, self._on_lost)
         self._was_cut_off = False
 
@@ -85,7 +88,7 @@ class Conductor:
         self._main = asyncio.current_task()
         with interrupts.listen(asyncio.get_running_loop(), partial(self._on_interrupt, load.engine)):
             try:
-                await self._others.open()
+                await asyncio.gather(self._others.open(), self._observer.open())
                 shared = await self._setup(load.crew)
                 lead_s = await self._begin(load, shared)
                 await self._carry_out(load, lead_s)
@@ -102,6 +105,8 @@ class Conductor:
                 load.close()
                 self.fault = self.fault or load.fault
                 await self._others.close()
+                await self._observer.close(wait=self.loaded and not self._was_cut_off)
+                self.notes += self._observer.notes
 
     def _on_interrupt(self, engine: Engine) -> None:
         """Ctrl-C: before and after the load give up; in it no new iterations, and if it is ending already, running ones are cut off."""
@@ -210,7 +215,9 @@ class Conductor:
 
     async def _work(self, load: Load, lead_s: float) -> list[Worked]:
         """From the start to the last iteration of all processes; returns what the others say of theirs."""
-        self._others.start(load.engine.start(lead_s))
+        zero_ns = load.engine.start(lead_s)
+        self._others.start(zero_ns)
+        self._observer.begin(zero_ns)
         self._phase = "load"
         watcher = asyncio.create_task(self._watch(load))
         watcher.add_done_callback(self._watched)
@@ -219,6 +226,7 @@ class Conductor:
             others = await self._others.worked()
         finally:
             watcher.cancel()
+            self._observer.load_ended()
         if watcher.done() and not watcher.cancelled() and (error := watcher.exception()) is not None:
             raise error
         return others

@@ -125,9 +125,16 @@ KEYS: dict[str, Key] = {
         "", "TENANTRY_ALERTS_WEBHOOK_SECRET_ENV", None, _variable, 'the name of an environment variable such as "ALERT_SECRET"'
     ),
     "alerts.project": Key("", "TENANTRY_ALERTS_PROJECT", None, _text, 'a name such as "shop"'),
+    "observe.dsn_env": Key("", "TENANTRY_OBSERVE_DSN_ENV", None, _variable, 'the name of an environment variable such as "OBSERVE_URL"'),
+    "observe.pgbouncer_env": Key(
+        "", "TENANTRY_OBSERVE_PGBOUNCER_ENV", None, _variable, 'the name of an environment variable such as "PGBOUNCER_URL"'
+    ),
+    "observe.metrics": Key("", "TENANTRY_OBSERVE_METRICS", (), _texts, 'a list of addresses such as ["http://127.0.0.1:8000/metrics"]'),
+    "observe.app_role": Key("", "TENANTRY_OBSERVE_APP_ROLE", None, _text, 'the name of a role such as "app"'),
+    "observe.tenant_setting": Key("", "TENANTRY_OBSERVE_TENANT_SETTING", None, _text, 'the name of a setting such as "app.tenant_id"'),
     "schedule.every": Key("", "TENANTRY_SCHEDULE_EVERY", None, _days, 'a duration such as "7d"'),
 }
-_TABLES = ("safety", "run", "alerts", "schedule")
+_TABLES = ("safety", "run", "observe", "alerts", "schedule")
 _SECRETS = ("dsn", "database_url", "password", "token", "secret")
 
 

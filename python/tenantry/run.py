@@ -17,6 +17,8 @@ from tenantry.folder import RunFolder
 from tenantry.grading import grades
 from tenantry.interrupts import Interrupts
 from tenantry.load import population_of
+from tenantry.observe.observer import Observer
+from tenantry.observe.settings import Observing
 from tenantry.prepare import Prepared
 from tenantry.report.document import document
 from tenantry.report.lines import clean
@@ -42,17 +44,18 @@ def run_workload(
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
     on_breach: OnBreach | None = None,
+    observing: Observing | None = None,
 ) -> Finished:
     """Carry out a prepared workload, store it under `runs`, judge it, write its report.
 
-    `on_breach` is called, and must not wait, when an abort threshold fails, with its result and the run folder.
+    With `observing`, the places that it names are watched meanwhile. `on_breach` is called, and must not wait, when an abort threshold fails, with its result and the run folder.
     Raises TargetError when no load was sent (unreachable, setup failed), EnvironmentFault when the run folder cannot be made, Interrupted
     when Ctrl-C came before the load began. A run that was interrupted later is kept and judged.
     """
     population = population_of(prepared.workload, prepared.plan)
     check_reachable(prepared.plan.target)
     with Interrupts() as interrupts, closing(RunFolder.create(runs, prepared.plan, population=population, command=command)) as folder:
-        conductor = Conductor(prepared, folder, population, on_progress, on_note, on_breach)
+        conductor = Conductor(prepared, folder, population, on_progress, on_note, on_breach, Observer(observing, folder.path))
         try:
             asyncio.run(conductor.conduct(interrupts))
         except BaseException as error:

@@ -25,6 +25,7 @@ from tenantry.errors import EnvironmentFault, Interrupted, UsageError, UsageErro
 if TYPE_CHECKING:
     from tenantry.config import Config
     from tenantry.datasets.population import Population
+    from tenantry.postgres import Postgres
     from tenantry.prepare import Prepared
     from tenantry.run import Finished
 
@@ -161,6 +162,7 @@ class _Demo:
             population = population_of(prepared.workload, prepared.plan)
             assert population is not None, "every workload of the clinic has its dataset"
             self._seed(postgres.dsn, population)
+            _count_statements(postgres)
             today = population.dataset.anchor.isoformat()
             self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.duration}")
@@ -202,17 +204,33 @@ class _Demo:
         app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
 
     def _load(self, prepared: Prepared, dsn: str) -> Finished:
+        from tenantry.observe.settings import Observing
         from tenantry.report.live import LiveView
         from tenantry.run import run_workload
 
+        target = prepared.plan.target
+        observing = Observing(dsn, metrics=(f"{target}/metrics",), target=target)
         # Where the hooks of a workload look for the database of its app.
         os.environ[str(self.config.values["dsn_env"].value)] = dsn
         with LiveView(quiet=self.quiet) as view:
-            return run_workload(prepared, runs=self.config.runs, command=sys.argv, on_progress=view.show, on_note=view.note)
+            return run_workload(
+                prepared, runs=self.config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, observing=observing
+            )
 
     def _say(self, text: str) -> None:
         if not self.quiet:
             click.echo(f"{time.monotonic() - self._begun:5.1f} s  {text}", err=True)
+
+
+def _count_statements(postgres: Postgres) -> None:
+    """Let our own server count statements, where it can."""
+    from contextlib import closing
+
+    from tenantry.engine import Database
+
+    if postgres.folder is not None and postgres.source.has_pg_stat_statements:
+        with closing(Database(postgres.dsn)) as database:
+            database.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
 
 def _as_flags(fault: UsageError) -> UsageError:

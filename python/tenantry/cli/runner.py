@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tenantry.errors import UsageError
 
 if TYPE_CHECKING:
+    from tenantry.observe.settings import Observing
     from tenantry.alerts.alerter import Alerter
     from tenantry.config import Config
     from tenantry.prepare import Prepared
@@ -44,5 +45,33 @@ def carry_out(ready: Prepared, config: Config, alerts: Alerter | None, *, quiet:
     from tenantry.run import run_workload
 
     on_breach = alerts.breach if alerts is not None else None
+    watched = observing(config, ready.plan.target)
     with LiveView(quiet=quiet) as view:
-        return run_workload(ready, runs=config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, on_breach=on_breach)
+        return run_workload(
+            ready,
+            runs=config.runs,
+            command=sys.argv,
+            on_progress=view.show,
+            on_note=view.note,
+            on_breach=on_breach,
+            observing=watched,
+        )
+
+
+def observing(config: Config, target: str) -> Observing | None:
+    """What `[observe]` names; None when it names nothing. Raises UsageError for a variable that is not set."""
+    from tenantry.observe.settings import Observing
+
+    postgres, pgbouncer = (_secret(config, key) for key in ("observe.dsn_env", "observe.pgbouncer_env"))
+    metrics = config.values["observe.metrics"].value
+    if not (postgres or pgbouncer or metrics):
+        return None
+    role, setting = (config.values[key].value for key in ("observe.app_role", "observe.tenant_setting"))
+    return Observing(postgres, pgbouncer, metrics, target, app_role=role, tenant_setting=setting)
+
+
+def _secret(config: Config, key: str) -> str | None:
+    name, origin = config.values[key]
+    if name is not None and not os.environ.get(name):
+        raise UsageError(f"the environment variable {name} is not set", where=f"{origin}: {key}", hint=f"export {name}=postgresql://...")
+    return os.environ[name] if name is not None else None

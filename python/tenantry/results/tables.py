@@ -109,6 +109,32 @@ TABLES: dict[str, TableSpec] = {
             "open_connections": "BIGINT",
         },
     ),
+    "readings": TableSpec(
+        "probes/readings-*.parquet",
+        {"at_ns": "BIGINT", "probe": "VARCHAR", "metric": "VARCHAR", "subject": "VARCHAR", "value": "DOUBLE"},
+        where="true",
+    ),
+    "activity": TableSpec(
+        "probes/activity-*.parquet",
+        {
+            "at_ns": "BIGINT",
+            **dict.fromkeys(("kind", "state", "wait_type", "wait_event", "query_id", "route", "tenant"), "VARCHAR"),
+            "sessions": "INTEGER",
+            **dict.fromkeys(("transaction_s", "state_s"), "DOUBLE"),
+        },
+        where="true",
+    ),
+    "blocking": TableSpec(
+        "probes/blocking-*.parquet",
+        {
+            "at_ns": "BIGINT",
+            **dict.fromkeys(("lock", "mode", "relation", "query_id", "route", "tenant"), "VARCHAR"),
+            **{f"blocker_{part}": "VARCHAR" for part in ("pid", "state", "wait_type", "wait_event", "query_id", "route", "tenant")},
+            "sessions": "INTEGER",
+            **dict.fromkeys(("waited_s", "held_s"), "DOUBLE"),
+        },
+        where="true",
+    ),
     "events": TableSpec("events.parquet", {"at_ns": "BIGINT", "kind": "VARCHAR", "text": "VARCHAR"}, where="true"),
 }
 

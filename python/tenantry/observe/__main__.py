@@ -1,0 +1,159 @@
+"""The observer's process: `python -m tenantry.observe FD`, with the line to the run as that descriptor."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tenantry.channel import send
+from tenantry.observe.activity import Activity
+from tenantry.observe.catalog import catalog, may_see_all
+from tenantry.observe.counters import Counters
+from tenantry.observe.observer import FOLDER, Begin, Task, Watching, Written
+from tenantry.observe.postgres import Session
+from tenantry.observe.probe import FAILURES, Probe, Watch, said
+from tenantry.observe.recorder import Recorder
+from tenantry.observe.settings import Observing
+from tenantry.observe.statements import MOST_PLANS, plans, redacted, tenant_setting, texts
+
+WRITE_S = 1.5
+FACTS = "facts.json"
+# Sessions tell the collector what they did at most once a second.
+_SETTLE_S = 1.1
+
+
+def main(descriptor: int) -> None:
+    """Watch until the run says that its load is over, or is gone."""
+    line = Connection(descriptor)
+    try:
+        task: Task = line.recv()
+        observed = _Observed(task)
+        send(line, Watching(tuple(observed.learn())))
+        begin = line.recv()
+        if isinstance(begin, Begin):
+            observed.watch(begin.zero_ns, line)
+            send(line, Written(tuple(observed.conclude())))
+    except (EOFError, OSError):
+        pass  # the run is gone
+    finally:
+        # A thread that waits for a server which does not answer keeps nobody here.
+        sys.stdout.flush()
+        os._exit(0)
+
+
+class _Observed:
+    def __init__(self, task: Task) -> None:
+        self.settings, self.folder = task.settings, task.folder
+        self.facts: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.probes: list[Probe] = []
+        self._watches: list[Watch] = []
+        self._recorder: Recorder | None = None
+
+    def learn(self) -> Iterator[str]:
+        """Read what does not change; yields what cannot be seen."""
+        if self.settings.postgres is None:
+            return
+        try:
+            session = Session(self.settings.postgres)
+            try:
+                self.facts["postgres"] = catalog(session)
+                if not may_see_all(session):
+                    yield "the observing role does not see what the sessions of others do: GRANT pg_monitor TO it"
+            finally:
+                session.close()
+        except FAILURES as error:
+            yield f"Postgres cannot be observed: {said(error)}"
+
+    def watch(self, zero_ns: int, line: Connection) -> None:
+        """Let the probes read until the load has ended."""
+        self._recorder = Recorder(self.folder, zero_ns)
+        self._write_facts()
+        self.probes = _probes(self.settings, self._recorder)
+        self._watches = [Watch(probe) for probe in self.probes]
+        for watch in self._watches:
+            watch.start()
+        try:
+            while not line.poll(WRITE_S):
+                self._attempt(self._recorder.write)
+            line.recv()
+        except EOFError:
+            self._attempt(self._recorder.write)
+            raise
+
+    def conclude(self) -> Iterator[str]:
+        """Take the closing readings and write all; yields what could not be seen."""
+        assert self._recorder is not None
+        for watch in self._watches:
+            watch.end()
+        time.sleep(_SETTLE_S)
+        for watch in self._watches:
+            watch.join(3.0)
+        self._attempt(self._close_postgres)
+        self.facts["probes"] = {watch.probe.name: watch.account.as_dict() for watch in self._watches}
+        self.facts["observer"] = {"cpu_s": round(time.process_time(), 3), "lost_rows": self._recorder.lost}
+        self._attempt(self._recorder.write)
+        self._attempt(self._write_facts)
+        yield from self.notes
+        for watch in self._watches:
+            if watch.account.failures:
+                yield f"{watch.probe.name} failed {watch.account.failures} times, at last: {watch.account.error}"
+
+    def _close_postgres(self) -> None:
+        """The last snapshot of the counters, the texts of the statements, and plans of those that took most time."""
+        counters = next((probe for probe in self.probes if isinstance(probe, Counters)), None)
+        activity = next((probe for probe in self.probes if isinstance(probe, Activity)), None)
+        if counters is None or activity is None or self.settings.postgres is None:
+            return
+        counters.open()
+        counters.read()
+        counters.close()
+        session = Session(self.settings.postgres)
+        try:
+            known = texts(session, activity.texts)
+            busiest = [*counters.grown("statement.total_exec_time"), *(number for number, _ in activity.statements.most_common())]
+            wanted = [number for number in dict.fromkeys(busiest) if number in known][:MOST_PLANS]
+            facts = self.facts.get("postgres", {})
+            role = self.settings.app_role or next((name for name, _ in activity.roles.most_common(1)), None)
+            setting = self.settings.tenant_setting or tenant_setting(facts.get("policies", ()))
+            tenant = next((name for name, _ in activity.tenants.most_common(1)), None)
+            facts["plans"] = plans(session, known, wanted, role=role, setting=setting, tenant=tenant)
+            facts["statements"] = {number: redacted(text) for number, text in known.items()}
+            facts["missing"] = sorted({*facts.get("missing", ()), *counters.missing})
+            facts["app_role"], facts["tenant_setting"] = role, setting
+        finally:
+            session.close()
+
+    def _write_facts(self) -> None:
+        path = self.folder / FOLDER / FACTS
+        part = path.with_name(f"{FACTS}.part")
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(self.facts)))
+        part.replace(path)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do something that may fail; what fails is noted once."""
+        from duckdb import Error
+
+        try:
+            work()
+        except (*FAILURES, Error) as error:
+            if (note := f"readings could not be written or taken: {said(error)}") not in self.notes:
+                self.notes.append(note)
+
+
+def _probes(settings: Observing, recorder: Recorder) -> list[Probe]:
+    found: list[Probe] = []
+    if settings.postgres is not None:
+        found += [Activity(settings, recorder), Counters(settings, recorder)]
+    return found
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,44 @@
+"""A connection of a probe to Postgres: read only, short of time, recognisable."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tenantry.engine import Database
+
+NAME = "tenantry observe"
+MARK = f"/* {NAME} */"
+# What takes longer is given up: nobody waits for a probe.
+_SETTINGS = f"""SET application_name = '{NAME}'; SET statement_timeout = '3s'; SET lock_timeout = '100ms';
+SET default_transaction_read_only = on; SET jit = off; SET track_activities = on"""
+
+
+class Session:
+    """An open connection; every value it tells is text, or JSON."""
+
+    def __init__(self, dsn: str) -> None:
+        self._database = Database(dsn, password=os.environ.get("PGPASSWORD"))
+        self._database.execute(_SETTINGS)
+
+    def rows(self, sql: str) -> list[list[str | None]]:
+        """The rows of a query."""
+        return self._database.query(f"{MARK} {sql}")
+
+    def execute(self, sql: str) -> None:
+        """Run statements."""
+        self._database.execute(f"{MARK} {sql}")
+
+    def value(self, sql: str) -> Any:
+        """The one value of a query, read as JSON; None without a row."""
+        rows = self.rows(sql)
+        return json.loads(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def objects(self, source: str) -> list[dict[str, Any]]:
+        """The rows of `source` (what follows FROM) as objects, whatever columns this version has."""
+        return [json.loads(row[0]) for row in self.rows(f"SELECT to_jsonb(observed) FROM {source} AS observed") if row[0] is not None]
+
+    def close(self) -> None:
+        """End the connection."""
+        self._database.close()

@@ -1,0 +1,96 @@
+"""Texts of the statements that took most time, without the values in them, and how Postgres would carry them out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tenantry.engine import DatabaseError
+from tenantry.observe.counters import statements_schema
+from tenantry.observe.postgres import NAME, Session
+
+MOST_TEXTS = 500
+MOST_PLANS = 12
+LONGEST = 4_000
+# Quoted texts (also E'', dollar quotes), then numbers that are no part of a name or a parameter.
+_QUOTED = re.compile(r"[EBXN]?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$.*?(?:\$\1\$|$)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w$.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_SPACE = re.compile(r"\s+")
+_EXPLAINED = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|VALUES)\b", re.IGNORECASE | re.DOTALL)
+_PARAMETER = re.compile(r"\$(\d+)")
+_SETTING = re.compile(r"current_setting\('([\w.]+)'")
+
+
+def redacted(sql: str) -> str:
+    """A statement without the values in it and without comments, on one line, at most 4,000 characters."""
+    bare = _QUOTED.sub("'?'", _COMMENT.sub(" ", sql[: 4 * LONGEST]))
+    return _SPACE.sub(" ", _NUMBER.sub("?", bare)).strip()[:LONGEST]
+
+
+def texts(session: Session, seen: Mapping[str, str]) -> dict[str, str]:
+    """Statements by query id: those of pg_stat_statements that took most time, and those that were seen at work; ours are left out."""
+    found = dict(seen)
+    schema = statements_schema(session)
+    if schema is not None:
+        query = f"""SELECT s.queryid::text, left(min(s.query), {4 * LONGEST}) FROM {schema}.pg_stat_statements s
+                    WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.queryid IS NOT NULL
+                    GROUP BY s.queryid ORDER BY sum(s.total_exec_time) DESC LIMIT {MOST_TEXTS}"""
+        found |= {str(number): str(text) for number, text in session.rows(query)}
+    return {number: text for number, text in found.items() if NAME not in text}
+
+
+def tenant_setting(policies: Iterable[Mapping[str, Any]]) -> str | None:
+    """The setting that most policies read the tenant from."""
+    named = [name for policy in policies for name in _SETTING.findall(f"{policy.get('qual') or ''} {policy.get('with_check') or ''}")]
+    return max(sorted(set(named)), key=named.count, default=None)
+
+
+def plans(
+    session: Session, statements: Mapping[str, str], wanted: Sequence[str], *, role: str | None, setting: str | None, tenant: str | None
+) -> list[dict[str, Any]]:
+    """The generic plans of some statements, as `role` within the tenant's context; an entry says why where there is none.
+
+    Nothing is executed. A statement is prepared, so that one with parameters can be explained on any version, with nulls for values.
+    """
+    return [_plan(session, number, statements[number], role, setting, tenant) for number in wanted if number in statements][:MOST_PLANS]
+
+
+def _plan(session: Session, number: str, text: str, role: str | None, setting: str | None, tenant: str | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"query_id": number, "role": role, "tenant": tenant}
+    if not _EXPLAINED.match(text) or text.rstrip().endswith("..."):
+        return {**entry, "why": "it is no query, or cut off"}
+    places = max((int(place) for place in _PARAMETER.findall(text)), default=0)
+    values = f"({', '.join(['NULL'] * places)})" if places else ""
+    try:
+        session.execute("BEGIN READ ONLY")
+        session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        if setting and tenant:
+            session.rows(f"SELECT set_config({_literal(setting)}, {_literal(tenant)}, true)")
+        if role:
+            session.execute(f"SET LOCAL ROLE {_name(role)}")
+        session.execute(f"PREPARE observed AS {text}")
+        rows = session.rows(f"EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE observed{values}")
+        return {**entry, "plan": json.loads("\n".join(str(row[0]) for row in rows))[0]["Plan"]}
+    except (DatabaseError, ValueError, LookupError) as error:
+        return {**entry, "why": str(error.args[1] if isinstance(error, DatabaseError) else error)[:300]}
+    finally:
+        _undo(session)
+
+
+def _undo(session: Session) -> None:
+    for statement in ("ROLLBACK", "DEALLOCATE ALL"):
+        try:
+            session.execute(statement)
+        except DatabaseError:
+            return
+
+
+def _literal(text: str) -> str:
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
