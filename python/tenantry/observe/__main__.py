@@ -95,9 +95,10 @@ class _Observed:
     def conclude(self) -> Iterator[str]:
         """Take the closing readings and write all; yields what could not be seen."""
         assert self._recorder is not None
+        # What the load leaves behind shows in the samples after it.
+        time.sleep(_SETTLE_S)
         for watch in self._watches:
             watch.end()
-        time.sleep(_SETTLE_S)
         for watch in self._watches:
             watch.join(3.0)
         self._attempt(self._close_postgres)
