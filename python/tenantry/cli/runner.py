@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tenantry.errors import UsageError
 
 if TYPE_CHECKING:
-    from tenantry.observe.settings import Observing
     from tenantry.alerts.alerter import Alerter
     from tenantry.config import Config
+    from tenantry.observe.settings import Observing
     from tenantry.prepare import Prepared
     from tenantry.run import Finished
 
@@ -67,7 +67,8 @@ def observing(config: Config, target: str) -> Observing | None:
     if not (postgres or pgbouncer or metrics):
         return None
     role, setting = (config.values[key].value for key in ("observe.app_role", "observe.tenant_setting"))
-    return Observing(postgres, pgbouncer, metrics, target, app_role=role, tenant_setting=setting)
+    silent = config.values["observe.silent"].value
+    return Observing(postgres, pgbouncer, metrics, target, app_role=role, tenant_setting=setting, silent=silent)
 
 
 def _secret(config: Config, key: str) -> str | None:

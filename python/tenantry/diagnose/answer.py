@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.evidence import FACTS, Evidence
 from tenantry.diagnose.model import Answer, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
@@ -18,13 +18,29 @@ LEAST_CONFIDENCE = 0.5
 _WEAK = 0.35
 
 
+def is_observed(run: Run) -> bool:
+    """Whether an observer wrote down what it saw."""
+    return (run.folder / FACTS).exists()
+
+
 def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
-    """What held the requests of a stored run up. Rules named in `silent` are not asked."""
+    """What held the requests of a stored run up. Rules that are named in `silent`, or were when it ran, are not asked."""
     evidence = Evidence(run)
-    known = {name: rule for name, rule in rules().items() if name not in set(silent)}
-    found = ranked(evidence, [finding for rule in known.values() for finding in rule.find(evidence)], known)
+    muted = {*silent, *evidence.facts.get("silent", ())}
+    known = {name: rule for name, rule in rules().items() if name not in muted}
+    broken: list[str] = []
+    found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
     verdict, reason = _answer(evidence, found)
-    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), tuple(unseen(evidence)))
+    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), (*unseen(evidence), *broken))
+
+
+def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
+    """What a rule finds. Readings that nobody foresaw must not take the rest of the answer away."""
+    try:
+        return list(rule.find(evidence))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        broken.append(f"the rule {rule.id} cannot read what was observed: {type(error).__name__}: {error}")
+        return []
 
 
 def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule]) -> list[Finding]:

@@ -24,7 +24,7 @@ class Fix:
 class Finding:
     """One cause. `share` is the part of all request time that it explains, or of all requests that fail by it, from 0 to 1.
 
-    `confidence` says how much of what would prove it was seen, from 0 to 1. `subject` names what it is about: a statement, a table, a route.
+    `confidence` says how much of what would prove it was seen, from 0 to 1. `subject` names what it is about: a statement, a table.
     """
 
     id: str

@@ -17,12 +17,13 @@ _MEANINGS = {
 }
 MEANING = {name: meaning for meaning, names in _MEANINGS.items() for name in names}
 TOLD = ("pool", "db", "ext", "app")
-_MS = 1e-9
+_S = 1e-9
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """One request name; times in seconds, summed over all its requests. `told` are parts by the app's own word, of `told_requests` of them."""
+    """One request name; times in seconds, summed over all its requests. `told` are parts by the app's own word, of"
+    " `told_requests` of them."""
 
     name: str
     requests: int = 0
@@ -78,13 +79,13 @@ def endpoints(tables: Tables) -> list[Endpoint]:
                   sum(receive_ns)::DOUBLE FROM http GROUP BY name HAVING sum(requests) > 0""",
         of=("http",),
     ):
-        times = (part * _MS for part in (response, service, connecting, wait, receive))
-        found[name] = Endpoint(name, requests, failures, *times, bytes_received=received)
+        times = [part * _S for part in (response, service, connecting, wait, receive)]
+        found[name] = Endpoint(name, requests, failures, *times, received)
     told: defaultdict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     for name, metric, seconds, count in tables.rows(
         "SELECT name, metric, sum(sum_ns)::DOUBLE, sum(count)::BIGINT FROM server_timing GROUP BY name, metric", of=("server_timing",)
     ):
-        told[name][metric] = (seconds * _MS, count)
+        told[name][metric] = (seconds * _S, count)
     for name, metrics in told.items():
         if name in found:
             _tell(found[name], metrics)

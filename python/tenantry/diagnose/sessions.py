@@ -97,8 +97,8 @@ def sessions(tables: Tables, span: tuple[int, int]) -> Sessions:
     if not samples:
         return Sessions()
     rows = tables.rows(
-        """SELECT kind, state, wait_type, wait_event, query_id, route, tenant, sum(sessions)::DOUBLE / ?, max(sessions), count(DISTINCT at_ns),
-                  max(transaction_s), max(state_s) FROM activity WHERE at_ns BETWEEN ? AND ? GROUP BY ALL""",
+        """SELECT kind, state, wait_type, wait_event, query_id, route, tenant, sum(sessions)::DOUBLE / ?, max(sessions),
+                  count(DISTINCT at_ns), max(transaction_s), max(state_s) FROM activity WHERE at_ns BETWEEN ? AND ? GROUP BY ALL""",
         [samples, *span],
         of=("activity",),
     )

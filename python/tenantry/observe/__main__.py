@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -55,7 +54,7 @@ def main(descriptor: int) -> None:
 class _Observed:
     def __init__(self, task: Task) -> None:
         self.settings, self.folder = task.settings, task.folder
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {"silent": list(task.settings.silent)}
         self.notes: list[str] = []
         self.probes: list[Probe] = []
         self._watches: list[Watch] = []

@@ -47,9 +47,9 @@ def indexes_of(evidence: Evidence, table: str) -> list[dict[str, object]]:
 def wasteful(evidence: Evidence, *, least_share: float = 0.25, blocks_per_row: float = 15, blocks: float = 100) -> Iterator[Statement]:
     """Heavy statements that read many blocks for few rows. Where calls are not counted, every heavy one may be."""
     for statement in evidence.heavy(least_share):
-        if not statement.calls:
-            yield statement
-        elif statement.each("blocks") >= blocks and statement.blocks >= blocks_per_row * max(statement.rows, statement.calls):
+        if not statement.calls or (
+            statement.each("blocks") >= blocks and statement.blocks >= blocks_per_row * max(statement.rows, statement.calls)
+        ):
             yield statement
 
 

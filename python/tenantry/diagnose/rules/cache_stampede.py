@@ -24,7 +24,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             "many requests compute the same thing at once, now and then",
             (
                 f"up to {count(at_once)} sessions execute the statement at once, in {count(number)} bursts; in between nobody does",
-                f"it was seen in {percent(share)} of the samples only, and takes {percent(statement.load / evidence.database_time)} of the database's time",
+                f"it was seen in {percent(share)} of the samples only, and takes"
+                f" {percent(statement.load / evidence.database_time)} of the database's time",
             ),
             Fix("let one request compute and the others wait for it or take the old value; spread the times of expiry"),
             subject=subject(statement),
@@ -56,5 +57,15 @@ RULE = Rule(
     "Checkpoints and migrations also slow things down now and then: then sessions wait for writes or locks.",
     "Single flight, jitter.",
     _find,
-    explains=("app_pool_small", "database_cpu", "machine_cpu", "missing_index", "noisy_tenant", "small_shared_buffers", "sort_spill", "bloat", "generic_plan_skew"),
+    explains=(
+        "app_pool_small",
+        "database_cpu",
+        "machine_cpu",
+        "missing_index",
+        "noisy_tenant",
+        "small_shared_buffers",
+        "sort_spill",
+        "bloat",
+        "generic_plan_skew",
+    ),
 )

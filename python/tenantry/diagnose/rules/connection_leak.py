@@ -29,7 +29,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         f" {ms(max((each.state_s for each in late.doing if each.state == 'idle'), default=0.0))} long"
     ]
     if in_use and pool:
-        told.append(f"the pool counts {count(in_use.last)} of {count(pool.highest)} connections in use, and only {count(at_work)} sessions are in a transaction")
+        told.append(
+            f"the pool counts {count(in_use.last)} of {count(pool.highest)} connections in use, and only {count(at_work)}"
+            f" sessions are in a transaction"
+        )
     yield Finding(
         RULE.id,
         waiting,
@@ -43,7 +46,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 RULE = Rule(
     "connection_leak",
     "Connections are not given back",
-    "Requests wait for a connection while Postgres sees sessions that are idle, in no transaction, for seconds; the pool counts them as in use.",
+    "Requests wait for a connection while Postgres sees sessions that are idle, in no transaction, for seconds; the pool counts"
+    " them as in use.",
     "A pool that is too small has its connections at work.",
     "Context managers around each use of the pool.",
     _find,

@@ -24,7 +24,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         (
             f"Postgres uses {count(cores)} of {count(available)} cores, the machine is {percent(machine)} busy",
             f"{count(running)} sessions at a time want a processor",
-            *(f"{percent(statement.load / evidence.database_time)} of its time: {statement.short}" for statement in evidence.statements.all[:3]),
+            *(
+                f"{percent(statement.load / evidence.database_time)} of its time: {statement.short}"
+                for statement in evidence.statements.all[:3]
+            ),
         ),
         Fix("cheaper statements first (the ones above), then more cores"),
     )

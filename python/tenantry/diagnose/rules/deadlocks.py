@@ -22,7 +22,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         max(evidence.share(waiting), evidence.failed),
         grade((2.0, True), (1.0, number >= 10), (1.0, waiting > 0)),
         "transactions lock the same rows in different orders, and Postgres has to end some of them",
-        (f"{count(number)} deadlocks, each found after deadlock_timeout ({evidence.setting('deadlock_timeout')} ms)", *told(evidence, waiting, blocked)),
+        (
+            f"{count(number)} deadlocks, each found after deadlock_timeout ({evidence.setting('deadlock_timeout')} ms)",
+            *told(evidence, waiting, blocked),
+        ),
         Fix("lock rows in one order: SELECT ... ORDER BY id FOR UPDATE; try again after SQLSTATE 40P01"),
         subject=statement_of(evidence, blocked),
     )

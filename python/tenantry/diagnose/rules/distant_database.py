@@ -27,8 +27,11 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         grade((2.0, trip >= 0.0015), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working)),
         "statements spend their time on the way to the database and back",
         (
-            f"the app waits for the database for {percent(evidence.share(told))} of the request time, and Postgres is at work for {percent(evidence.share(evidence.database_time))}",
-            f"{count(calls / max(evidence.requests, 1))} statements per request, {ms(trip)} on the way each" if calls else "statements are not counted",
+            f"the app waits for the database for {percent(evidence.share(told))} of the request time, and Postgres is at work for"
+            f" {percent(evidence.share(evidence.database_time))}",
+            f"{count(calls / max(evidence.requests, 1))} statements per request, {ms(trip)} on the way each"
+            if calls
+            else "statements are not counted",
         ),
         Fix("run the app beside the database; fewer statements per request (pipelining, one query for a page)"),
         () if calm else ("the app itself is busy or its event loop late, which looks the same from here",),

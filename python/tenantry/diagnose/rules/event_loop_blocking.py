@@ -27,7 +27,9 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             *([f"the app's busiest process uses only {percent(busiest)} of a core"] if busiest is not None else []),
             f"{percent(share)} of the request time is spent in the app, at its door or on the way to the database, in all endpoints alike",
         ),
-        Fix("find the synchronous call in asynchronous code (asyncio debug mode names it); use an asynchronous client, or asyncio.to_thread"),
+        Fix(
+            "find the synchronous call in asynchronous code (asyncio debug mode names it); use an asynchronous client, or asyncio.to_thread"
+        ),
         () if idle else ("the processor is busy, too: it may be computing rather than blocking",),
     )
 

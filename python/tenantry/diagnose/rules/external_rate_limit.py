@@ -25,7 +25,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             continue
         told = [
             f"{percent(share)} of its requests fail ({failure.detail})",
-            f"{count((endpoint.requests - endpoint.failures) / evidence.duration_s)} a second succeed, and requests are answered quickly: nothing queues",
+            f"{count((endpoint.requests - endpoint.failures) / evidence.duration_s)} a second succeed, and requests are answered"
+            f" quickly: nothing queues",
             "the app calls another service for it",
         ]
         yield Finding(

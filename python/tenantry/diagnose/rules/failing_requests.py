@@ -18,8 +18,12 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         evidence.failed,
         0.3,
         "requests fail",
-        tuple(f"{failure.name}: {count(failure.count)} times {failure.kind} {failure.detail}".strip() for failure in evidence.failures[:4])
-        + (f"{percent(evidence.failed)} of all requests",),
+        (
+            *tuple(
+                f"{failure.name}: {count(failure.count)} times {failure.kind} {failure.detail}".strip() for failure in evidence.failures[:4]
+            ),
+            f"{percent(evidence.failed)} of all requests",
+        ),
         Fix("look at the first failed requests in the report: they are kept with request and answer"),
     )
 

@@ -27,7 +27,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         "requests wait before the app begins with them",
         (
             f"{percent(share)} of the request time, {ms(each)} per request, passes before the app sees the request",
-            f"in the app they take {ms(sum(inside) / max(evidence.requests, 1))}, and {count(sum(inside) / evidence.duration_s)} are in it at a time",
+            f"in the app they take {ms(sum(inside) / max(evidence.requests, 1))}, and {count(sum(inside) / evidence.duration_s)}"
+            f" are in it at a time",
             *([f"its event loop is {ms(lag)} late"] if lag is not None else []),
         ),
         Fix("more workers or threads, or an asynchronous server, which holds none while it waits"),

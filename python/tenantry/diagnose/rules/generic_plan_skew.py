@@ -32,7 +32,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             f"a prepared statement has one plan for all tenants, and tenant {tenant} is too large for it",
             (
                 f"tenant {tenant} takes {percent(share)} of the time of this statement, {percent(1 / tenants)} would be its even part",
-                f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time, and other statements of that tenant do not",
+                f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time, and other"
+                f" statements of that tenant do not",
             ),
             Fix("let Postgres plan with the values", "ALTER ROLE ... SET plan_cache_mode = force_custom_plan"),
             subject=subject(statement, tenant=tenant),

@@ -32,7 +32,9 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         "transactions are left open, and keep their connections",
         (
             f"{count(sessions)} sessions at a time sit idle in a transaction, up to {ms(oldest)} without doing anything",
-            f"when the load was over, {count(remain)} of them were still open" if evidence.after.samples else "their number grows with the requests served",
+            f"when the load was over, {count(remain)} of them were still open"
+            if evidence.after.samples
+            else "their number grows with the requests served",
             *([f"the app's pool has {count(size)} connections"] if size else []),
         ),
         Fix(

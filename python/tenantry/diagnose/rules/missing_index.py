@@ -45,8 +45,13 @@ def _finding(evidence: Evidence, statement: Statement, scan: Scan, columns: list
     signs = [(1.0, statement.calls > 0), (1.0, per_row >= 50), (1.0, rows >= _LEAST_ROWS)]
     told = [f"it takes {percent(statement.load / evidence.database_time)} of the database's time"]
     if statement.calls:
-        told.append(f"{ms(statement.each('seconds'))} and {count(statement.each('blocks'))} blocks per call, for {count(statement.each('rows'))} rows")
-    told.append(f"its plan reads {scan.table} ({count(rows)} rows) by {scan.index or 'a sequential scan'} and filters by {', '.join(columns)}")
+        told.append(
+            f"{ms(statement.each('seconds'))} and {count(statement.each('blocks'))} blocks per call, for"
+            f" {count(statement.each('rows'))} rows"
+        )
+    told.append(
+        f"its plan reads {scan.table} ({count(rows)} rows) by {scan.index or 'a sequential scan'} and filters by {', '.join(columns)}"
+    )
     return Finding(
         RULE.id,
         evidence.share(statement.load),
@@ -61,10 +66,12 @@ def _finding(evidence: Evidence, statement: Statement, scan: Scan, columns: list
 RULE = Rule(
     "missing_index",
     "A statement has no index to find its rows by",
-    "One statement takes much of the database's time and reads far more blocks than it returns rows; its plan filters a large table by a"
+    "One statement takes much of the database's time and reads far more blocks than it returns rows; its plan filters a large"
+    " table by a"
     " column that no index of that table has.",
     "A policy that is evaluated per row (rls_per_row_function), an operator that row-level security keeps from its index"
-    " (rls_non_leakproof), deep pages (offset_pagination), old statistics (stale_statistics) and bloat also read much for few rows; each has"
+    " (rls_non_leakproof), deep pages (offset_pagination), old statistics (stale_statistics) and bloat also read much for few"
+    " rows; each has"
     " a sign of its own, and here the column has no index at all.",
     "CREATE INDEX on the tenant's column and the filtered column.",
     _find,

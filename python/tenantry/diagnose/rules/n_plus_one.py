@@ -27,12 +27,16 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         repeats = statement.calls / endpoint.requests
         yield Finding(
             RULE.id,
-            evidence.share((endpoint.part("db") / evidence.duration_s if endpoint.is_told else evidence.part("untold")) * _most(evidence, statement)),
+            evidence.share(
+                (endpoint.part("db") / evidence.duration_s if endpoint.is_told else evidence.part("untold")) * _most(evidence, statement)
+            ),
             grade((2.0, repeats >= 2 * _REPEATS), (1.0, True), (1.0, endpoint.is_told)),
             f"{endpoint.name} asks the same small question {count(repeats)} times per request",
             (
-                f"{count(statement.calls)} calls for {count(endpoint.requests)} requests of {endpoint.name}, {count(statement.each('rows'))} rows and {ms(statement.each('seconds'))} each",
-                f"each call is a round trip: {ms(endpoint.part('db') / max(endpoint.requests, 1))} of database time per request, by the app's word",
+                f"{count(statement.calls)} calls for {count(endpoint.requests)} requests of {endpoint.name},"
+                f" {count(statement.each('rows'))} rows and {ms(statement.each('seconds'))} each",
+                f"each call is a round trip: {ms(endpoint.part('db') / max(endpoint.requests, 1))} of database time per request,"
+                f" by the app's word",
             ),
             Fix("fetch what a page needs with one query: a join, or WHERE id = ANY($1)"),
             subject=subject(statement, route=endpoint.name),
@@ -40,8 +44,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _caller(evidence: Evidence, statement: Statement) -> Endpoint | None:
-    """The endpoint whose sessions were seen with the statement, else, if it is called more often than all are requested, the one with the most
-    time in the database."""
+    """The endpoint whose sessions were seen with the statement, else the one with the most database time, if it is called that often."""
     routes = evidence.sessions.by("route", lambda each: each.query_id == statement.id and each.route != "")
     by_name = {endpoint.name: endpoint for endpoint in evidence.endpoints}
     for route, _ in routes.most_common(3):
@@ -62,7 +65,8 @@ RULE = Rule(
     "n_plus_one",
     "A page asks the database once per row",
     "A cheap statement that returns a row or two is called many times for each request of an endpoint.",
-    "Retries after errors also repeat statements: then requests fail. A far database makes each repetition slow: then this is the cause, and"
+    "Retries after errors also repeat statements: then requests fail. A far database makes each repetition slow: then this is"
+    " the cause, and"
     " the distance what multiplies it.",
     "One query for the page.",
     _find,

@@ -51,5 +51,15 @@ RULE = Rule(
     "A tenant that is merely large, and slow only for itself: generic_plan_skew. Statements that are slow for everybody show no tenant.",
     "Limits per tenant.",
     _find,
-    explains=("missing_index", "database_cpu", "machine_cpu", "app_pool_small", "generic_plan_skew", "sort_spill", "distant_database", "few_workers", "app_cpu"),
+    explains=(
+        "missing_index",
+        "database_cpu",
+        "machine_cpu",
+        "app_pool_small",
+        "generic_plan_skew",
+        "sort_spill",
+        "distant_database",
+        "few_workers",
+        "app_cpu",
+    ),
 )

@@ -17,7 +17,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             continue
         told = [f"it takes {percent(statement.load / evidence.database_time)} of the database's time", "its text has OFFSET"]
         if statement.calls:
-            told.append(f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks and {count(statement.each('rows'))} rows per call")
+            told.append(
+                f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks and {count(statement.each('rows'))}"
+                f" rows per call"
+            )
         yield Finding(
             RULE.id,
             evidence.share(statement.load),

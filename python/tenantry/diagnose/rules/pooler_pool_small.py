@@ -25,7 +25,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     if queue:
         told.append(f"{count(queue.mean)} clients wait in the pooler on average, {count(queue.highest)} at most")
     if in_use:
-        told.append(f"the app holds {count(in_use.mean)} connections, Postgres has {count(sessions)} sessions, {percent(busy / max(sessions, 1e-9))} of them in use")
+        told.append(
+            f"the app holds {count(in_use.mean)} connections, Postgres has {count(sessions)} sessions,"
+            f" {percent(busy / max(sessions, 1e-9))} of them in use"
+        )
     yield Finding(
         RULE.id,
         max(share, evidence.share(evidence.part("db") - busy)),
@@ -39,7 +42,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 RULE = Rule(
     "pooler_pool_small",
     "The pooler's pool is too small",
-    "Clients wait in the pooler (SHOW POOLS: cl_waiting, sv_active at the limit); without its console: the app holds more connections than"
+    "Clients wait in the pooler (SHOW POOLS: cl_waiting, sv_active at the limit); without its console: the app holds more"
+    " connections than"
     " Postgres has sessions, and these are always in use.",
     "Whatever holds server connections longer than it should: locks, slow statements, open transactions.",
     "default_pool_size.",

@@ -29,14 +29,20 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
                 f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time",
             ]
             if statement.calls:
-                told.append(f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks for {count(statement.each('rows'))} rows per call")
+                told.append(
+                    f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks for"
+                    f" {count(statement.each('rows'))} rows per call"
+                )
             yield Finding(
                 RULE.id,
                 evidence.share(statement.load),
                 grade((3.0, True), (1.0, statement.calls > 0)),
                 f"row-level security keeps {column} {operator} from its index on {scan.table}",
                 tuple(told),
-                Fix(f"compare with operators that are leakproof (a prefix as {column} >= $1 AND {column} < $2, starts_with), or search in a security definer function"),
+                Fix(
+                    f"compare with operators that are leakproof (a prefix as {column} >= $1 AND {column} < $2, starts_with), or"
+                    f" search in a security definer function"
+                ),
                 subject=subject(statement, table=scan.table),
             )
             break
@@ -49,7 +55,8 @@ def _indexed(evidence: Evidence, table: str, column: str) -> bool:
 RULE = Rule(
     "rls_non_leakproof",
     "Row-level security keeps an operator from its index",
-    "A table with row-level security has an index on a column, and the plan of a heavy statement still filters by it, with an operator that"
+    "A table with row-level security has an index on a column, and the plan of a heavy statement still filters by it, with an"
+    " operator that"
     " is not leakproof (LIKE, ILIKE, regular expressions, @>, @@).",
     "A missing index: here there is one, and a role without policies would use it.",
     "Leakproof operators, or a security definer function.",

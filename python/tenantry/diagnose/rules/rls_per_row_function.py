@@ -35,7 +35,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
                 f"the policy of {scan.table} calls {slow[0]}() for each row",
                 tuple(told),
                 Fix(
-                    "let the policy compare with a value that is worked out once per statement: wrap what does not depend on the row in (SELECT ...)",
+                    "let the policy compare with a value that is worked out once per statement: wrap what does not depend on the"
+                    " row in (SELECT ...)",
                     f"ALTER POLICY ... ON {scan.table} USING (tenant_id = (SELECT current_setting('app.tenant_id')))",
                 ),
                 subject=subject(statement, table=scan.table, function=slow[0]),

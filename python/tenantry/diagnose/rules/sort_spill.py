@@ -21,7 +21,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             continue
         told = [f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time"]
         if spilled:
-            told.append(f"each of {count(statement.calls)} calls moves {count(statement.each('temp') * _BLOCK / 1000)} kB through temporary files, in {ms(statement.each('seconds'))}")
+            told.append(
+                f"each of {count(statement.calls)} calls moves {count(statement.each('temp') * _BLOCK / 1000)} kB through"
+                f" temporary files, in {ms(statement.each('seconds'))}"
+            )
         if waits:
             told.append(f"{percent(waits / max(evidence.sessions.working, 1e-9))} of the sessions at work wait for temporary files")
         yield Finding(
@@ -30,7 +33,9 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             grade((2.0, spilled), (1.0, waits > 0)),
             "a statement sorts or hashes more than work_mem holds, in temporary files",
             tuple(told),
-            Fix("give the role more work_mem, or an index in the order that the statement asks for", "ALTER ROLE ... SET work_mem = '16MB'"),
+            Fix(
+                "give the role more work_mem, or an index in the order that the statement asks for", "ALTER ROLE ... SET work_mem = '16MB'"
+            ),
             subject=subject(statement),
         )
 

@@ -29,7 +29,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             if off:
                 told.append(f"autovacuum, which would analyze it, is off for {table}")
             if statement.calls:
-                told.append(f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks for {count(statement.each('rows'))} rows per call")
+                told.append(
+                    f"{ms(statement.each('seconds'))}, {count(statement.each('blocks'))} blocks for"
+                    f" {count(statement.each('rows'))} rows per call"
+                )
             yield Finding(
                 RULE.id,
                 evidence.share(statement.load),

@@ -24,10 +24,16 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         grade((2.0, True), (2.0, not empty)),
         "answers hold data of other tenants",
         (
-            *(f"the check {check.name!r} of {check.scenario} failed {count(check.fails)} times of {count(check.passes + check.fails)}" for check in found[:4]),
+            *(
+                f"the check {check.name!r} of {check.scenario} failed {count(check.fails)} times of {count(check.passes + check.fails)}"
+                for check in found[:4]
+            ),
             f"{percent(evidence.failed)} of the requests failed, {count(missing)} of them with 404",
         ),
-        Fix("find what is shared between tenants: a cache whose key lacks the tenant, a setting that outlives its transaction, a policy that is missing"),
+        Fix(
+            "find what is shared between tenants: a cache whose key lacks the tenant, a setting that outlives its transaction, a"
+            " policy that is missing"
+        ),
         ("many requests find nothing at all, as without a tenant",) if empty else (),
         subject={"check": found[0].name},
     )

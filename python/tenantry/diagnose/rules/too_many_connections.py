@@ -28,7 +28,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             f"only {count(working)} of them are at work at a time",
             f"{percent(evidence.failed)} of the requests failed",
         ),
-        Fix("smaller pools in all processes together, or a pooler in front of Postgres", "ALTER SYSTEM SET max_connections = 200  -- the last resort; restart"),
+        Fix(
+            "smaller pools in all processes together, or a pooler in front of Postgres",
+            "ALTER SYSTEM SET max_connections = 200  -- the last resort; restart",
+        ),
     )
 
 

@@ -33,7 +33,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             (
                 f"{key['name']} of {table} ({count(rows)} rows) refers to {parent}, and no index begins with {columns}",
                 f"{count(scanned)} rows of {table} were read in sequential scans, for {count(gone)} rows of {parent} that went",
-                f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time, {ms(statement.each('seconds'))} per call",
+                f"the statement takes {percent(statement.load / evidence.database_time)} of the database's time,"
+                f" {ms(statement.each('seconds'))} per call",
             ),
             Fix("index the foreign key", f"CREATE INDEX CONCURRENTLY ON {table} ({columns})"),
             subject=subject(statement, table=table),

@@ -23,11 +23,15 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         grade((2.0, True), (1.0, images >= 0.2 * records), (1.0, waits > 0)),
         "checkpoints follow each other, and whole pages are logged again and again",
         (
-            f"{count(asked)} checkpoints were requested in {count(evidence.duration_s)} s, because max_wal_size ({evidence.setting('max_wal_size')} MB) was full",
+            f"{count(asked)} checkpoints were requested in {count(evidence.duration_s)} s, because max_wal_size"
+            f" ({evidence.setting('max_wal_size')} MB) was full",
             f"{count(images)} whole pages among {count(records)} records of the log",
             f"{percent(waits / max(evidence.sessions.working, 1e-9))} of the sessions at work wait for the log",
         ),
-        Fix("room for the log", "ALTER SYSTEM SET max_wal_size = '4GB'; ALTER SYSTEM SET checkpoint_timeout = '15min'; SELECT pg_reload_conf()"),
+        Fix(
+            "room for the log",
+            "ALTER SYSTEM SET max_wal_size = '4GB'; ALTER SYSTEM SET checkpoint_timeout = '15min'; SELECT pg_reload_conf()",
+        ),
     )
 
 
