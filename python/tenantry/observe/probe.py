@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -13,11 +15,22 @@ FAILURES = (OSError, DatabaseError, ValueError, LookupError, ArithmeticError)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 
 
+class Blind(Exception):
+    """There is nothing to be seen here, now or later; the message says what."""
+
+
 class Probe(Protocol):
-    """A source of readings. What it raises of `FAILURES` closes it; it is opened again after a while."""
+    """A source of readings. What it raises of `FAILURES` closes it; it is opened again after a while.
+
+    `notes` say what it cannot see although it works.
+    """
 
     name: str
-    every_s: float
+    notes: list[str]
+
+    @property
+    def every_s(self) -> float:
+        """The period of its readings."""
 
     def open(self) -> None:
         """Connect, if there is anything to connect to."""
@@ -64,6 +77,9 @@ class Watch(threading.Thread):
                     is_open = True
                 self._read()
                 failed = 0
+            except Blind as error:
+                self.account.error = str(error)
+                return
             except FAILURES as error:
                 self._note(error)
                 self.probe.close()
@@ -97,6 +113,25 @@ class Watch(threading.Thread):
     def _note(self, error: BaseException) -> None:
         self.account.failures += 1
         self.account.error = said(error)
+
+
+@dataclass(slots=True)
+class Pace:
+    """When something is due that may cost much: every `every_s`, and less often where it would take more than a hundredth of the time."""
+
+    every_s: float
+    _next_s: float = 0.0
+
+    @contextmanager
+    def turn(self, now_s: float) -> Iterator[bool]:
+        """Whether it is due now; what is done in the block is what it costs."""
+        if now_s < self._next_s:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._next_s = now_s + max(self.every_s, 100 * (time.monotonic() - now_s))
 
 
 def said(error: BaseException) -> str:
