@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,9 +43,12 @@ def main(descriptor: int) -> None:
             send(line, Written(tuple(observed.conclude())))
     except (EOFError, OSError):
         pass  # the run is gone
+    except Exception:
+        # The log of the run folder keeps it, and the run tells its end.
+        traceback.print_exc()
     finally:
         # A thread that waits for a server which does not answer keeps nobody here.
-        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(0)
 
 

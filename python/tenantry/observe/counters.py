@@ -35,6 +35,8 @@ _VIEWS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 _STATEMENTS = """(SELECT s.* FROM {schema}.pg_stat_statements(false) s WHERE s.dbid = {here} AND s.queryid IS NOT NULL
                   ORDER BY s.total_exec_time DESC LIMIT {most})"""
 _NO_COUNTER = {"relid", "indexrelid", "funcid", "datid", "userid", "dbid", "queryid"}
+_READABLE = """SELECT relname, has_table_privilege(oid, 'SELECT') FROM pg_class
+               WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname LIKE 'pg\\_stat%'"""
 # What cannot be added over the users and levels of a statement.
 _NOT_ADDED = ("min_", "max_", "mean_", "stddev_")
 MOST_STATEMENTS = 500
@@ -94,16 +96,9 @@ def statements_schema(session: Session) -> str | None:
 
 def _views(session: Session) -> tuple[dict[str, tuple[str, tuple[str, ...]]], list[str]]:
     """The views that this server has and this role may read, and those that it may not."""
-    known = {row[0] for row in session.rows("SELECT viewname FROM pg_views WHERE schemaname = 'pg_catalog' AND viewname LIKE 'pg\\_stat%'")}
-    barred = {
-        str(row[0])
-        for row in session.rows(
-            "SELECT viewname FROM pg_views WHERE schemaname = 'pg_catalog' AND viewname LIKE 'pg\\_stat%'"
-            " AND NOT has_table_privilege('pg_catalog.' || quote_ident(viewname), 'SELECT')"
-        )
-    }
-    views = {kind: (source, key) for kind, (view, source, key) in _VIEWS.items() if view in known - barred}
-    missing = sorted(view for view, _, _ in _VIEWS.values() if view in barred)
+    readable = {str(name): may == "t" for name, may in session.rows(_READABLE)}
+    views = {kind: (source, key) for kind, (view, source, key) in _VIEWS.items() if readable.get(view)}
+    missing = sorted(view for view, _, _ in _VIEWS.values() if readable.get(view) is False)
     schema = statements_schema(session)
     if schema is None:
         missing.append("pg_stat_statements")
