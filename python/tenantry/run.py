@@ -48,7 +48,8 @@ def run_workload(
 ) -> Finished:
     """Carry out a prepared workload, store it under `runs`, judge it, write its report.
 
-    With `observing`, the places that it names are watched meanwhile. `on_breach` is called, and must not wait, when an abort threshold fails, with its result and the run folder.
+    With `observing`, the places that it names are watched meanwhile. `on_breach` is called, and must not wait, when an abort threshold
+    fails, with its result and the run folder.
     Raises TargetError when no load was sent (unreachable, setup failed), EnvironmentFault when the run folder cannot be made, Interrupted
     when Ctrl-C came before the load began. A run that was interrupted later is kept and judged.
     """

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tenantry.errors import UsageError
 
 if TYPE_CHECKING:
-    from tenantry.observe.settings import Observing
     from tenantry.alerts.alerter import Alerter
     from tenantry.config import Config
+    from tenantry.observe.settings import Observing
     from tenantry.prepare import Prepared
     from tenantry.run import Finished
 
@@ -66,8 +66,8 @@ def observing(config: Config, target: str) -> Observing | None:
     metrics = config.values["observe.metrics"].value
     if not (postgres or pgbouncer or metrics):
         return None
-    role, setting = (config.values[key].value for key in ("observe.app_role", "observe.tenant_setting"))
-    return Observing(postgres, pgbouncer, metrics, target, app_role=role, tenant_setting=setting)
+    role, setting, pids = (config.values[f"observe.{key}"].value for key in ("app_role", "tenant_setting", "app_pids"))
+    return Observing(postgres, pgbouncer, metrics, target, app_pids=pids, app_role=role, tenant_setting=setting)
 
 
 def _secret(config: Config, key: str) -> str | None:

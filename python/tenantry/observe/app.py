@@ -110,7 +110,9 @@ def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
 def probes(addresses: Iterable[str], recorder: Recorder) -> list[App]:
     """A probe for each address; several have the address in their name."""
     places = list(dict.fromkeys(addresses))
-    return [App(place, recorder, name="app" if len(places) == 1 else f"app {urlsplit(place).netloc.rpartition('@')[2]}") for place in places]
+    return [
+        App(place, recorder, name="app" if len(places) == 1 else f"app {urlsplit(place).netloc.rpartition('@')[2]}") for place in places
+    ]
 
 
 def _subject(sample: Sample, answered: str) -> str:

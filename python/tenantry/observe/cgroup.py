@@ -30,7 +30,7 @@ def _folders(root: Path, process: str) -> Iterator[Path]:
     """From the group of the process up to the root of what is mounted here; in a container that is often all there is."""
     seen = set()
     for line in _text(root / "proc" / process / "cgroup").splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers not in ("", "memory") and "cpu" not in controllers.split(","):
             continue
         own = PurePosixPath(path.lstrip("/"))

@@ -122,7 +122,10 @@ def network(root: Path) -> Values:
             found.append((float(words[0]) + float(words[8]), name.strip(), words))
     found.sort(reverse=True)
     return {
-        (f"net.{what}", name): float(words[place]) for total, name, words in found[:_MOST_DEVICES] if total for place, what in _NETWORK.items()
+        (f"net.{what}", name): float(words[place])
+        for total, name, words in found[:_MOST_DEVICES]
+        if total
+        for place, what in _NETWORK.items()
     }
 
 
@@ -134,8 +137,8 @@ def tcp(root: Path) -> Values:
             values |= _named(_TCP.get(protocol, {}), told)
     for name, *words in _lines(text(root / "proc/net/sockstat")):
         if name == "TCP:":
-            told = dict(zip(words[::2], words[1::2], strict=False))
-            values |= {(f"tcp.{new}", ""): float(told[old]) for old, new in (("inuse", "in_use"), ("tw", "time_wait")) if old in told}
+            sizes = dict(zip(words[::2], words[1::2], strict=False))
+            values |= {(f"tcp.{new}", ""): float(sizes[old]) for old, new in (("inuse", "in_use"), ("tw", "time_wait")) if old in sizes}
     return values
 
 

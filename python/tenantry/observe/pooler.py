@@ -1,6 +1,6 @@
 """PgBouncer's console: its pools twice a second, what it counts every two, its settings once.
 
-The console knows no SET that would do no harm and no extended protocol, so this is a bare connection. The role must be one of `stats_users`.
+It knows no harmless SET and no extended protocol, so this is a bare connection. Its role must be one of `stats_users`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Row = Mapping[str, str | None]
 STATS_S = 2.0
 MOST_POOLS = 50
 CONSOLE = "pgbouncer"
-_SETTINGS = (
-    "pool_mode default_pool_size min_pool_size reserve_pool_size reserve_pool_timeout max_client_conn max_db_connections"
-    " max_user_connections max_prepared_statements query_wait_timeout query_timeout transaction_timeout idle_transaction_timeout"
-    " server_lifetime server_idle_timeout server_reset_query so_reuseport client_tls_sslmode server_tls_sslmode auth_type listen_port"
-).split()
+_SETTINGS = """
+    pool_mode default_pool_size min_pool_size reserve_pool_size reserve_pool_timeout max_client_conn max_db_connections
+    max_user_connections max_prepared_statements query_wait_timeout query_timeout transaction_timeout idle_transaction_timeout
+    server_lifetime server_idle_timeout server_reset_query so_reuseport client_tls_sslmode server_tls_sslmode auth_type listen_port
+"""
 _DATABASE = ("name", "database", "pool_size", "min_pool_size", "reserve_pool", "reserve_pool_size", "pool_mode", "max_connections")
 _LISTS = {
     "used_clients": "pgbouncer.clients",
@@ -88,7 +88,7 @@ def facts(dsn: str) -> dict[str, Any]:
         databases = [row for row in opened.records("SHOW DATABASES") if row.get("name") != CONSOLE]
         return {
             "version": next((value for row in version for value in row.values() if value), ""),
-            "settings": {name: settings[name] for name in _SETTINGS if name in settings},
+            "settings": {name: settings[name] for name in _SETTINGS.split() if name in settings},
             "databases": [{name: row[name] for name in _DATABASE if name in row} for row in databases[:MOST_POOLS]],
         }
     finally:
@@ -96,7 +96,7 @@ def facts(dsn: str) -> dict[str, Any]:
 
 
 def pools(rows: Sequence[Row]) -> Values:
-    """Clients and servers of each pool by what they do, and how long the first client in the queue has waited; without the console's own."""
+    """Clients and servers of each pool by what they do, and how long the first in the queue has waited; without the console's own."""
     values: Values = {}
     totals: defaultdict[str, float] = defaultdict(float)
     told = [(f"{row.get('database')}/{row.get('user')}", _pool(row)) for row in rows if row.get("database") != CONSOLE]

@@ -96,6 +96,17 @@ class Watch(threading.Thread):
         """Take no further reading."""
         self._over.set()
 
+    def told(self) -> Iterator[str]:
+        """What this probe could not see."""
+        yield from self.probe.notes
+        account = self.account
+        if account.failures:
+            yield f"{self.probe.name} failed {account.failures} times, at last: {account.error}"
+        elif account.error:
+            yield account.error
+        if self.is_alive():
+            yield f"{self.probe.name} waits for an answer that does not come"
+
     def _read(self) -> None:
         cpu, wall = time.thread_time(), time.monotonic()
         try:

@@ -42,7 +42,7 @@ def process(root: Path, pid: int) -> Process | None:
 
 def everybody(root: Path) -> dict[int, Process]:
     """All processes."""
-    numbers = (int(folder) for folder in os.listdir(root / "proc") if folder.isdigit())
+    numbers = (int(folder.name) for folder in (root / "proc").iterdir() if folder.name.isdigit())
     return {pid: found for pid in numbers if (found := process(root, pid)) is not None}
 
 
@@ -84,7 +84,7 @@ def open_files(root: Path, pid: int) -> float | None:
     folder = root / "proc" / str(pid) / "fd"
     with suppress(OSError):
         # Since Linux 6.2 the size of the folder; before that 0.
-        return float(folder.stat().st_size or len(os.listdir(folder)))
+        return float(folder.stat().st_size or sum(1 for _ in folder.iterdir()))
     return None
 
 

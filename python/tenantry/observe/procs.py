@@ -73,7 +73,9 @@ class Processes:
         self._members = members(roots, known, loads=self.settings.loads)
         self._seen |= self._members.keys()
         hidden = [place for place in self._places if place.group not in self._seen]
-        self.notes = [f"whose process listens on port {place.port} ({place.group}) cannot be seen: {_REMEDY[place.group]}" for place in hidden]
+        self.notes = [
+            f"whose process listens on port {place.port} ({place.group}) cannot be seen: {_REMEDY[place.group]}" for place in hidden
+        ]
 
     def _group(self, group: str, found: list[Process]) -> Values:
         self._spend(group, sum(each.cpu_s + each.reaped_s for each in found))

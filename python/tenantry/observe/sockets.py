@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -64,9 +63,9 @@ def owners(root: Path, inodes: Iterable[str]) -> dict[str, set[int]]:
         if not folder.name.isdigit():
             continue
         with suppress(OSError):
-            for entry in os.scandir(folder / "fd"):
+            for entry in (folder / "fd").iterdir():
                 with suppress(OSError):
-                    if (inode := wanted.get(os.readlink(entry.path))) is not None:
+                    if (inode := wanted.get(str(entry.readlink()))) is not None:
                         found[inode].add(int(folder.name))
     return found
 

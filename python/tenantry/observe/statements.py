@@ -9,7 +9,7 @@ from typing import Any
 
 from tenantry.engine import DatabaseError
 from tenantry.observe.counters import statements_schema
-from tenantry.observe.postgres import NAME, Session
+from tenantry.observe.postgres import MARK, NAME, Session
 
 MOST_TEXTS = 500
 MOST_PLANS = 12
@@ -42,6 +42,18 @@ def texts(session: Session, seen: Mapping[str, str]) -> dict[str, str]:
     return {number: text for number, text in found.items() if NAME not in text}
 
 
+def own_statements(session: Session) -> dict[str, float] | None:
+    """How many statements of ours the server has carried out so far, and the seconds it took; None where it does not count them."""
+    schema = statements_schema(session)
+    if schema is None:
+        return None
+    told = session.value(
+        f"""SELECT json_build_object('calls', coalesce(sum(calls), 0), 'exec_s', coalesce(sum(total_exec_time), 0) / 1e3)
+            FROM {schema}.pg_stat_statements WHERE right(query, {len(MARK)}) = '{MARK}'"""
+    )
+    return {name: float(value) for name, value in told.items()}
+
+
 def tenant_setting(policies: Iterable[Mapping[str, Any]]) -> str | None:
     """The setting that most policies read the tenant from."""
     named = [name for policy in policies for name in _SETTING.findall(f"{policy.get('qual') or ''} {policy.get('with_check') or ''}")]
@@ -60,8 +72,12 @@ def plans(
 
 def _plan(session: Session, number: str, text: str, role: str | None, setting: str | None, tenant: str | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"query_id": number, "role": role, "tenant": tenant}
-    if not _EXPLAINED.match(text) or text.rstrip().endswith("..."):
+    text = text.rstrip("; \n\t")
+    if not _EXPLAINED.match(text) or text.endswith("..."):
         return {**entry, "why": "it is no query, or cut off"}
+    if ";" in text:
+        # Whatever follows would be carried out, not explained.
+        return {**entry, "why": "it may be several statements"}
     places = max((int(place) for place in _PARAMETER.findall(text)), default=0)
     values = f"({', '.join(['NULL'] * places)})" if places else ""
     try:
