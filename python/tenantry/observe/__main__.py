@@ -64,6 +64,7 @@ class _Observed:
         self.probes: list[Probe] = []
         self._watches: list[Watch] = []
         self._recorder: Recorder | None = None
+        self._begun_cpu_s = 0.0
         self._own: dict[str, float] | None = None
 
     def learn(self) -> Iterator[str]:
@@ -92,6 +93,7 @@ class _Observed:
 
     def watch(self, zero_ns: int, line: Connection) -> None:
         """Let the probes read until the load has ended."""
+        self._begun_cpu_s = time.process_time()
         self._recorder = Recorder(self.folder, zero_ns)
         self._write_facts()
         self.probes = _probes(self.settings, self._recorder)
@@ -119,7 +121,7 @@ class _Observed:
         self._attempt(self._recorder.write)
         self._attempt(self._close_postgres)
         self.facts["probes"] = {watch.probe.name: watch.account.as_dict() for watch in self._watches}
-        self.facts["observer"] = {"cpu_s": round(time.process_time(), 3), "lost_rows": self._recorder.lost}
+        self.facts["observer"] = {"cpu_s": round(time.process_time() - self._begun_cpu_s, 3), "lost_rows": self._recorder.lost}
         self._attempt(self._recorder.write)
         self._attempt(self._write_facts)
         yield from self.notes

@@ -20,7 +20,7 @@ class Blind(Exception):
 
 
 class Probe(Protocol):
-    """A source of readings. What it raises of `FAILURES` closes it; it is opened again after a while.
+    """A source of readings. What it raises closes it; it is opened again after a while.
 
     `notes` say what it cannot see although it works.
     """
@@ -80,7 +80,8 @@ class Watch(threading.Thread):
             except Blind as error:
                 self.account.error = str(error)
                 return
-            except FAILURES as error:
+            except Exception as error:
+                # Also a fault of the probe's own: the others, and the run, know nothing of it.
                 self._note(error)
                 self.probe.close()
                 is_open = False

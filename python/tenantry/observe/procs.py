@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,14 @@ MOST_SINGLE = 16
 # Whose sockets lead where is looked up again when nobody of a group is left, but not all the time.
 _SEARCH_S = 5.0
 _FAMILIES_S = 1.0
+# Each of these is a file of its own for every process.
+_DETAILS_S = 2.0
 
 
 @dataclass
 class Processes:
-    """CPU seconds, threads, memory, descriptors and context switches by group, and of single processes where a group has few."""
+    """CPU seconds, threads and memory by group, and of single processes where a group has few; less often descriptors, context switches
+    and what control groups hold back."""
 
     settings: Observing
     recorder: Recorder
@@ -39,6 +42,7 @@ class Processes:
     _last_s: dict[str, float] = field(default_factory=dict)
     _search: Pace = field(default_factory=lambda: Pace(_SEARCH_S))
     _families: Pace = field(default_factory=lambda: Pace(_FAMILIES_S))
+    _details: Pace = field(default_factory=lambda: Pace(_DETAILS_S))
 
     def open(self) -> None:
         if not (self.root / "proc/self/stat").exists():
@@ -53,9 +57,15 @@ class Processes:
         with self._families.turn(time.monotonic()) as due:
             if due:
                 self._find()
+        found = {
+            group: [each for pid in sorted(pids) if (each := process(self.root, pid)) is not None] for group, pids in self._members.items()
+        }
         values: Values = {}
-        for group, pids in self._members.items():
-            values |= self._group(group, [found for pid in sorted(pids) if (found := process(self.root, pid)) is not None])
+        for group, processes in found.items():
+            values |= self._taken(group, processes)
+        with self._details.turn(time.monotonic()) as due:
+            for group, processes in found.items() if due else ():
+                values |= self._detailed(group, processes)
         for listener in sockets.listeners(self.root, [place.port for place in self._places]):
             subject = next(place.group for place in self._places if place.port == listener.port)
             queue = values.get(("listener.queue", subject), 0.0)
@@ -77,7 +87,7 @@ class Processes:
             f"whose process listens on port {place.port} ({place.group}) cannot be seen: {_REMEDY[place.group]}" for place in hidden
         ]
 
-    def _group(self, group: str, found: list[Process]) -> Values:
+    def _taken(self, group: str, found: Sequence[Process]) -> Values:
         self._spend(group, sum(each.cpu_s + each.reaped_s for each in found))
         values: Values = {
             ("process.cpu_s", group): self._total_s[group],
@@ -85,27 +95,27 @@ class Processes:
             ("process.threads", group): float(sum(each.threads for each in found)),
             ("process.rss_bytes", group): float(sum(each.resident_bytes for each in found)),
         }
-        files = {each.pid: open_files(self.root, each.pid) for each in found}
-        if seen := [count for count in files.values() if count is not None]:
-            values["process.open_files", group] = sum(seen)
+        for each in found if len(found) <= MOST_SINGLE else ():
+            subject = f"{group}:{each.pid}"
+            values["process.cpu_s", subject] = each.cpu_s
+            values["process.threads", subject] = float(each.threads)
+            values["process.rss_bytes", subject] = float(each.resident_bytes)
+        return values
+
+    def _detailed(self, group: str, found: Sequence[Process]) -> Values:
+        values: Values = {}
+        files = {each.pid: count for each in found if (count := open_files(self.root, each.pid)) is not None}
+        if files:
+            values["process.open_files", group] = sum(files.values())
         if switched := [both for each in found if (both := switches(self.root, each.pid)) is not None]:
             values["process.voluntary_switches", group] = sum(given for given, _ in switched)
             values["process.involuntary_switches", group] = sum(taken for _, taken in switched)
         if found:
             values |= {(f"cgroup.{name}", group): value for name, value in cgroup.read(self.root, str(found[0].pid)).items()}
-        return values | (self._single(group, found, files) if len(found) <= MOST_SINGLE else {})
-
-    def _single(self, group: str, found: Iterable[Process], files: Mapping[int, float | None]) -> Values:
-        values: Values = {}
-        for each in found:
-            subject = f"{group}:{each.pid}"
-            values["process.cpu_s", subject] = each.cpu_s
-            values["process.threads", subject] = float(each.threads)
-            values["process.rss_bytes", subject] = float(each.resident_bytes)
-            if (count := files[each.pid]) is not None:
-                values["process.open_files", subject] = count
-            if (limit := most_files(self.root, each.pid)) is not None:
-                values["process.most_files", subject] = limit
+        for pid, count in files.items() if len(found) <= MOST_SINGLE else ():
+            values["process.open_files", f"{group}:{pid}"] = count
+            if (limit := most_files(self.root, pid)) is not None:
+                values["process.most_files", f"{group}:{pid}"] = limit
         return values
 
     def _spend(self, group: str, now_s: float) -> None:

@@ -14,10 +14,14 @@ from tenantry.observe.postgres import MARK, NAME, Session
 MOST_TEXTS = 500
 MOST_PLANS = 12
 LONGEST = 4_000
-# Quoted texts (also E'', dollar quotes), then numbers that are no part of a name or a parameter.
-_QUOTED = re.compile(r"[EBXN]?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$.*?(?:\$\1\$|$)", re.IGNORECASE | re.DOTALL)
+# From left to right: quoted names stay, comments (they nest) and texts go. Backslashes escape in E'' alone.
+_TOKEN = re.compile(
+    r"""(?P<name>"(?:[^"]|"")*"?)
+      | (?P<comment>--[^\n]* | /\*(?:(?!\*/|/\*). | /\*.*?(?:\*/|$))*(?:\*/|$))
+      | (?P<text>\bE'(?:[^'\\]|''|\\.)*(?:'|$) | (?:\b(?:B|X|N|U&))?'(?:[^']|'')*(?:'|$) | \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$))""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 _NUMBER = re.compile(r"(?<![\w$.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _EXPLAINED = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|VALUES)\b", re.IGNORECASE | re.DOTALL)
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -26,8 +30,12 @@ _SETTING = re.compile(r"current_setting\('([\w.]+)'")
 
 def redacted(sql: str) -> str:
     """A statement without the values in it and without comments, on one line, at most 4,000 characters."""
-    bare = _QUOTED.sub("'?'", _COMMENT.sub(" ", sql[: 4 * LONGEST]))
+    bare = _TOKEN.sub(_bare, sql[: 4 * LONGEST])
     return _SPACE.sub(" ", _NUMBER.sub("?", bare)).strip()[:LONGEST]
+
+
+def _bare(token: re.Match[str]) -> str:
+    return token[0] if token["name"] is not None else " " if token["comment"] is not None else "'?'"
 
 
 def texts(session: Session, seen: Mapping[str, str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ WITH bounds AS (SELECT min(at_ns) AS first FROM readings WHERE probe = 'postgres
                FROM readings, bounds WHERE metric IN ('statement.total_exec_time', 'statement.calls', 'statement.rows') GROUP BY ALL)
 SELECT subject, sum(value) FILTER (metric = 'statement.total_exec_time') / 1e3 AS time_s,
        sum(value) FILTER (metric = 'statement.calls'), sum(value) FILTER (metric = 'statement.rows')
-FROM grown GROUP BY subject HAVING time_s > 0 ORDER BY time_s DESC LIMIT ?"""
+FROM grown GROUP BY subject HAVING time_s > 0 ORDER BY time_s DESC"""
 _RATES = """
 SELECT subject, (max(value) - min(value)) / nullif(max(at_ns) - min(at_ns), 0) * 1e9 FROM readings
 WHERE metric = ? AND subject NOT LIKE '%:%' GROUP BY subject ORDER BY 2 DESC"""
@@ -91,7 +91,8 @@ def _sessions(tables: Tables, facts: Mapping[str, Any]) -> dict[str, Any] | None
 def _statements(tables: Tables, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Those that took most time: as Postgres counted it or, without pg_stat_statements, by how often they were met."""
     known = (facts.get("postgres") or {}).get("statements") or {}
-    counted = tables.rows(_GROWN, [MOST_STATEMENTS], of=("readings",))
+    # Those without a text are the observer's own.
+    counted = [row for row in tables.rows(_GROWN, of=("readings",)) if not known or row[0] in known][:MOST_STATEMENTS]
     for number, time_s, calls, rows in counted:
         yield {"query_id": number, "text": known.get(number), "time_s": time_s, "calls": calls, "rows": rows}
     if counted:
