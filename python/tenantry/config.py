@@ -90,6 +90,14 @@ def _variables(value: object) -> tuple[str, ...]:
     return tuple(_variable(part) for part in _texts(value))
 
 
+def _pids(value: object) -> tuple[int, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    found = tuple(int(str(part)) for part in parts) if isinstance(parts, list | tuple) else ()
+    if not found or min(found) <= 0:
+        raise ValueError
+    return found
+
+
 def _paths(value: object) -> tuple[str, ...]:
     found = _texts(value)
     if any("://" in part for part in found):
@@ -125,11 +133,14 @@ KEYS: dict[str, Key] = {
         "", "TENANTRY_ALERTS_WEBHOOK_SECRET_ENV", None, _variable, 'the name of an environment variable such as "ALERT_SECRET"'
     ),
     "alerts.project": Key("", "TENANTRY_ALERTS_PROJECT", None, _text, 'a name such as "shop"'),
-    "observe.dsn_env": Key("", "TENANTRY_OBSERVE_DSN_ENV", None, _variable, 'the name of an environment variable such as "OBSERVE_URL"'),
+    "observe.dsn_env": Key(
+        "--dsn-env", "TENANTRY_OBSERVE_DSN_ENV", None, _variable, 'the name of an environment variable such as "OBSERVE_URL"'
+    ),
     "observe.pgbouncer_env": Key(
         "", "TENANTRY_OBSERVE_PGBOUNCER_ENV", None, _variable, 'the name of an environment variable such as "PGBOUNCER_URL"'
     ),
     "observe.metrics": Key("", "TENANTRY_OBSERVE_METRICS", (), _texts, 'a list of addresses such as ["http://127.0.0.1:8000/metrics"]'),
+    "observe.app_pids": Key("", "TENANTRY_OBSERVE_APP_PIDS", (), _pids, "a list of process ids such as [4711, 4712]"),
     "observe.app_role": Key("", "TENANTRY_OBSERVE_APP_ROLE", None, _text, 'the name of a role such as "app"'),
     "observe.tenant_setting": Key("", "TENANTRY_OBSERVE_TENANT_SETTING", None, _text, 'the name of a setting such as "app.tenant_id"'),
     "observe.silent": Key("", "TENANTRY_OBSERVE_SILENT", (), _texts, 'a list of findings such as ["noisy_tenant"]'),

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": ("tenantry.cli.run:command", "Run a workload against a target and judge it"),
     "ci": ("tenantry.cli.ci:command", "Doctor, run, comparison, reports and alerts in one command"),
     "schedule": ("tenantry.cli.schedule:command", "Write what runs `ci` by a schedule on this machine"),
+    "observe": ("tenantry.cli.observe:command", "Watch Postgres, pooler, app and machine for a while, without load"),
     "quick": ("tenantry.cli.quick:command", "Put load on a URL, without a script"),
     "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
     "ctl": ("tenantry.cli.ctl:command", "Change the load of a run while it goes on"),

@@ -22,8 +22,7 @@ _S = 1e-9
 
 @dataclass(slots=True)
 class Endpoint:
-    """One request name; times in seconds, summed over all its requests. `told` are parts by the app's own word, of"
-    " `told_requests` of them."""
+    """One request name; times in seconds, summed over all its requests. `told`: parts by the app's own word, of `told_requests`."""
 
     name: str
     requests: int = 0
@@ -79,8 +78,8 @@ def endpoints(tables: Tables) -> list[Endpoint]:
                   sum(receive_ns)::DOUBLE FROM http GROUP BY name HAVING sum(requests) > 0""",
         of=("http",),
     ):
-        times = [part * _S for part in (response, service, connecting, wait, receive)]
-        found[name] = Endpoint(name, requests, failures, *times, received)
+        response, service, connecting, wait, receive = (part * _S for part in (response, service, connecting, wait, receive))
+        found[name] = Endpoint(name, requests, failures, response, service, connecting, wait, receive, received)
     told: defaultdict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     for name, metric, seconds, count in tables.rows(
         "SELECT name, metric, sum(sum_ns)::DOUBLE, sum(count)::BIGINT FROM server_timing GROUP BY name, metric", of=("server_timing",)

@@ -8,25 +8,30 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tenantry.channel import send
+from tenantry.observe import app, linux, pooler
 from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog, may_see_all
 from tenantry.observe.counters import Counters
-from tenantry.observe.observer import FOLDER, Begin, Task, Watching, Written
+from tenantry.observe.host import Host
+from tenantry.observe.observer import FACTS, FOLDER, Begin, Task, Watching, Written
+from tenantry.observe.pooler import Pooler
 from tenantry.observe.postgres import Session
 from tenantry.observe.probe import FAILURES, Probe, Watch, said
+from tenantry.observe.procs import Processes
 from tenantry.observe.recorder import Recorder
 from tenantry.observe.settings import Observing
-from tenantry.observe.statements import MOST_PLANS, plans, redacted, tenant_setting, texts
+from tenantry.observe.statements import MOST_PLANS, own_statements, plans, redacted, tenant_setting, texts
 
 WRITE_S = 1.5
-FACTS = "facts.json"
 # Sessions tell the collector what they did at most once a second.
 _SETTLE_S = 1.1
+_JOIN_S = 3.0
 
 
 def main(descriptor: int) -> None:
@@ -59,24 +64,36 @@ class _Observed:
         self.probes: list[Probe] = []
         self._watches: list[Watch] = []
         self._recorder: Recorder | None = None
+        self._begun_cpu_s = 0.0
+        self._own: dict[str, float] | None = None
 
     def learn(self) -> Iterator[str]:
         """Read what does not change; yields what cannot be seen."""
-        if self.settings.postgres is None:
-            return
+        self.facts["host"] = linux.facts(Path("/"))
         try:
-            session = Session(self.settings.postgres)
-            try:
-                self.facts["postgres"] = catalog(session)
-                if not may_see_all(session):
-                    yield "the observing role does not see what the sessions of others do: GRANT pg_monitor TO it"
-            finally:
-                session.close()
+            if self.settings.postgres is not None:
+                yield from self._learn_postgres(self.settings.postgres)
         except FAILURES as error:
             yield f"Postgres cannot be observed: {said(error)}"
+        try:
+            if self.settings.pgbouncer is not None:
+                self.facts["pgbouncer"] = pooler.facts(self.settings.pgbouncer)
+        except FAILURES as error:
+            yield f"PgBouncer cannot be observed: {said(error)}"
+
+    def _learn_postgres(self, dsn: str) -> Iterator[str]:
+        session = Session(dsn)
+        try:
+            self.facts["postgres"] = catalog(session)
+            self._own = own_statements(session)
+            if not may_see_all(session):
+                yield "the observing role does not see what the sessions of others do: GRANT pg_monitor TO it"
+        finally:
+            session.close()
 
     def watch(self, zero_ns: int, line: Connection) -> None:
         """Let the probes read until the load has ended."""
+        self._begun_cpu_s = time.process_time()
         self._recorder = Recorder(self.folder, zero_ns)
         self._write_facts()
         self.probes = _probes(self.settings, self._recorder)
@@ -98,17 +115,18 @@ class _Observed:
         time.sleep(_SETTLE_S)
         for watch in self._watches:
             watch.end()
+        give_up = time.monotonic() + _JOIN_S
         for watch in self._watches:
-            watch.join(3.0)
+            watch.join(max(give_up - time.monotonic(), 0.0))
+        # Before a server that hangs is asked for anything more.
+        self._attempt(self._recorder.write)
         self._attempt(self._close_postgres)
         self.facts["probes"] = {watch.probe.name: watch.account.as_dict() for watch in self._watches}
-        self.facts["observer"] = {"cpu_s": round(time.process_time(), 3), "lost_rows": self._recorder.lost}
+        self.facts["observer"] = {"cpu_s": round(time.process_time() - self._begun_cpu_s, 3), "lost_rows": self._recorder.lost}
         self._attempt(self._recorder.write)
         self._attempt(self._write_facts)
         yield from self.notes
-        for watch in self._watches:
-            if watch.account.failures:
-                yield f"{watch.probe.name} failed {watch.account.failures} times, at last: {watch.account.error}"
+        yield from (note for watch in self._watches for note in watch.told())
 
     def _close_postgres(self) -> None:
         """The last snapshot of the counters, the texts of the statements, and plans of those that took most time."""
@@ -124,7 +142,10 @@ class _Observed:
             known = texts(session, activity.texts)
             busiest = [*counters.grown("statement.total_exec_time"), *(number for number, _ in activity.statements.most_common())]
             wanted = [number for number in dict.fromkeys(busiest) if number in known][:MOST_PLANS]
-            facts = self.facts.get("postgres", {})
+            facts = self.facts.get("postgres")
+            if facts is None:
+                # It could not be reached before the load.
+                facts = self.facts["postgres"] = catalog(session)
             role = self.settings.app_role or next((name for name, _ in activity.roles.most_common(1)), None)
             setting = self.settings.tenant_setting or tenant_setting(facts.get("policies", ()))
             tenant = next((name for name, _ in activity.tenants.most_common(1)), None)
@@ -132,8 +153,18 @@ class _Observed:
             facts["statements"] = {number: redacted(text) for number, text in known.items()}
             facts["missing"] = sorted({*facts.get("missing", ()), *counters.missing})
             facts["app_role"], facts["tenant_setting"] = role, setting
+            facts["cost"] = self._cost(session)
         finally:
             session.close()
+
+    def _cost(self, session: Session) -> dict[str, float] | None:
+        """What our own statements took of the server since the load began."""
+        now, before = own_statements(session), self._own
+        return (
+            {name: round(value - before.get(name, 0.0), 3) for name, value in now.items()}
+            if now is not None and before is not None
+            else None
+        )
 
     def _write_facts(self) -> None:
         path = self.folder / FOLDER / FACTS
@@ -153,10 +184,12 @@ class _Observed:
 
 
 def _probes(settings: Observing, recorder: Recorder) -> list[Probe]:
-    found: list[Probe] = []
+    found: list[Probe] = [Host(recorder), Processes(settings, recorder)]
     if settings.postgres is not None:
         found += [Activity(settings, recorder), Counters(settings, recorder)]
-    return found
+    if settings.pgbouncer is not None:
+        found.append(Pooler(settings.pgbouncer, recorder))
+    return [*found, *app.probes(settings.metrics, recorder)]
 
 
 if __name__ == "__main__":

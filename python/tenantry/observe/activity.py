@@ -14,7 +14,8 @@ from tenantry.observe.settings import Observing
 
 # Only what somebody waits for a lock asks who blocks it: that takes the lock manager's own locks.
 _SESSIONS = """
-SELECT pid, coalesce(backend_type, ''), CASE WHEN datname = current_database() THEN 'here' WHEN datname IS NULL THEN '' ELSE 'elsewhere' END,
+SELECT pid, coalesce(backend_type, ''),
+       CASE WHEN datname = current_database() THEN 'here' WHEN datname IS NULL THEN '' ELSE 'elsewhere' END,
        coalesce(state, ''), coalesce(wait_event_type, ''), coalesce(wait_event, ''), coalesce(query_id::text, ''),
        coalesce(usename, ''), application_name, coalesce(substring(query FROM '/\\*.*?\\*/'), ''),
        greatest(extract(epoch FROM clock_timestamp() - xact_start), 0),
@@ -24,7 +25,8 @@ FROM pg_stat_activity
 WHERE state IS NOT NULL OR coalesce(wait_event_type, '') NOT IN ('', 'Activity', 'Timeout')"""
 _WAITS = """
 SELECT pid, locktype, mode, coalesce(relation::regclass::text, ''), coalesce(extract(epoch FROM clock_timestamp() - waitstart), 0)
-FROM pg_locks WHERE NOT granted AND (database IS NULL OR database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))"""
+FROM pg_locks
+WHERE NOT granted AND (database IS NULL OR database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))"""
 _TEXTS = "SELECT DISTINCT ON (query_id) query_id::text, left(query, 4000) FROM pg_stat_activity WHERE query_id IN ({})"
 _MOST_TEXTS = 500
 IN_USE = ("active", "fastpath function call")
@@ -61,6 +63,7 @@ class Activity:
     settings: Observing
     recorder: Recorder
     name: str = "postgres.activity"
+    notes: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     roles: Counter[str] = field(default_factory=Counter)
     tenants: Counter[str] = field(default_factory=Counter)
@@ -82,7 +85,7 @@ class Activity:
     def read(self) -> None:
         assert self._session is not None
         at_ns = self.recorder.now_ns()
-        everybody = [_Session(*row) for row in self._session.rows(_SESSIONS)]
+        everybody = [_Session._make(row) for row in self._session.rows(_SESSIONS)]
         found = [session for session in everybody if session.name != NAME]
         clients = sum(session.kind == "client backend" for session in everybody)
         self.recorder.readings(at_ns, self.name, {**_totals(found), ("sessions.all", ""): float(clients)})

@@ -50,6 +50,7 @@ class Counters:
     settings: Observing
     recorder: Recorder
     name: str = PROBE
+    notes: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     _session: Session | None = None
     _views: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -89,8 +90,13 @@ class Counters:
 
 def statements_schema(session: Session) -> str | None:
     """Where pg_stat_statements lives and can be read; None when it is missing, or not preloaded."""
-    found = session.rows("SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'")
-    preloaded = session.rows("SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries' AND setting LIKE '%pg_stat_statements%'")
+    found = session.rows(
+        "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " WHERE e.extname = 'pg_stat_statements'"
+    )
+    preloaded = session.rows(
+        "SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries' AND setting LIKE '%pg_stat_statements%'"
+    )
     return str(found[0][0]) if found and preloaded else None
 
 

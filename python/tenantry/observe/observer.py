@@ -17,6 +17,7 @@ from tenantry.observe.settings import Observing
 READY_S = 10.0
 LAST_WORDS_S = 15.0
 FOLDER = "probes"
+FACTS = "facts.json"
 LOG = f"{FOLDER}/log.txt"
 
 
@@ -75,6 +76,11 @@ class Observer:
         self._line = Connection(ours.detach())
         send(self._line, Task(self._settings, self._folder))
         await self._answer(READY_S)
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is there and has answered."""
+        return self._line is not None
 
     def begin(self, zero_ns: int) -> None:
         """The load starts at this moment of the machine's monotonic clock."""

@@ -9,26 +9,28 @@ from typing import Any
 from tenantry.engine import Database
 
 NAME = "tenantry observe"
+# At the end: Postgres 18 counts a statement without the comments before it.
 MARK = f"/* {NAME} */"
 # What takes longer is given up: nobody waits for a probe.
 _SETTINGS = f"""SET application_name = '{NAME}'; SET statement_timeout = '3s'; SET lock_timeout = '100ms';
-SET default_transaction_read_only = on; SET jit = off; SET track_activities = on"""
+SET default_transaction_read_only = on; SET jit = off"""
+_CONNECT_TIMEOUT_S = 3
 
 
 class Session:
     """An open connection; every value it tells is text, or JSON."""
 
     def __init__(self, dsn: str) -> None:
-        self._database = Database(dsn, password=os.environ.get("PGPASSWORD"))
+        self._database = Database(_hurried(dsn), password=os.environ.get("PGPASSWORD"))
         self._database.execute(_SETTINGS)
 
     def rows(self, sql: str) -> list[list[str | None]]:
         """The rows of a query."""
-        return self._database.query(f"{MARK} {sql}")
+        return self._database.query(f"{sql} {MARK}")
 
     def execute(self, sql: str) -> None:
         """Run statements."""
-        self._database.execute(f"{MARK} {sql}")
+        self._database.execute(f"{sql} {MARK}")
 
     def value(self, sql: str) -> Any:
         """The one value of a query, read as JSON; None without a row."""
@@ -42,3 +44,12 @@ class Session:
     def close(self) -> None:
         """End the connection."""
         self._database.close()
+
+
+def _hurried(dsn: str) -> str:
+    """The same, given up soon where nobody answers, unless it says itself how long to wait."""
+    if "connect_timeout" in dsn:
+        return dsn
+    if "://" not in dsn:
+        return f"{dsn} connect_timeout={_CONNECT_TIMEOUT_S}"
+    return f"{dsn}{'&' if '?' in dsn else '?'}connect_timeout={_CONNECT_TIMEOUT_S}"

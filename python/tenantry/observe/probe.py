@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -13,11 +15,22 @@ FAILURES = (OSError, DatabaseError, ValueError, LookupError, ArithmeticError)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 
 
+class Blind(Exception):
+    """There is nothing to be seen here, now or later; the message says what."""
+
+
 class Probe(Protocol):
-    """A source of readings. What it raises of `FAILURES` closes it; it is opened again after a while."""
+    """A source of readings. What it raises closes it; it is opened again after a while.
+
+    `notes` say what it cannot see although it works.
+    """
 
     name: str
-    every_s: float
+    notes: list[str]
+
+    @property
+    def every_s(self) -> float:
+        """The period of its readings."""
 
     def open(self) -> None:
         """Connect, if there is anything to connect to."""
@@ -64,7 +77,11 @@ class Watch(threading.Thread):
                     is_open = True
                 self._read()
                 failed = 0
-            except FAILURES as error:
+            except Blind as error:
+                self.account.error = str(error)
+                return
+            except Exception as error:
+                # Also a fault of the probe's own: the others, and the run, know nothing of it.
                 self._note(error)
                 self.probe.close()
                 is_open = False
@@ -79,6 +96,17 @@ class Watch(threading.Thread):
     def end(self) -> None:
         """Take no further reading."""
         self._over.set()
+
+    def told(self) -> Iterator[str]:
+        """What this probe could not see."""
+        yield from self.probe.notes
+        account = self.account
+        if account.failures:
+            yield f"{self.probe.name} failed {account.failures} times, at last: {account.error}"
+        elif account.error:
+            yield account.error
+        if self.is_alive():
+            yield f"{self.probe.name} waits for an answer that does not come"
 
     def _read(self) -> None:
         cpu, wall = time.thread_time(), time.monotonic()
@@ -97,6 +125,25 @@ class Watch(threading.Thread):
     def _note(self, error: BaseException) -> None:
         self.account.failures += 1
         self.account.error = said(error)
+
+
+@dataclass(slots=True)
+class Pace:
+    """When something is due that may cost much: every `every_s`, and less often where it would take more than a hundredth of the time."""
+
+    every_s: float
+    _next_s: float = 0.0
+
+    @contextmanager
+    def turn(self, now_s: float) -> Iterator[bool]:
+        """Whether it is due now; what is done in the block is what it costs."""
+        if now_s < self._next_s:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._next_s = now_s + max(self.every_s, 100 * (time.monotonic() - now_s))
 
 
 def said(error: BaseException) -> str:

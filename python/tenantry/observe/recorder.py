@@ -25,7 +25,7 @@ class Recorder:
         self._zero_ns = zero_ns
         self._lock = threading.Lock()
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in WRITTEN}
-        self._chunk = 0
+        self._chunk = -1
         self._database: DuckDBPyConnection | None = None
         self.lost = 0
 
@@ -55,6 +55,8 @@ class Recorder:
 
     def write(self) -> None:
         """Write what has come since the last time. Raises OSError or DuckDB's error; what was not written is tried again."""
+        # Also where one table of a chunk fails, the others are not written over.
+        self._chunk += 1
         for table in WRITTEN:
             with self._lock:
                 rows, self._rows[table] = self._rows[table], []
@@ -66,7 +68,6 @@ class Recorder:
                 with self._lock:
                     self._rows[table] = rows + self._rows[table]
                 raise
-        self._chunk += 1
 
     def _write(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         spec = TABLES[table]

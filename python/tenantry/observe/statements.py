@@ -9,15 +9,19 @@ from typing import Any
 
 from tenantry.engine import DatabaseError
 from tenantry.observe.counters import statements_schema
-from tenantry.observe.postgres import NAME, Session
+from tenantry.observe.postgres import MARK, NAME, Session
 
 MOST_TEXTS = 500
 MOST_PLANS = 12
 LONGEST = 4_000
-# Quoted texts (also E'', dollar quotes), then numbers that are no part of a name or a parameter.
-_QUOTED = re.compile(r"[EBXN]?'(?:[^'\\]|''|\\.)*(?:'|$)|\$(\w*)\$.*?(?:\$\1\$|$)", re.IGNORECASE | re.DOTALL)
+# From left to right: quoted names stay, comments (they nest) and texts go. Backslashes escape in E'' alone.
+_TOKEN = re.compile(
+    r"""(?P<name>"(?:[^"]|"")*"?)
+      | (?P<comment>--[^\n]* | /\*(?:(?!\*/|/\*). | /\*.*?(?:\*/|$))*(?:\*/|$))
+      | (?P<text>\bE'(?:[^'\\]|''|\\.)*(?:'|$) | (?:\b(?:B|X|N|U&))?'(?:[^']|'')*(?:'|$) | \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$))""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 _NUMBER = re.compile(r"(?<![\w$.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _EXPLAINED = re.compile(r"\s*(?:/\*.*?\*/\s*)*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|VALUES)\b", re.IGNORECASE | re.DOTALL)
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -26,8 +30,12 @@ _SETTING = re.compile(r"current_setting\('([\w.]+)'")
 
 def redacted(sql: str) -> str:
     """A statement without the values in it and without comments, on one line, at most 4,000 characters."""
-    bare = _QUOTED.sub("'?'", _COMMENT.sub(" ", sql[: 4 * LONGEST]))
+    bare = _TOKEN.sub(_bare, sql[: 4 * LONGEST])
     return _SPACE.sub(" ", _NUMBER.sub("?", bare)).strip()[:LONGEST]
+
+
+def _bare(token: re.Match[str]) -> str:
+    return token[0] if token["name"] is not None else " " if token["comment"] is not None else "'?'"
 
 
 def texts(session: Session, seen: Mapping[str, str]) -> dict[str, str]:
@@ -40,6 +48,18 @@ def texts(session: Session, seen: Mapping[str, str]) -> dict[str, str]:
                     GROUP BY s.queryid ORDER BY sum(s.total_exec_time) DESC LIMIT {MOST_TEXTS}"""
         found |= {str(number): str(text) for number, text in session.rows(query)}
     return {number: text for number, text in found.items() if NAME not in text}
+
+
+def own_statements(session: Session) -> dict[str, float] | None:
+    """How many statements of ours the server has carried out so far, and the seconds it took; None where it does not count them."""
+    schema = statements_schema(session)
+    if schema is None:
+        return None
+    told = session.value(
+        f"""SELECT json_build_object('calls', coalesce(sum(calls), 0), 'exec_s', coalesce(sum(total_exec_time), 0) / 1e3)
+            FROM {schema}.pg_stat_statements WHERE right(query, {len(MARK)}) = '{MARK}'"""
+    )
+    return {name: float(value) for name, value in told.items()}
 
 
 def tenant_setting(policies: Iterable[Mapping[str, Any]]) -> str | None:
@@ -60,8 +80,12 @@ def plans(
 
 def _plan(session: Session, number: str, text: str, role: str | None, setting: str | None, tenant: str | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"query_id": number, "role": role, "tenant": tenant}
-    if not _EXPLAINED.match(text) or text.rstrip().endswith("..."):
+    text = text.rstrip("; \n\t")
+    if not _EXPLAINED.match(text) or text.endswith("..."):
         return {**entry, "why": "it is no query, or cut off"}
+    if ";" in text:
+        # Whatever follows would be carried out, not explained.
+        return {**entry, "why": "it may be several statements"}
     places = max((int(place) for place in _PARAMETER.findall(text)), default=0)
     values = f"({', '.join(['NULL'] * places)})" if places else ""
     try:

@@ -9,13 +9,14 @@ use super::reload::{ReadError, Reader};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{CancelToken, Client, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, SimpleColumn, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Size from which a piece of a COPY stream is handed to the socket.
@@ -25,6 +26,8 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Rows of a query, as text.
 pub type Rows = Vec<Vec<Option<String>>>;
+/// The same, by the names of the columns.
+pub type Records = Vec<BTreeMap<String, Option<String>>>;
 
 /// Why the database did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +131,17 @@ impl Database {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// The same, each value with the name of its column: for rows whose columns differ from version to version.
+    pub fn records(&mut self, sql: &str, go_on: &mut dyn FnMut() -> bool) -> Result<Records, DatabaseError> {
+        let messages = self.wait(go_on, self.client.simple_query(sql))?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let named = |(index, name): (usize, &str), row: &SimpleQueryRow| (name.to_owned(), row.get(index).map(str::to_owned));
+        Ok(rows.map(|row| row.columns().iter().map(SimpleColumn::name).enumerate().map(|column| named(column, row)).collect()).collect())
     }
 
     /// Streams rows of a table into `statement`, a `COPY ... FROM STDIN` in binary format; returns the number of rows.

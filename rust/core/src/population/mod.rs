@@ -28,7 +28,7 @@ mod value;
 pub use block::{Block, Cells};
 pub use calendar::civil;
 pub use compile::SpecFaults;
-pub use database::{Database, DatabaseError, Refusal, Rows};
+pub use database::{Database, DatabaseError, Records, Refusal, Rows};
 pub use dsn::{hosts, place};
 pub use function::{Call, FunctionFault, Functions};
 pub use model::{Column, NULL, Population, Table};

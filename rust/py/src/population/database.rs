@@ -48,6 +48,11 @@ impl Database {
         self.with(py, None, |database, watch| database.query(sql, &mut || watch.go_on()))
     }
 
+    /// The same, each row as a dict by the names of the columns.
+    fn records(&self, py: Python<'_>, sql: &str) -> PyResult<core::Records> {
+        self.with(py, None, |database, watch| database.records(sql, &mut || watch.go_on()))
+    }
+
     /// Streams rows of the population's table, by number, into `statement` (COPY ... FROM STDIN, binary).
     #[pyo3(signature = (population, table, statement, *, start, stop, progress=None))]
     fn copy(

@@ -1,0 +1,140 @@
+"""PgBouncer's console: its pools twice a second, what it counts every two, its settings once.
+
+It knows no harmless SET and no extended protocol, so this is a bare connection. Its role must be one of `stats_users`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenantry.engine import Database, DatabaseError
+from tenantry.observe.linux import Values
+from tenantry.observe.probe import Pace
+from tenantry.observe.recorder import Recorder
+
+Row = Mapping[str, str | None]
+
+STATS_S = 2.0
+MOST_POOLS = 50
+CONSOLE = "pgbouncer"
+_SETTINGS = """
+    pool_mode default_pool_size min_pool_size reserve_pool_size reserve_pool_timeout max_client_conn max_db_connections
+    max_user_connections max_prepared_statements query_wait_timeout query_timeout transaction_timeout idle_transaction_timeout
+    server_lifetime server_idle_timeout server_reset_query so_reuseport client_tls_sslmode server_tls_sslmode auth_type listen_port
+"""
+_DATABASE = ("name", "database", "pool_size", "min_pool_size", "reserve_pool", "reserve_pool_size", "pool_mode", "max_connections")
+_LISTS = {
+    "used_clients": "pgbouncer.clients",
+    "free_clients": "pgbouncer.free_clients",
+    "login_clients": "pgbouncer.login_clients",
+    "used_servers": "pgbouncer.servers",
+    "free_servers": "pgbouncer.free_servers",
+}
+
+
+@dataclass
+class Pooler:
+    """Watches the pools. Of waiting times the longest is told for all pools together, of all else the sum."""
+
+    dsn: str = field(repr=False)
+    recorder: Recorder
+    name: str = "pgbouncer"
+    every_s: float = 0.5
+    notes: list[str] = field(default_factory=list)
+    _console: Database | None = None
+    _stats: Pace = field(default_factory=lambda: Pace(STATS_S))
+
+    def open(self) -> None:
+        self._console = console(self.dsn)
+
+    def close(self) -> None:
+        if self._console is not None:
+            self._console.close()
+        self._console = None
+
+    def read(self) -> None:
+        assert self._console is not None
+        at_ns = self.recorder.now_ns()
+        values = pools(self._console.records("SHOW POOLS"))
+        with self._stats.turn(time.monotonic()) as due:
+            if due:
+                values |= counted(self._console.records("SHOW STATS")) | lists(self._console.records("SHOW LISTS"))
+        self.recorder.readings(at_ns, self.name, values)
+
+
+def console(dsn: str) -> Database:
+    """A connection to the console. Raises DatabaseError, also for a DSN of another database."""
+    opened = Database(dsn, password=os.environ.get("PGPASSWORD"))
+    try:
+        opened.records("SHOW VERSION")
+    except DatabaseError as error:
+        opened.close()
+        hint = f"is this the console of PgBouncer, database {CONSOLE!r}, and the role one of its stats_users?"
+        raise DatabaseError("", f"{error.args[1]}; {hint}", "", "", "", "") from error
+    return opened
+
+
+def facts(dsn: str) -> dict[str, Any]:
+    """Version, settings and databases."""
+    opened = console(dsn)
+    try:
+        version = opened.records("SHOW VERSION")
+        settings = {row.get("key"): row.get("value") for row in opened.records("SHOW CONFIG")}
+        databases = [row for row in opened.records("SHOW DATABASES") if row.get("name") != CONSOLE]
+        return {
+            "version": next((value for row in version for value in row.values() if value), ""),
+            "settings": {name: settings[name] for name in _SETTINGS.split() if name in settings},
+            "databases": [{name: row[name] for name in _DATABASE if name in row} for row in databases[:MOST_POOLS]],
+        }
+    finally:
+        opened.close()
+
+
+def pools(rows: Sequence[Row]) -> Values:
+    """Clients and servers of each pool by what they do, and how long the first in the queue has waited; without the console's own."""
+    values: Values = {}
+    totals: defaultdict[str, float] = defaultdict(float)
+    told = [(f"{row.get('database')}/{row.get('user')}", _pool(row)) for row in rows if row.get("database") != CONSOLE]
+    told.sort(key=lambda pool: (-pool[1].get("cl_waiting", 0.0), -pool[1].get("cl_active", 0.0)))
+    for place, (subject, numbers) in enumerate(told):
+        for name, value in numbers.items():
+            totals[name] = max(totals[name], value) if name == "maxwait_s" else totals[name] + value
+            if place < MOST_POOLS:
+                values[f"pgbouncer.{name}", subject] = value
+    return {("pgbouncer.pools", ""): float(len(told)), **{(f"pgbouncer.{name}", ""): value for name, value in totals.items()}, **values}
+
+
+def counted(rows: Sequence[Row]) -> Values:
+    """The totals of each database and of all, as they are; times in microseconds."""
+    values: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for row in rows:
+        database = str(row.get("database"))
+        if database == CONSOLE:
+            continue
+        for name, value in _numbers(row, (name for name in row if name.startswith("total_"))).items():
+            values[f"pgbouncer.{name}", database] = value
+            values[f"pgbouncer.{name}", ""] += value
+    return dict(values)
+
+
+def lists(rows: Sequence[Row]) -> Values:
+    """How many clients and servers there are; cheaper than to list ten thousand of them."""
+    told = {row.get("list"): row for row in rows}
+    found = {new: _numbers(told[old], ["items"]) for old, new in _LISTS.items() if old in told}
+    return {(name, ""): numbers["items"] for name, numbers in found.items() if numbers}
+
+
+def _pool(row: Row) -> dict[str, float]:
+    numbers = _numbers(row, (name for name in row if name.startswith(("cl_", "sv_"))))
+    wait = _numbers(row, ("maxwait", "maxwait_us"))
+    return {**numbers, "maxwait_s": wait.get("maxwait", 0.0) + wait.get("maxwait_us", 0.0) / 1e6}
+
+
+def _numbers(row: Row, names: Iterable[str]) -> dict[str, float]:
+    words = {name: row.get(name) or "" for name in names}
+    return {name: float(word) for name, word in words.items() if word.isdigit()}
