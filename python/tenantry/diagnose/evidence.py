@@ -156,14 +156,17 @@ class Evidence:
 
     def cores(self, group: str) -> float | None:
         """Cores that a group of processes used on average: `app`, `postgres`, `generator`; None when nobody looked."""
-        grown = self.readings.grown("process.cpu_s")
-        return grown[group] / self.duration_s if group in grown else None
+        return self._cores.get(group)
 
     @cached_property
     def busiest_worker(self) -> float | None:
         """Cores that the busiest process of the app used."""
-        grown = [by for subject, by in self.readings.grown("process.cpu_s").items() if subject.startswith("app:")]
-        return max(grown) / self.duration_s if grown else self.cores("app")
+        workers = [cores for subject, cores in self._cores.items() if subject.startswith("app:")]
+        return max(workers) if workers else self.cores("app")
+
+    @cached_property
+    def _cores(self) -> dict[str, float]:
+        return self.readings.rates("process.cpu_s")
 
     @cached_property
     def loop_lag_s(self) -> float | None:
@@ -174,8 +177,8 @@ class Evidence:
     @cached_property
     def machine_busy(self) -> float | None:
         """The share of the machine's cores that was busy; None when nobody looked."""
-        busy, cores = self.readings.growth("cpu.busy_s"), self.readings.last("cpu.cores")
-        return busy / self.duration_s / cores if cores else None
+        busy, cores = self.readings.rates("cpu.busy_s").get(""), self.readings.last("cpu.cores")
+        return busy / cores if cores and busy is not None else None
 
     # answers
 

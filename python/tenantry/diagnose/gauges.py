@@ -47,6 +47,16 @@ class Readings:
         """What a counter grew by, by subject; one that first appeared later counts from there."""
         return {subject: last - first for subject, (first, last) in self._counters.get(metric, {}).items()}
 
+    def rates(self, metric: str) -> dict[str, float]:
+        """What a counter that is read every second or so grew by per second, by subject, within the span."""
+        rows = self._tables.rows(
+            """SELECT subject, (max(value) - min(value)) * 1e9 / (max(at_ns) - min(at_ns)) FROM readings
+               WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject HAVING max(at_ns) > min(at_ns)""",
+            [metric, *self._span],
+            of=("readings",),
+        )
+        return dict(rows)
+
     def growth(self, metric: str, subject: str = "") -> float:
         """What one counter grew by; 0 when nobody read it."""
         return self.grown(metric).get(subject, 0.0)
