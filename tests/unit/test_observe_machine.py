@@ -119,7 +119,7 @@ def test_a_listener_is_found_with_the_length_of_its_queue(root: Path) -> None:
 def test_the_owners_of_a_socket_are_those_with_a_descriptor_of_it(root: Path) -> None:
     for pid, inode in ((11, 777), (12, 777), (13, 1)):
         (root / f"proc/{pid}/fd").mkdir(parents=True)
-        os.symlink(f"socket:[{inode}]", root / f"proc/{pid}/fd/3")
+        (root / f"proc/{pid}/fd/3").symlink_to(f"socket:[{inode}]")
     assert sockets.owners(root, ["777"]) == {"777": {11, 12}}
 
 
