@@ -55,6 +55,8 @@ class Stage:
         postgres = stack.enter_context(start_postgres(find_postgres(), settings=settings))
         self.server, self._numbers = postgres.dsn, itertools.count()
         self._execute("CREATE DATABASE seeded")
+        if postgres.source.has_pg_stat_statements:
+            asyncio.run(_execute(self.dsn("seeded"), "CREATE EXTENSION pg_stat_statements"))
         tenantry("seed", DATASET, "--tenants", str(tenants), limit_s=120, DATABASE_URL=self.dsn("seeded"))
 
     def dsn(self, name: str) -> str:
@@ -77,6 +79,17 @@ class Stage:
 def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int) -> Figures:
     """Load the app at the rate at which the fault shows, with it or without."""
     fault = faults.fault(name)
+    with served(stage, name, value, wrong=wrong) as (port, database, folder):
+        _load(fault, port, WARM_UP, folder)
+        with _watched(stage.server, database) as seen:
+            told = _load(fault, port, f"{seconds}s", folder)
+    return _figures(told, *seen)
+
+
+@contextmanager
+def served(stage: Stage, name: str, value: float, *, wrong: bool) -> Iterator[tuple[int, str, str]]:
+    """The app with a fault, or with its surroundings and nothing wrong: its port, its database, and a folder that goes with it."""
+    fault = faults.fault(name)
     with stage.copy() as database, tempfile.TemporaryDirectory(prefix="tenantry-faults-") as folder:
         dsn = stage.dsn(database)
         if not wrong and (scene := fault.script(fault.scene, value)):
@@ -87,10 +100,7 @@ def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int)
         with start([*map(str, command)], name=f"the clinic with {name}", log=Path(folder) / "app.log", env=environment) as app:
             app.stop_timeout_s = LAY_S
             app.wait_until(partial(answers_http, port, "/api/health"), timeout_s=LAY_S)
-            _load(fault, port, WARM_UP, folder)
-            with _watched(stage.server, database) as seen:
-                told = _load(fault, port, f"{seconds}s", folder)
-        return _figures(told, *seen)
+            yield port, database, folder
 
 
 def _laid(name: str, value: float, fault: Fault, *, wrong: bool) -> dict[str, float]:

@@ -143,6 +143,7 @@ KEYS: dict[str, Key] = {
     "observe.app_pids": Key("", "TENANTRY_OBSERVE_APP_PIDS", (), _pids, "a list of process ids such as [4711, 4712]"),
     "observe.app_role": Key("", "TENANTRY_OBSERVE_APP_ROLE", None, _text, 'the name of a role such as "app"'),
     "observe.tenant_setting": Key("", "TENANTRY_OBSERVE_TENANT_SETTING", None, _text, 'the name of a setting such as "app.tenant_id"'),
+    "observe.silent": Key("", "TENANTRY_OBSERVE_SILENT", (), _texts, 'a list of findings such as ["noisy_tenant"]'),
     "schedule.every": Key("", "TENANTRY_SCHEDULE_EVERY", None, _days, 'a duration such as "7d"'),
 }
 _TABLES = ("safety", "run", "observe", "alerts", "schedule")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from tenantry.conductor import Conductor, OnBreach, OnNote, OnProgress
 from tenantry.errors import EnvironmentFault, Exit, TargetError
 from tenantry.folder import RunFolder
@@ -22,9 +24,11 @@ from tenantry.observe.settings import Observing
 from tenantry.prepare import Prepared
 from tenantry.report.document import document
 from tenantry.report.lines import clean
-from tenantry.report.write import write_page
+from tenantry.report.write import write_page, write_whole
 from tenantry.results import open_run
 from tenantry.verdict import Verdict, judge
+
+FINDINGS = "findings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
         notes = [*conductor.notes, *(clean(event.text) for event in run.events if event.kind == "folded")]
     report = None
     try:
+        if told["diagnosis"] is not None:
+            write_whole(msgspec.json.format(msgspec.json.encode(told["diagnosis"])).decode(), folder.path / FINDINGS)
         report = write_page(told, folder.path)
     except EnvironmentFault as error:
         notes.append(str(error))

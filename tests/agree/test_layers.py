@@ -38,7 +38,7 @@ LAYERS: dict[str, float] = {
     "validity": 3,
     "verdict": 3.05,
     "grading": 3.06,
-    "diagnose": 3,
+    "diagnose": 3.07,
     "datasets": 3.1,
     "feeders": 3.15,
     "driver": 3.2,

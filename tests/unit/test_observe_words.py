@@ -59,7 +59,7 @@ def test_a_huge_statement_is_cut() -> None:
 
 
 def test_the_tenants_setting_is_the_one_that_most_policies_read() -> None:
-    policies = [
+    policies: list[dict[str, str | None]] = [
         {"qual": "(clinic_id = (current_setting('app.clinic'::text))::integer)", "with_check": None},
         {"qual": "(id = (current_setting('app.clinic'::text))::integer)", "with_check": "current_setting('app.role')"},
     ]

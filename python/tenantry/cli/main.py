@@ -26,6 +26,8 @@ COMMANDS = {
     "capacity": ("tenantry.cli.capacity:command", "Search the highest rate that still meets the thresholds"),
     "ctl": ("tenantry.cli.ctl:command", "Change the load of a run while it goes on"),
     "report": ("tenantry.cli.report:command", "Rebuild the report of a run from its folder"),
+    "diagnose": ("tenantry.cli.diagnose:command", "Name what held the requests of a run up, with evidence"),
+    "explain": ("tenantry.cli.explain:command", "Say what a finding means, and what helps"),
     "compare": ("tenantry.cli.compare:command", "Compare a run with a baseline, or with other runs"),
     "baseline": ("tenantry.cli.baseline:command", "Name the runs that later ones are compared with"),
     "runs": ("tenantry.cli.runs:command", "List, show, remove and prune stored runs"),

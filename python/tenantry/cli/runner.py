@@ -66,8 +66,8 @@ def observing(config: Config, target: str) -> Observing | None:
     metrics = config.values["observe.metrics"].value
     if not (postgres or pgbouncer or metrics):
         return None
-    role, setting, pids = (config.values[f"observe.{key}"].value for key in ("app_role", "tenant_setting", "app_pids"))
-    return Observing(postgres, pgbouncer, metrics, target, app_pids=pids, app_role=role, tenant_setting=setting)
+    role, setting, pids, silent = (config.values[f"observe.{key}"].value for key in ("app_role", "tenant_setting", "app_pids", "silent"))
+    return Observing(postgres, pgbouncer, metrics, target, app_pids=pids, app_role=role, tenant_setting=setting, silent=silent)
 
 
 def _secret(config: Config, key: str) -> str | None:

@@ -59,7 +59,7 @@ def main(descriptor: int) -> None:
 class _Observed:
     def __init__(self, task: Task) -> None:
         self.settings, self.folder = task.settings, task.folder
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {"silent": list(task.settings.silent)}
         self.notes: list[str] = []
         self.probes: list[Probe] = []
         self._watches: list[Watch] = []
@@ -111,9 +111,10 @@ class _Observed:
     def conclude(self) -> Iterator[str]:
         """Take the closing readings and write all; yields what could not be seen."""
         assert self._recorder is not None
+        # What the load leaves behind shows in the samples after it.
+        time.sleep(_SETTLE_S)
         for watch in self._watches:
             watch.end()
-        time.sleep(_SETTLE_S)
         give_up = time.monotonic() + _JOIN_S
         for watch in self._watches:
             watch.join(max(give_up - time.monotonic(), 0.0))

@@ -13,7 +13,7 @@ from tenantry.observe.recorder import Recorder
 from tenantry.observe.settings import Observing
 
 # Only what somebody waits for a lock asks who blocks it: that takes the lock manager's own locks.
-_SESSIONS = f"""
+_SESSIONS = """
 SELECT pid, coalesce(backend_type, ''),
        CASE WHEN datname = current_database() THEN 'here' WHEN datname IS NULL THEN '' ELSE 'elsewhere' END,
        coalesce(state, ''), coalesce(wait_event_type, ''), coalesce(wait_event, ''), coalesce(query_id::text, ''),
@@ -22,8 +22,7 @@ SELECT pid, coalesce(backend_type, ''),
        greatest(extract(epoch FROM clock_timestamp() - state_change), 0),
        CASE WHEN wait_event_type = 'Lock' THEN array_to_string(pg_blocking_pids(pid), ',') END
 FROM pg_stat_activity
-WHERE application_name IS DISTINCT FROM '{NAME}'
-      AND (state IS NOT NULL OR coalesce(wait_event_type, '') NOT IN ('', 'Activity', 'Timeout'))"""
+WHERE state IS NOT NULL OR coalesce(wait_event_type, '') NOT IN ('', 'Activity', 'Timeout')"""
 _WAITS = """
 SELECT pid, locktype, mode, coalesce(relation::regclass::text, ''), coalesce(extract(epoch FROM clock_timestamp() - waitstart), 0)
 FROM pg_locks
@@ -86,8 +85,10 @@ class Activity:
     def read(self) -> None:
         assert self._session is not None
         at_ns = self.recorder.now_ns()
-        found = [_Session._make(row) for row in self._session.rows(_SESSIONS)]
-        self.recorder.readings(at_ns, self.name, _totals(found))
+        everybody = [_Session._make(row) for row in self._session.rows(_SESSIONS)]
+        found = [session for session in everybody if session.name != NAME]
+        clients = sum(session.kind == "client backend" for session in everybody)
+        self.recorder.readings(at_ns, self.name, {**_totals(found), ("sessions.all", ""): float(clients)})
         self.recorder.activity(_folded(at_ns, found))
         if any(session.blocked_by is not None for session in found):
             self.recorder.blocking(_blocking(at_ns, found, self._session.rows(_WAITS)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tenantry.diagnose.answer import diagnose, is_observed
 from tenantry.grading import grades
 from tenantry.metrics.custom import custom_metrics
 from tenantry.thresholds.evaluate import first_breach
@@ -24,6 +25,7 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
     `verdict` stands in for the folder's own where it is known already, or could not be stored.
     """
     verdict = verdict or judge(run)
+    diagnosis = diagnose(run).as_dict() if is_observed(run) else None
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "run": str(run.folder),
@@ -33,7 +35,8 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "exit": int(verdict.exit),
         "thresholds": _thresholds(run, verdict),
         "grades": grades(run, verdict.verdict).as_dict(),
-        "findings": [],
+        "findings": diagnosis["findings"] if diagnosis else [],
+        "diagnosis": diagnosis,
     }
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
     told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts} | {"wait_s": msgspec.to_builtins(run.waits)}

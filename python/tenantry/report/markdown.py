@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
-from tenantry.report import grades, header, tables
+from tenantry.report import findings, grades, header, tables
 from tenantry.report.comparison import unit_of
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
@@ -25,6 +25,7 @@ def render(document: Document) -> str:
     for line in _head(document):
         page.line(line)
     _thresholds(page, document)
+    _findings(page, document)
     _comparison(page, document)
     _table(page, grades.table(document), "Grades", overall=grades.overall(document))
     _folded(page, tables.tenants(document, "worst"))
@@ -121,6 +122,17 @@ def _thresholds(page: _Page, document: Document) -> None:
         rows.append((f"{sign} {shown.word}", name, text(shown.limit), shown.observed, shown.margin, breach))
     if rows:
         page.table(("", "Threshold", "limit", "observed", "margin", "failing since"), rows[:_MOST_ROWS])
+
+
+def _findings(page: _Page, document: Document) -> None:
+    """The problems that were found, each with what helps."""
+    found = [finding for finding in items(document, "findings") if finding.get("kind") == "problem"]
+    rows = [
+        (code(each.get("id")), text(findings.headline(each)), code(part(each, "fix").get("statement") or part(each, "fix").get("text")))
+        for each in found
+    ]
+    if rows:
+        page.table(("Finding", "", "what helps"), rows[:_MOST_ROWS])
 
 
 def _comparison(page: _Page, document: Document) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from tenantry.report import grades, header, metrics
+from tenantry.report import findings, grades, header, metrics
 from tenantry.report.lines import Cells, Line, clean, columns, printed
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, per_second, plain, ratio, share, size
 from tenantry.report.tables import approximate, half_width_s, latency
@@ -59,6 +59,7 @@ def lines(document: Document, *, width: int, report: Path | None = None) -> Iter
         _verdict(document, width),
         _thresholds(document, width),
         grades.lines(document, width),
+        findings.lines(document, width),
         _requests(document, width),
         _failures(document, width),
         _checks(document, width),

@@ -66,6 +66,9 @@ TABLES: dict[str, TableSpec] = {
         },
     ),
     "checks": TableSpec("series/checks-*.parquet", {**_REQUEST_KEY, **_TAGS, "passes": "BIGINT", "fails": "BIGINT"}),
+    "server_timing": TableSpec(
+        "series/server_timing-*.parquet", {**_REQUEST_KEY, "metric": "VARCHAR", "count": "BIGINT", "sum_ns": "BIGINT", "max_ns": "BIGINT"}
+    ),
     "custom": TableSpec(
         "series/custom-*.parquet",
         {

@@ -1,0 +1,142 @@
+"""Observed runs of the clinic, each with one fault at one value under one shape of load, or with nothing wrong; kept to be scored."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from benchmarks.fault_runs import WARM_UP, Stage, served, tenantry
+
+from tenantry.errors import TenantryError
+from tenantry_clinic import faults
+from tenantry_clinic.faults._model import Fault
+
+FACTORS = (1.0, 0.6, 1.6, 0.8, 2.5)
+SHAPES = ("plateau", "ramp")
+LABEL = "injected.json"
+_RAMP = """from dataclasses import replace
+
+from tenantry import ramping_rate
+from {module} import {name} as plain
+
+{name} = replace(plain, profile=ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="{low}/s", max_vus=300))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found."""
+
+    fault: str
+    value: float
+    shape: str
+    wrong: bool
+
+    @property
+    def folder(self) -> str:
+        return f"{self.fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}"
+
+
+def values(fault: Fault, count: int) -> list[float]:
+    """The default and values around it, as far as the parameter takes them."""
+    if not fault.parameter:
+        return [fault.default]
+    whole = float(fault.default).is_integer() and fault.least >= 1
+    found = [fault.default * factor for factor in FACTORS]
+    found = [float(round(value)) if whole else value for value in found]
+    return [value for value in dict.fromkeys(found) if fault.least <= value <= fault.most][:count]
+
+
+def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator[Injected]:
+    """All runs: each fault at its values under each shape, and once healthy."""
+    for name in names:
+        fault = faults.fault(name)
+        for shape in shapes:
+            yield Injected(name, fault.default, shape, wrong=False)
+            if name != "none":
+                yield from (Injected(name, value, shape, wrong=True) for value in values(fault, count))
+
+
+def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
+    """Carry out one observed run and keep its folder."""
+    fault = faults.fault(injected.fault)
+    with served(stage, injected.fault, injected.value, wrong=injected.wrong) as (port, database, folder):
+        target = f"http://127.0.0.1:{port}"
+        environment = {"OBSERVED": stage.dsn(database), "TENANTRY_OBSERVE_DSN_ENV": "OBSERVED"}
+        environment["TENANTRY_OBSERVE_METRICS"] = f"{target}/metrics"
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
+        where = ["--target", target, "--tenants", str(fault.shown.tenants)]
+        plain = f"{faults.LOADS}:{fault.shown.workload}"
+        tenantry("run", plain, *where, "--runs", f"{folder}/warm", *_set(fault, WARM_UP), limit_s=120)
+        spec, how = _shaped(fault, injected.shape, Path(folder), seconds)
+        told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
+        kept = into / injected.folder
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.move(told["run"], kept)
+        (kept / LABEL).write_text(json.dumps(asdict(injected)))
+
+
+def _set(fault: Fault, duration: str) -> list[str]:
+    return ["--set", f"rate={fault.shown.rate}", "--set", f"duration={duration}"]
+
+
+def _shaped(fault: Fault, shape: str, folder: Path, seconds: int) -> tuple[str, list[str]]:
+    """The workload under a shape of load, with its settings."""
+    if shape == "plateau":
+        return f"{faults.LOADS}:{fault.shown.workload}", _set(fault, f"{seconds}s")
+    rate = float(fault.shown.rate.removesuffix("/s"))
+    names = {"module": faults.LOADS, "name": fault.shown.workload, "rate": f"{rate:g}", "low": f"{rate / 5:g}"}
+    (folder / "ramped.py").write_text(_RAMP.format(**names, rise=round(seconds * 0.6), hold=seconds - round(seconds * 0.6)))
+    return f"{folder}/ramped.py:{fault.shown.workload}", []
+
+
+def _stage_of(injected: Injected) -> tuple[str, int]:
+    fault = faults.fault(injected.fault)
+    return str(sorted(_server(fault, injected).items())), fault.shown.tenants
+
+
+def _server(fault: Fault, injected: Injected) -> Mapping[str, str]:
+    return {**fault.shown.server, **(fault.server(injected.value) if injected.wrong else {})}
+
+
+@click.command()
+@click.option("--runs", "into", required=True, type=click.Path(path_type=Path), help="Folder for the runs; those that are there are kept.")
+@click.option("--only", default="", help="Names of faults with commas between them.  [default: all]")
+@click.option("--seconds", default=20, show_default=True, type=click.IntRange(5, 120))
+@click.option("--values", "count", default=5, show_default=True, type=click.IntRange(1, 5), help="Values of each fault's parameter.")
+@click.option("--shapes", default=",".join(SHAPES), show_default=True)
+def main(into: Path, only: str, seconds: int, count: int, shapes: str) -> None:
+    """Carry out the runs that are not there yet."""
+    into.mkdir(parents=True, exist_ok=True)
+    names = [name.strip() for name in only.split(",") if name.strip()] or faults.names()
+    todo = [each for each in planned(names, count, shapes.split(",")) if not (into / each.folder / LABEL).exists()]
+    todo.sort(key=_stage_of)
+    stages = ExitStack()
+    last: tuple[str, int] | None = None
+    stage: Stage | None = None
+    failed = 0
+    with stages:
+        for injected in todo:
+            if stage is None or _stage_of(injected) != last:
+                stages.close()
+                last = _stage_of(injected)
+                stage = Stage(stages, _server(faults.fault(injected.fault), injected), faults.fault(injected.fault).shown.tenants)
+            try:
+                collect(injected, stage, into, seconds)
+                click.echo(injected.folder)
+            except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
+                failed += 1
+                click.echo(f"{injected.folder} could not be measured: {error}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""How often the diagnosis, and four simple methods, name what was built into stored runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from benchmarks.diagnosis import blind, simple
+from benchmarks.diagnosis.collect import LABEL, Injected
+from benchmarks.faults import LEAST_FAILED, MOVES
+
+from tenantry.diagnose.answer import diagnose
+from tenantry.results import open_run
+from tenantry_clinic import faults
+
+HEALTHY = "none"
+PAGE = Path(__file__).parents[2] / "docs" / "diagnosis.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A stored run and what was built into it; `moved` tells whether its users would notice."""
+
+    folder: Path
+    injected: Injected
+    moved: bool
+
+    @property
+    def truth(self) -> str:
+        return self.injected.fault if self.injected.wrong else HEALTHY
+
+
+@dataclass(slots=True)
+class Score:
+    """Answers, counted."""
+
+    cases: int = 0
+    first: int = 0
+    among_three: int = 0
+    silent: int = 0
+    healthy: int = 0
+    alarms: int = 0
+    confused: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, truth: str, ranking: Sequence[str]) -> None:
+        """Count one answer: classes by rank, none when nothing is wrong."""
+        if truth == HEALTHY:
+            self.healthy += 1
+            self.alarms += bool(ranking)
+            if ranking:
+                self.confused[truth, ranking[0]] += 1
+            return
+        self.cases += 1
+        self.first += ranking[:1] == [truth]
+        self.among_three += truth in ranking[:3]
+        self.silent += not ranking
+        if ranking[:1] != [truth]:
+            self.confused[truth, ranking[0] if ranking else "nothing"] += 1
+
+    def row(self, name: str) -> str:
+        cells = [name, _share(self.first, self.cases), _share(self.among_three, self.cases), _share(self.silent, self.cases)]
+        return f"| {' | '.join([*cells, _share(self.alarms, self.healthy)])} |"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%} ({part} of {whole})" if whole else "-"
+
+
+def cases(runs: Path) -> list[Case]:
+    """All stored runs with a label."""
+    found = {}
+    for label in sorted(runs.glob(f"*/{LABEL}")):
+        found[label.parent] = Injected(**json.loads(label.read_text()))
+    healthy = {(each.fault, each.shape): figures(folder) for folder, each in found.items() if not each.wrong}
+    return [Case(folder, each, _moved(each, folder, healthy)) for folder, each in found.items()]
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """p95 in seconds, throughput, and the share that failed, of requests or of checks."""
+    with open_run(folder) as run:
+        totals, checks = run.totals, run.checks
+        checked, wrong = (sum(getattr(check, what) for check in checks) for what in ("passes", "fails"))
+        failed = max(totals.failures / max(totals.requests, 1), wrong / max(checked + wrong, 1))
+        p95 = totals.response_time_s.p95 if totals.response_time_s else 0.0
+        return {"p95": p95, "throughput": totals.throughput, "failures": failed}
+
+
+def _moved(injected: Injected, folder: Path, healthy: Mapping[tuple[str, str], Mapping[str, float]]) -> bool:
+    """Whether something that users see is worse by 30 % than in the run without the fault."""
+    before = healthy.get((injected.fault, injected.shape))
+    if not injected.wrong or before is None:
+        return False
+    now = figures(folder)
+    failed = now["failures"] >= max(MOVES * before["failures"], LEAST_FAILED)
+    return now["p95"] >= MOVES * before["p95"] or now["throughput"] * MOVES <= before["throughput"] or failed
+
+
+def answer(folder: Path) -> list[str]:
+    """The problems that the diagnosis names, by rank."""
+    with open_run(folder) as run:
+        return [finding.id for finding in diagnose(run).findings if finding.kind == "problem"]
+
+
+def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, list[str]]]:
+    """The diagnosis over all cases, as somebody would have them who lacks what `kind` lacks."""
+    score, answers = Score(), dict[str, list[str]]()
+    for case in found:
+        if case.injected.wrong and not case.moved:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            ranking = answer(case.folder if kind == "all" else blind.copy(case.folder, Path(folder), kind))
+        answers[case.folder.name] = ranking
+        score.add(case.truth, ranking)
+    return score, answers
+
+
+def compared(found: Sequence[Case]) -> dict[str, Score]:
+    """The simple methods over the same cases; each knows the healthy run of its fault."""
+    healthy = {(case.injected.fault, case.injected.shape): simple.series(case.folder) for case in found if not case.injected.wrong}
+    scores: defaultdict[str, Score] = defaultdict(Score)
+    for case in found:
+        if not case.injected.wrong or not case.moved:
+            continue
+        wrong, before = simple.series(case.folder), healthy.get((case.injected.fault, case.injected.shape), {})
+        for name, method in simple.METHODS.items():
+            scores[name].add(case.truth, method(wrong, before))
+    return dict(scores)
+
+
+@click.command()
+@click.option("--runs", required=True, type=click.Path(path_type=Path, exists=True), help="The folder that `collect` filled.")
+@click.option(
+    "--blind/--no-blind", "blindly", default=False, help="Also score without statements' counters, and with the client's side alone."
+)
+@click.option("--verbose", is_flag=True, help="Tell the answer for each run.")
+def main(runs: Path, blindly: bool, verbose: bool) -> None:
+    """Score stored runs; nothing is run again."""
+    found = cases(runs)
+    unmoved = [case.folder.name for case in found if case.injected.wrong and not case.moved]
+    click.echo(f"{len(found)} runs; {len(unmoved)} faults moved nothing and are not scored: {', '.join(unmoved)}")
+    click.echo("| method | first | among three | silent | false alarms |\n|---|---|---|---|---|")
+    for kind in blind.KINDS if blindly else ("all",):
+        score, answers = scored(found, kind)
+        click.echo(score.row(f"tenantry, {kind}"))
+        if verbose:
+            for name, ranking in answers.items():
+                click.echo(f"    {name}: {', '.join(ranking) or 'nothing'}")
+        for (truth, told), number in score.confused.most_common():
+            click.echo(f"    {truth} was called {told} {number} times")
+    for name, score in compared(found).items():
+        click.echo(score.row(name))
+    missing = set(faults.names()) - {case.injected.fault for case in found}
+    if missing:
+        click.echo(f"no runs of: {', '.join(sorted(missing))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What held the requests up, and why: ranked findings with evidence, from a stored run alone."""

@@ -1,0 +1,139 @@
+"""From the findings of all rules to one answer: problems told from symptoms, ranked by the time that they explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tenantry.diagnose.evidence import FACTS, Evidence
+from tenantry.diagnose.model import Answer, Diagnosis, Finding
+from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.rules import rules
+from tenantry.diagnose.words import percent
+from tenantry.results.run import Run
+
+LEAST_SHARE = 0.1
+LEAST_FAILED = 0.01
+LEAST_CONFIDENCE = 0.5
+_WEAK = 0.35
+
+
+def is_observed(run: Run) -> bool:
+    """Whether an observer wrote down what it saw."""
+    return (run.folder / FACTS).exists()
+
+
+def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
+    """What held the requests of a stored run up. Rules that are named in `silent`, or were when it ran, are not asked."""
+    evidence = Evidence(run)
+    muted = {*silent, *evidence.facts.get("silent", ())}
+    known = {name: rule for name, rule in rules().items() if name not in muted}
+    broken: list[str] = []
+    found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
+    verdict, reason = _answer(evidence, found)
+    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), (*unseen(evidence), *broken))
+
+
+def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
+    """What a rule finds. Readings that nobody foresaw must not take the rest of the answer away."""
+    try:
+        return list(rule.find(evidence))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        broken.append(f"the rule {rule.id} cannot read what was observed: {type(error).__name__}: {error}")
+        return []
+
+
+def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule]) -> list[Finding]:
+    """One finding for each class: problems first, each by what it and its symptoms explain; then the symptoms."""
+    best: dict[str, Finding] = {}
+    for finding in found:
+        if finding.confidence >= _WEAK and (finding.id not in best or _weight(finding) > _weight(best[finding.id])):
+            best[finding.id] = finding
+    causes = {name: _causes(name, best, known) for name in best}
+    problems = [_with_symptoms(finding, best, causes) for name, finding in best.items() if not causes[name]]
+    problems = sorted((finding for finding in problems if _counts(finding, evidence)), key=lambda finding: -_weight(finding))
+    order = {finding.id: place for place, finding in enumerate(problems)}
+    symptoms = [
+        replace(best[name], kind="symptom", explained_by=min(by, key=lambda cause: order[cause]))
+        for name, causing in causes.items()
+        if (by := [cause for cause in causing if cause in order])
+    ]
+    symptoms.sort(key=lambda finding: -_weight(finding))
+    return [replace(finding, rank=place) for place, finding in enumerate([*problems, *symptoms], 1)]
+
+
+def _weight(finding: Finding) -> float:
+    return finding.share * finding.confidence
+
+
+def _causes(name: str, found: dict[str, Finding], known: dict[str, Rule]) -> list[str]:
+    """The found classes at the root of what explains this one away."""
+    roots: list[str] = []
+    seen, todo = {name}, [name]
+    while todo:
+        at = todo.pop()
+        above = [other for other in found if at in known[other].explains and _explains(found[other])]
+        if not above and at != name:
+            roots.append(at)
+        todo += [other for other in above if other not in seen]
+        seen.update(above)
+    return sorted(set(roots))
+
+
+def _explains(finding: Finding) -> bool:
+    """Whether it is sure, and large, enough to make something else a mere symptom."""
+    return finding.confidence >= LEAST_CONFIDENCE and finding.share >= 0.02
+
+
+def _with_symptoms(finding: Finding, found: dict[str, Finding], causes: dict[str, list[str]]) -> Finding:
+    """Its share is the larger of its own and that of its largest symptom, and the sum where they are different time."""
+    symptoms = [found[name].share for name, roots in causes.items() if finding.id in roots]
+    return replace(finding, share=min(1.0, finding.share + max(symptoms, default=0.0)) if symptoms else finding.share)
+
+
+def _counts(finding: Finding, evidence: Evidence) -> bool:
+    large = finding.share >= LEAST_SHARE or (evidence.failed >= LEAST_FAILED and finding.share >= LEAST_FAILED)
+    return large and (finding.confidence >= LEAST_CONFIDENCE or finding.id == "failing_requests")
+
+
+def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
+    problems = [finding for finding in found if finding.kind == "problem"]
+    if problems and problems[0].id == "generator":
+        return "invalid", "the generator was the bottleneck: what it measured says nothing of the app"
+    if problems:
+        first = problems[0]
+        return "bottleneck", f"{first.summary} ({percent(first.share)} of the time; confidence {percent(first.confidence)})"
+    if not evidence.requests:
+        return "cannot_tell", "there are no requests to look at"
+    if not evidence.is_sampled and not evidence.is_told:
+        return "cannot_tell", "neither the database nor the app was observed"
+    return "none", "no bottleneck was reached"
+
+
+def _fine(evidence: Evidence, found: list[Finding]) -> Iterator[str]:
+    """What is not the problem, with the figure that says so."""
+    named = {finding.id for finding in found}
+    if evidence.is_told and "app_pool_small" not in named:
+        yield f"the connection pool: {percent(evidence.share(evidence.part('pool')))} of the time is spent waiting for it"
+    if evidence.is_sampled:
+        locked = evidence.sessions.waiting("Lock")
+        if not named & {"hot_row_lock", "advisory_lock", "ddl_lock", "deadlocks"}:
+            yield f"locks: {percent(locked / max(evidence.sessions.working, 1e-9))} of the sessions at work wait for one"
+        yield f"the database: {evidence.database_time:.2g} sessions are at work at a time"
+    busy = evidence.run.generator.busy_share
+    if busy is not None and "generator" not in named:
+        yield f"the generator: at most {percent(busy)} of a core"
+
+
+def unseen(evidence: Evidence) -> Iterator[str]:
+    """What is missing to be sure, and how to get it."""
+    if not evidence.is_told:
+        yield "the app does not tell where its time goes: send a Server-Timing header (pool, db, ext, app) with each answer"
+    if not evidence.is_sampled:
+        yield "Postgres was not observed: name a role that may see all sessions in [observe] dsn_env (GRANT pg_monitor TO it)"
+    elif "pg_stat_statements" in evidence.postgres.get("missing", ()):
+        yield "statements are not counted: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION pg_stat_statements"
+    if evidence.is_sampled and not evidence.readings.gauge("pool.size"):
+        yield "the app's connection pool is not seen: name its Prometheus address in [observe] metrics"
+    if evidence.is_sampled and evidence.cores("app") is None:
+        yield "the app's processes are not seen: they are on another machine, or belong to somebody else"

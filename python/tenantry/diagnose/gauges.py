@@ -1,0 +1,67 @@
+"""Readings over time: gauges as they were, counters as what they grew by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from tenantry.results.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A value over the span; `subjects` that stand for parts of the same thing (the app's workers) are added up."""
+
+    mean: float
+    highest: float
+    last: float
+
+
+class Readings:
+    """All readings of a span, by metric and subject."""
+
+    def __init__(self, tables: Tables, span: tuple[int, int]) -> None:
+        self._tables, self._span = tables, span
+
+    @cached_property
+    def _counters(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """The first and the last value of each."""
+        # A value that did not change is not written again, so the last one before the span's end holds.
+        found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+        for metric, subject, first, last in self._tables.rows(
+            """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns) FROM readings
+               WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY ALL""",
+            of=("readings",),
+        ):
+            found[metric][subject] = (first, last)
+        return found
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the server's counters were read at least twice."""
+        rows = self._tables.rows("SELECT count(*) FROM readings WHERE metric = 'snapshot'", of=("readings",))
+        return bool(rows[0][0] >= 2)
+
+    def grown(self, metric: str) -> dict[str, float]:
+        """What a counter grew by, by subject; one that first appeared later counts from there."""
+        return {subject: last - first for subject, (first, last) in self._counters.get(metric, {}).items()}
+
+    def growth(self, metric: str, subject: str = "") -> float:
+        """What one counter grew by; 0 when nobody read it."""
+        return self.grown(metric).get(subject, 0.0)
+
+    def last(self, metric: str, subject: str = "") -> float | None:
+        """The last value; None when nobody read it."""
+        found = self._counters.get(metric, {}).get(subject)
+        return found[1] if found else None
+
+    def gauge(self, metric: str) -> Gauge | None:
+        """A gauge over the span, its subjects added up; None when nobody read it."""
+        rows = self._tables.rows(
+            """SELECT subject, avg(value), max(value), arg_max(value, at_ns) FROM readings
+               WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject""",
+            [metric, *self._span],
+            of=("readings",),
+        )
+        return Gauge(*(sum(row[place] for row in rows) for place in (1, 2, 3))) if rows else None

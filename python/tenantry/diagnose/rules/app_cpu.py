@@ -1,0 +1,42 @@
+"""The app's own code burns the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Finding, Fix
+from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.words import count, grade, ms, percent
+
+
+def _find(evidence: Evidence) -> Iterator[Finding]:
+    inside = evidence.part("app") + evidence.part("door")
+    share = evidence.share(inside)
+    busiest = evidence.busiest_worker
+    spent = (evidence.cores("app") or 0.0) * evidence.duration_s / max(evidence.requests, 1)
+    if share < 0.35 or busiest is None or busiest < 0.5 or spent < 0.002:
+        return
+    yield Finding(
+        RULE.id,
+        share,
+        grade((2.0, busiest >= 0.7), (1.0, share >= 0.5), (1.0, evidence.share(evidence.part("app")) >= 0.25)),
+        "the app's own code takes the time",
+        (
+            f"{percent(share)} of the request time is spent in the app or at its door",
+            f"its busiest process uses {percent(busiest)} of a core, {ms(spent)} of processor time per request",
+            f"the database is at work for {count(evidence.database_time)} requests at a time",
+        ),
+        Fix("profile the app (py-spy, cProfile); more worker processes, as long as there are cores"),
+    )
+
+
+RULE = Rule(
+    "app_cpu",
+    "The app's code burns the processor",
+    "Time goes into the app's own part or before its door, while one of its processes uses most of a core.",
+    "Blocking calls make the event loop late with an idle processor; large answers burn it for their bytes.",
+    "Profile; more workers.",
+    _find,
+    explains=("event_loop_blocking", "few_workers", "distant_database", "app_pool_small", "machine_cpu", "pooler_pool_small"),
+)

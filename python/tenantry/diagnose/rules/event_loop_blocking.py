@@ -1,0 +1,45 @@
+"""A blocking call in an asynchronous app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Finding, Fix
+from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.words import grade, ms, percent
+
+
+def _find(evidence: Evidence) -> Iterator[Finding]:
+    lag, busiest = evidence.loop_lag_s, evidence.busiest_worker
+    late = evidence.part("app") + evidence.part("door") + evidence.travel
+    share = evidence.share(late)
+    if lag is None or lag < 0.008 or share < 0.35:
+        return
+    idle = busiest is not None and busiest < 0.6
+    yield Finding(
+        RULE.id,
+        share,
+        grade((2.0, True), (2.0, idle), (1.0, lag >= 0.02)),
+        "something blocks the app's event loop",
+        (
+            f"timers of the event loop are {ms(lag)} late",
+            *([f"the app's busiest process uses only {percent(busiest)} of a core"] if busiest is not None else []),
+            f"{percent(share)} of the request time is spent in the app, at its door or on the way to the database, in all endpoints alike",
+        ),
+        Fix(
+            "find the synchronous call in asynchronous code (asyncio debug mode names it); use an asynchronous client, or asyncio.to_thread"
+        ),
+        () if idle else ("the processor is busy, too: it may be computing rather than blocking",),
+    )
+
+
+RULE = Rule(
+    "event_loop_blocking",
+    "A blocking call holds the event loop",
+    "The event loop is late while the app's processor is idle; all endpoints are slow together.",
+    "A busy processor makes the loop late as well: then it is app_cpu. A slow generator sees late answers, but not a late loop.",
+    "Asynchronous clients, threads for what blocks.",
+    _find,
+    explains=("few_workers", "distant_database", "app_pool_small", "pooler_pool_small"),
+)

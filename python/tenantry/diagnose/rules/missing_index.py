@@ -1,0 +1,79 @@
+"""A statement reads far more than it returns, because no index leads to its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Finding, Fix
+from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.rules._plans import filtered, indexes_of, subject, table_facts, tenant_columns, wasteful
+from tenantry.diagnose.statements import Scan, Statement
+from tenantry.diagnose.words import count, grade, ms, percent
+
+_LEAST_ROWS = 10_000
+
+
+def _find(evidence: Evidence) -> Iterator[Finding]:
+    for statement in wasteful(evidence):
+        if statement.says(r"\bOFFSET\b") or statement.says(r"^\s*(?:BEGIN|COMMIT|INSERT INTO \S+ \([^)]*\) VALUES)"):
+            continue
+        for scan in statement.scans:
+            columns = [column for column, operator in filtered(scan) if operator == "="]
+            missing = [column for column in columns if column not in tenant_columns(evidence, scan.table)]
+            rows = float(table_facts(evidence, scan.table).get("rows") or 0)  # type: ignore[arg-type]
+            if missing and rows >= _LEAST_ROWS and not _has_index(evidence, scan, missing):
+                yield _finding(evidence, statement, scan, missing, rows)
+                break
+
+
+def _has_index(evidence: Evidence, scan: Scan, columns: list[str]) -> bool:
+    """Whether an index begins with the tenant and these columns, so that the planner had it and chose another way."""
+    lead = {*tenant_columns(evidence, scan.table), *columns}
+    for index in indexes_of(evidence, scan.table):
+        first = list(index["columns"])[: len(lead)]  # type: ignore[call-overload]
+        if set(columns) <= set(first) <= lead:
+            return True
+    return False
+
+
+def _finding(evidence: Evidence, statement: Statement, scan: Scan, columns: list[str], rows: float) -> Finding:
+    tenant = sorted(tenant_columns(evidence, scan.table) - set(columns))
+    name = f"{scan.table.rpartition('.')[2]}_{'_'.join(columns)}_idx"
+    create = f"CREATE INDEX CONCURRENTLY {name} ON {scan.table} ({', '.join([*tenant, *columns])})"
+    per_row = statement.blocks / max(statement.rows, 1)
+    signs = [(1.0, statement.calls > 0), (1.0, per_row >= 50), (1.0, rows >= _LEAST_ROWS)]
+    told = [f"it takes {percent(statement.load / evidence.database_time)} of the database's time"]
+    if statement.calls:
+        told.append(
+            f"{ms(statement.each('seconds'))} and {count(statement.each('blocks'))} blocks per call, for"
+            f" {count(statement.each('rows'))} rows"
+        )
+    told.append(
+        f"its plan reads {scan.table} ({count(rows)} rows) by {scan.index or 'a sequential scan'} and filters by {', '.join(columns)}"
+    )
+    return Finding(
+        RULE.id,
+        evidence.share(statement.load),
+        grade(*signs),
+        f"a statement on {scan.table} has no index on {', '.join(columns)}",
+        tuple(told),
+        Fix("create the index that the filter asks for", create),
+        subject=subject(statement, table=scan.table),
+    )
+
+
+RULE = Rule(
+    "missing_index",
+    "A statement has no index to find its rows by",
+    "One statement takes much of the database's time and reads far more blocks than it returns rows; its plan filters a large"
+    " table by a"
+    " column that no index of that table has.",
+    "A policy that is evaluated per row (rls_per_row_function), an operator that row-level security keeps from its index"
+    " (rls_non_leakproof), deep pages (offset_pagination), old statistics (stale_statistics) and bloat also read much for few"
+    " rows; each has"
+    " a sign of its own, and here the column has no index at all.",
+    "CREATE INDEX on the tenant's column and the filtered column.",
+    _find,
+    explains=("app_pool_small", "database_cpu", "machine_cpu", "generic_plan_skew", "noisy_tenant"),
+)

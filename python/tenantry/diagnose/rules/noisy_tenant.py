@@ -1,0 +1,65 @@
+"""One tenant takes the database for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Finding, Fix
+from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.words import grade, percent
+
+
+def _find(evidence: Evidence) -> Iterator[Finding]:
+    by_tenant = evidence.sessions.by("tenant", lambda each: each.works)
+    whole = sum(by_tenant.values())
+    if not whole or whole < 0.05:
+        return
+    tenant, most = next(((name, by) for name, by in by_tenant.most_common(2) if name), ("", 0.0))
+    part = most / whole
+    fair = 1 / max(evidence.run.tenants.seen, 1)
+    own = _of_the_load(evidence, tenant)
+    if not tenant or part < 0.3 or part < 5 * max(fair, own or 0.0) or evidence.run.tenants.seen < 10:
+        return
+    routes = evidence.sessions.by("route", lambda each: each.works and each.tenant == tenant).most_common(1)
+    statements = evidence.sessions.by("query_id", lambda each: each.works and each.tenant == tenant).most_common(1)
+    statement = evidence.statements.get(statements[0][0]) if statements else None
+    machine = evidence.machine_busy
+    yield Finding(
+        RULE.id,
+        max(evidence.share(whole), part * 0.9),
+        grade((2.0, True), (1.0, part >= 0.5), (1.0, machine is None or machine > 0.7)),
+        f"tenant {tenant} takes most of the database's time",
+        (
+            f"{percent(part)} of the sessions at work are those of tenant {tenant}; an even part is {percent(fair)}",
+            *([f"mostly with {routes[0][0]}"] if routes and routes[0][0] else []),
+        ),
+        Fix("a limit per tenant: so many requests at a time, heavy work in a queue of its own"),
+        subject={"tenant": tenant, **({"statement": statement.short, "query_id": statement.id} if statement else {})},
+    )
+
+
+def _of_the_load(evidence: Evidence, tenant: str) -> float | None:
+    """The part of the generator's requests that it sent for this tenant, if the tenant's name is its number."""
+    return None
+
+
+RULE = Rule(
+    "noisy_tenant",
+    "One tenant takes the database",
+    "One tenant has far more of the sessions at work than its even part (application_name or a comment tells the tenant).",
+    "A tenant that is merely large, and slow only for itself: generic_plan_skew. Statements that are slow for everybody show no tenant.",
+    "Limits per tenant.",
+    _find,
+    explains=(
+        "missing_index",
+        "database_cpu",
+        "machine_cpu",
+        "app_pool_small",
+        "generic_plan_skew",
+        "sort_spill",
+        "distant_database",
+        "few_workers",
+        "app_cpu",
+    ),
+)

@@ -1,0 +1,63 @@
+"""The diagnosis in words, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from tenantry.report.lines import Line, clean
+from tenantry.report.numbers import Document, finite, items, part
+
+_MOST = 3
+_INDENT = "  "
+
+
+def lines(document: Document, width: int) -> Iterator[Line]:
+    """The first problems with their evidence and what helps, and what hides behind the rest."""
+    diagnosis = part(document, "diagnosis")
+    if not diagnosis:
+        return
+    yield Line(("Diagnosis", "bold"))
+    problems = [finding for finding in items(diagnosis, "findings") if finding.get("kind") == "problem"]
+    if not problems:
+        yield from wrapped(str(diagnosis.get("reason") or ""), width, "")
+    for finding in problems[:_MOST]:
+        yield from _finding(finding, width)
+    symptoms = [str(finding["id"]) for finding in items(diagnosis, "findings") if finding.get("kind") == "symptom"]
+    if symptoms:
+        yield from wrapped(f"only symptoms of these: {', '.join(symptoms)}", width, "dim")
+    for text in diagnosis.get("unseen") or []:
+        yield from wrapped(f"not seen: {clean(text)}", width, "dim")
+
+
+def headline(finding: Document) -> str:
+    """One sentence: what, and how much of the time it explains."""
+    return f"{clean(finding.get('summary'))}: {_share(finding)} of the time, confidence {_percent(finding.get('confidence'))}"
+
+
+def _finding(finding: Document, width: int) -> Iterator[Line]:
+    yield from wrapped(f"{finding.get('rank')}. {finding.get('id')}: {headline(finding)}", width, "yellow")
+    for text in finding.get("evidence") or []:
+        yield from wrapped(f"- {clean(text)}", width, "", _INDENT * 2)
+    for text in finding.get("against") or []:
+        yield from wrapped(f"- against it: {clean(text)}", width, "", _INDENT * 2)
+    fix = part(finding, "fix")
+    told = clean(fix.get("text"))
+    yield from wrapped(f"fix: {told}{':' if fix.get('statement') else ''}", width, "green", _INDENT * 2)
+    if fix.get("statement"):
+        yield Line((_INDENT * 3 + clean(fix["statement"]), "green"), whole=True)
+
+
+def wrapped(text: str, width: int, style: str, indent: str = _INDENT) -> Iterator[Line]:
+    """Text as lines that fit, behind an indent."""
+    for line in wrap(text, width - len(indent) - 2, subsequent_indent="  "):
+        yield Line((indent + line, style))
+
+
+def _share(finding: Document) -> str:
+    return _percent(finding.get("share"))
+
+
+def _percent(value: object) -> str:
+    number = finite(value)
+    return "unknown" if number is None else f"{number * 100:.0f} %"
