@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 from commandline import Shell
 from running_clinic import Clinic
-from test_observe_postgres import Kept, wait_for
+from test_observe_postgres import Kept, read_until
 from test_pooler import pooled
 
 from tenantry.engine import DatabaseError
@@ -62,7 +62,7 @@ def test_the_queue_of_a_pooler_is_seen(postgres: Postgres, new_database: Callabl
         def watch() -> None:
             probe = Pooler(console, kept)
             probe.open()
-            wait_for(lambda: probe.read() or kept.last("pgbouncer.cl_waiting").get("") == 3)
+            read_until(probe, lambda: kept.last("pgbouncer.cl_waiting").get("") == 3)
             probe.close()
 
         asyncio.run(work())
@@ -94,7 +94,7 @@ def test_app_and_postgres_are_found_by_their_ports(clinic: Clinic, postgres: Pos
     for _ in range(30):
         clinic.get("/api/pets")
     probe._families.every_s = 0.0
-    wait_for(lambda: probe.read() or kept.last("process.cpu_s")["app"] > first["app"])
+    read_until(probe, lambda: kept.last("process.cpu_s")["app"] > first["app"])
     assert f"app:{clinic.pid}" in kept.last("process.cpu_s")
     assert f"postgres:{postgres.pid}" in kept.last("process.cpu_s")
     assert kept.last("process.count")["postgres"] > 3

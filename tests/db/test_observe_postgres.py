@@ -88,6 +88,16 @@ def wait_for(holds: Callable[[], Any], what: str = "it never came", timeout_s: f
     return found
 
 
+def read_until(probe: Any, holds: Callable[[], Any]) -> None:
+    """Take readings until it holds."""
+
+    def reads() -> Any:
+        probe.read()
+        return holds()
+
+    wait_for(reads)
+
+
 def test_sessions_that_wait_for_a_lock_are_seen_with_who_blocks_them(database: Database) -> None:
     kept = Kept()
     update = "UPDATE stock SET left_over = left_over - 1 WHERE id = 1"
@@ -107,7 +117,7 @@ def test_sessions_that_wait_for_a_lock_are_seen_with_who_blocks_them(database: D
 
     def watch_until_both_wait() -> None:
         with opened(Activity(Observing(database.dsn), kept)) as probe:
-            wait_for(lambda: probe.read() or {row[6] for row in kept.rows["blocking"]} >= {"0", "1"})
+            read_until(probe, lambda: {row[6] for row in kept.rows["blocking"]} >= {"0", "1"})
 
     asyncio.run(work())
     rows = kept.rows["blocking"]
@@ -134,7 +144,7 @@ def test_counters_grow_by_what_was_executed(database: Database) -> None:
         probe.read()
         before = kept.last("table.n_tup_ins")["public.stock"]
         database.run(*["INSERT INTO stock SELECT max(id) + 1, 0 FROM stock"] * 7, "SELECT 1")
-        wait_for(lambda: probe.read() or kept.last("table.n_tup_ins")["public.stock"] > before)
+        read_until(probe, lambda: kept.last("table.n_tup_ins")["public.stock"] > before)
         assert kept.last("table.n_tup_ins")["public.stock"] == before + 7
         assert 7 in probe.grown("statement.calls").values()
         assert probe.missing == []
