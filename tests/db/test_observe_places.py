@@ -62,7 +62,7 @@ def test_the_queue_of_a_pooler_is_seen(postgres: Postgres, new_database: Callabl
         def watch() -> None:
             probe = Pooler(console, kept)
             probe.open()
-            read_until(probe, lambda: kept.last("pgbouncer.cl_waiting").get("") == 3)
+            read_until(probe, lambda: kept.last("pooler.cl_waiting").get(f"{name}/postgres") == 3)
             probe.close()
 
         asyncio.run(work())
@@ -71,11 +71,11 @@ def test_the_queue_of_a_pooler_is_seen(postgres: Postgres, new_database: Callabl
         after.read()
         after.close()
     subject = f"{name}/postgres"
-    assert {row[4] for row in kept.rows["readings"] if row[2:4] == ("pgbouncer.sv_active", subject)} >= {2.0, 0.0}
-    assert any(row[4] > 0 for row in kept.rows["readings"] if row[2:4] == ("pgbouncer.maxwait_s", ""))
-    assert kept.last("pgbouncer.total_query_count")[name] == kept.last("pgbouncer.total_query_count")[""] == 5
-    assert kept.last("pgbouncer.total_wait_time")[""] > 1e6, "three of them waited two seconds"
-    assert not any(subject.startswith("pgbouncer") for subject in kept.last("pgbouncer.cl_active")), "the console's own pool is left out"
+    assert {row[4] for row in kept.rows["readings"] if row[2:4] == ("pooler.sv_active", subject)} >= {2.0, 0.0}
+    assert any(row[4] > 0 for row in kept.rows["readings"] if row[2:4] == ("pooler.maxwait_s", subject))
+    assert kept.last("pooler.total_query_count")[name] == 5
+    assert kept.last("pooler.total_wait_time")[name] > 1e6, "three of them waited two seconds"
+    assert not any(subject.startswith("pgbouncer") for subject in kept.last("pooler.cl_active")), "the console's own pool is left out"
 
 
 def test_a_database_that_is_no_console_is_told(new_database: Callable[[], str]) -> None:
