@@ -42,5 +42,4 @@ RULE = Rule(
     " leaks. Then this is a symptom.",
     "A larger pool, within what the database can do; shorter transactions.",
     _find,
-    explains=("machine_cpu",),
 )

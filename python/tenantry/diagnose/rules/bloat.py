@@ -49,5 +49,5 @@ RULE = Rule(
     "An old open transaction keeps the dead rows from being removed: then idle_in_transaction is the cause.",
     "VACUUM, autovacuum settings, shorter transactions; pg_repack where space is not given back.",
     _find,
-    explains=("app_pool_small", "database_cpu", "machine_cpu", "missing_index", "small_shared_buffers", "stale_statistics"),
+    explains=("app_pool_small", "database_cpu", "machine_cpu", "missing_index", "small_shared_buffers"),
 )

@@ -45,5 +45,4 @@ RULE = Rule(
     "A late event loop or a busy core of the app, a pooler with a queue: they also delay answers that are there.",
     "Co-locate; fewer round trips.",
     _find,
-    explains=("machine_cpu",),
 )

@@ -75,5 +75,5 @@ RULE = Rule(
     " a sign of its own, and here the column has no index at all.",
     "CREATE INDEX on the tenant's column and the filtered column.",
     _find,
-    explains=("app_pool_small", "database_cpu", "machine_cpu", "generic_plan_skew", "noisy_tenant"),
+    explains=("app_pool_small", "database_cpu", "machine_cpu", "generic_plan_skew"),
 )

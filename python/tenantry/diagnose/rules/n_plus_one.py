@@ -12,7 +12,7 @@ from tenantry.diagnose.rules._plans import subject
 from tenantry.diagnose.statements import Statement
 from tenantry.diagnose.words import count, grade, ms
 
-_REPEATS = 4.0
+_REPEATS = 5.0
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:

@@ -42,5 +42,5 @@ RULE = Rule(
     "A leak fills up connections, too: then those of one pool are idle and not given back.",
     "Smaller pools, a pooler.",
     _find,
-    explains=("app_pool_small", "connection_churn", "distant_database", "connection_leak", "tenant_context_missing", "failing_requests"),
+    explains=("app_pool_small", "connection_churn", "distant_database", "tenant_context_missing", "failing_requests"),
 )

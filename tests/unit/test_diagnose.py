@@ -1,0 +1,292 @@
+"""What the diagnosis says of runs whose cause is known, and of those that look like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from observed import Scene, first, problems, scan
+from runfolder import Reading
+
+OWN = "(clinic_id = $0)"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    found = Scene()
+    found.calm()
+    return found
+
+
+def test_a_healthy_run_has_no_bottleneck(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=0.1, db=2, app=1, door=0.5)
+    scene.sessions(0.1, query_id="1")
+    scene.statement("1", "SELECT 1", calls=500, ms=1)
+    told = scene.diagnosed(tmp_path)
+    assert (told.verdict, problems(told)) == ("none", [])
+    assert told.reason == "no bottleneck was reached"
+
+
+def test_the_parts_add_up_to_the_request_time(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=3, db=20, app=5, ext=7, door=4, late=2)
+    scene.sessions(0.5, wait="Lock:tuple")
+    scene.sessions(0.2)
+    told = scene.diagnosed(tmp_path)
+    whole = 50 * ((3 + 20 + 5 + 7 + 4) / 0.8 + 2) / 1000
+    assert sum(part.at_a_time for part in told.parts) == pytest.approx(whole, rel=1e-6)
+    by_name = {part.name: part.at_a_time for part in told.parts}
+    assert by_name["other services"] == pytest.approx(50 * 0.007)
+    assert by_name["generator"] == pytest.approx(50 * 0.002)
+
+
+def test_a_pool_that_is_full_of_quick_work_is_too_small(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(pool=2, in_use=1.9)
+    scene.endpoint(pool=100, db=10, app=2)
+    scene.sessions(0.4, query_id="1")
+    scene.sessions(1.4, "idle in transaction", "Client:ClientRead")
+    assert problems(scene.diagnosed(tmp_path)) == ["app_pool_small"]
+
+
+def test_a_lock_that_fills_the_pool_is_the_problem_and_the_pool_a_symptom(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=400, db=200, app=2)
+    scene.sessions(9, wait="Lock:transactionid", query_id="1")
+    scene.blocked(9, "transactionid", query_id="1")
+    scene.statement("1", "UPDATE counters SET n = n + 1", calls=500, ms=180)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["hot_row_lock"]
+    assert first(told).subject["statement"].startswith("UPDATE counters")
+    symptoms = {finding.id: finding.explained_by for finding in told.findings if finding.kind == "symptom"}
+    assert symptoms["app_pool_small"] == "hot_row_lock"
+    assert first(told).share > 0.7, "the time that others wait for its connections is its own doing"
+
+
+@pytest.mark.parametrize(
+    ("wait", "lock", "expected"), [("Lock:advisory", "advisory", "advisory_lock"), ("Lock:relation", "relation", "ddl_lock")]
+)
+def test_locks_are_told_apart(scene: Scene, tmp_path: Path, wait: str, lock: str, expected: str) -> None:
+    scene.endpoint(pool=10, db=200, app=2)
+    scene.sessions(9, wait=wait)
+    scene.blocked(9, lock, mode="AccessExclusiveLock", relation="pets")
+    assert problems(scene.diagnosed(tmp_path)) == [expected]
+
+
+def test_deadlocks_explain_the_rows_that_are_waited_for(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=10, db=800, app=2, failed=0.1, detail="503 deadlock")
+    scene.sessions(9, wait="Lock:transactionid")
+    scene.blocked(9, "transactionid")
+    scene.grows("database.deadlocks", 30)
+    assert problems(scene.diagnosed(tmp_path)) == ["deadlocks"]
+
+
+WASTEFUL = {"calls": 500, "ms": 40, "rows": 2, "blocks": 5_000}
+
+
+def test_a_filter_without_an_index_asks_for_one_that_begins_with_the_tenant(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("records")
+    scene.index("records", "clinic_id", "visited_at")
+    scene.sessions(2, query_id="1")
+    plan = {"Node Type": "Limit", "Plans": [scan("records", index="records_idx", condition=OWN, kept="(pet_id = $2)")]}
+    scene.statement("1", "SELECT * FROM records WHERE pet_id = $1 LIMIT $2", **WASTEFUL, plan=plan)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["missing_index"]
+    assert first(told).fix.statement == "CREATE INDEX CONCURRENTLY records_pet_id_idx ON public.records (clinic_id, pet_id)"
+
+
+def test_no_index_is_asked_for_where_one_is_there_already(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("records")
+    scene.index("records", "clinic_id", "pet_id")
+    scene.sessions(2, query_id="1")
+    scene.statement("1", "SELECT * FROM records WHERE pet_id = $1", **WASTEFUL, plan=scan("records", kept="(pet_id = $2)"))
+    assert "missing_index" not in problems(scene.diagnosed(tmp_path))
+
+
+def test_deep_pages_are_not_a_missing_index(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("records")
+    scene.sessions(2, query_id="1")
+    text = "SELECT * FROM records WHERE kind = $1 ORDER BY id OFFSET $2 LIMIT $3"
+    scene.statement("1", text, **WASTEFUL, plan=scan("records", kept="(kind = $2)"))
+    assert problems(scene.diagnosed(tmp_path)) == ["offset_pagination"]
+
+
+def test_a_policy_function_in_a_filter_is_named(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("pets", policy="visible(clinic_id)")
+    scene.postgres["functions"].append({"schema": "public", "name": "visible", "language": "plpgsql", "volatility": "v"})
+    scene.sessions(2, query_id="1")
+    scene.statement("1", "SELECT count(*) FROM pets", **WASTEFUL, plan=scan("pets", kept="visible(clinic_id)"))
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["rls_per_row_function"]
+    assert first(told).subject["function"] == "visible"
+
+
+def test_an_operator_that_leaks_is_kept_from_its_index(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("pets")
+    scene.index("pets", "clinic_id", "name_key")
+    scene.sessions(2, query_id="1")
+    plan = scan("pets", index="pets_idx", condition=OWN, kept="(p.name_key ~~ $2)")
+    scene.statement("1", "SELECT * FROM pets p WHERE p.name_key LIKE $1", **WASTEFUL, plan=plan)
+    assert problems(scene.diagnosed(tmp_path)) == ["rls_non_leakproof"]
+
+
+def test_a_table_that_changed_since_it_was_analyzed_misleads_the_planner(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("invoices", n_live_tup=100_000, n_mod_since_analyze=90_000, options="autovacuum_enabled=false")
+    scene.sessions(2, query_id="1")
+    scene.statement("1", "SELECT * FROM invoices LIMIT $1", **WASTEFUL, plan=scan("invoices", index="i", condition=OWN))
+    assert problems(scene.diagnosed(tmp_path)) == ["stale_statistics"]
+
+
+def test_temporary_files_are_a_sort_that_spills(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.sessions(1, wait="IO:BufFileWrite", query_id="1")
+    scene.statement("1", "SELECT * FROM records ORDER BY a", calls=500, ms=40, rows=100, blocks=900, temp=300)
+    assert problems(scene.diagnosed(tmp_path)) == ["sort_spill"]
+
+
+def test_many_small_statements_per_request_are_named_with_the_page(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint("GET /calendar", pool=1, db=30, app=3)
+    scene.sessions(0.2, query_id="1", route="GET /calendar")
+    scene.sessions(0.5, "idle in transaction", "Client:ClientRead", route="GET /calendar")
+    scene.statement("1", "SELECT name FROM pets WHERE id = $1", calls=10_000, ms=0.1)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told)[0] == "n_plus_one"
+    assert first(told).subject["route"] == "GET /calendar"
+
+
+def test_open_transactions_that_grow_old_are_a_leak_and_short_ones_are_not(tmp_path: Path) -> None:
+    for old_s, expected in ((6.0, ["idle_in_transaction"]), (0.1, ["app_pool_small"])):
+        scene = Scene()
+        scene.calm(in_use=9.5)
+        scene.endpoint(pool=500, db=5, app=2)
+        scene.sessions(9, "idle in transaction", "Client:ClientRead", old_s=old_s)
+        folder = tmp_path / str(old_s)
+        assert problems(scene.diagnosed(folder)) == expected
+
+
+def test_idle_sessions_behind_a_pool_in_use_are_a_leak(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(in_use=10)
+    scene.endpoint(pool=500, db=5, app=2)
+    scene.sessions(9, "idle", old_s=7.0)
+    assert problems(scene.diagnosed(tmp_path)) == ["connection_leak"]
+
+
+def test_a_session_per_transaction_is_churn(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=50, db=5, app=2)
+    scene.grows("database.sessions", 450)
+    scene.grows("database.xact_commit", 500)
+    assert problems(scene.diagnosed(tmp_path)) == ["connection_churn"]
+
+
+def test_statements_that_travel_mean_a_distant_database(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=20, app=1)
+    scene.sessions(0.05, query_id="1")
+    scene.sessions(0.9, "idle in transaction", "Client:ClientRead")
+    for number in ("1", "2", "3", "4"):
+        scene.statement(number, f"SELECT {number}", calls=500, ms=0.1)
+    assert problems(scene.diagnosed(tmp_path)) == ["distant_database"]
+
+
+def test_a_late_loop_is_a_blocking_call_when_the_processor_is_idle_and_work_when_it_is_not(tmp_path: Path) -> None:
+    for cores, expected in ((0.2, "event_loop_blocking"), (0.98, "app_cpu")):
+        scene = Scene()
+        scene.calm(lag=0.04, app=cores)
+        scene.endpoint(pool=1, db=5, app=40, door=40)
+        assert problems(scene.diagnosed(tmp_path / str(cores)))[0] == expected
+
+
+def test_requests_that_wait_at_the_door_of_a_calm_app_lack_workers(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=5, app=2, door=300)
+    assert problems(scene.diagnosed(tmp_path)) == ["few_workers"]
+
+
+def test_a_slow_service_is_worse_inside_of_a_transaction(tmp_path: Path) -> None:
+    for open_sessions, expected in ((0.0, "slow_external_call"), (9.5, "slow_external_call_in_transaction")):
+        scene = Scene()
+        scene.calm(in_use=9)
+        scene.endpoint("POST /checkout", pool=100 if open_sessions else 1, db=5, app=2, ext=250)
+        if open_sessions:
+            scene.sessions(open_sessions, "idle in transaction", "Client:ClientRead", route="POST /checkout", old_s=0.25)
+        assert problems(scene.diagnosed(tmp_path / expected)) == [expected]
+
+
+def test_refusals_of_a_service_are_a_limit(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint("POST /checkout", pool=1, db=5, app=2, ext=2, failed=0.5, detail="503 the invoicing service refused: 429")
+    assert problems(scene.diagnosed(tmp_path)) == ["external_rate_limit"]
+
+
+def test_one_tenant_that_takes_the_database_is_named(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=30, app=2)
+    scene.sessions(3, tenant="7", query_id="1", route="GET /report")
+    for tenant in range(8, 18):
+        scene.sessions(0.1, tenant=str(tenant), query_id="2")
+    scene.statement("1", "SELECT sum(total) FROM invoices", calls=100, ms=300)
+    scene.statement("2", "SELECT 1", calls=500, ms=20)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told)[0] == "noisy_tenant"
+    assert first(told).subject["tenant"] == "7"
+
+
+def test_bursts_of_one_statement_are_a_stampede(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=10, db=60, app=2)
+    for burst in (10, 50, 80):
+        scene.sessions(9, query_id="1", samples=range(burst, burst + 4))
+    scene.statement("1", "SELECT count(*) FROM visits", calls=500, ms=25)
+    assert problems(scene.diagnosed(tmp_path))[0] == "cache_stampede"
+
+
+def test_large_answers_are_named_by_their_size(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(app=0.7)
+    scene.endpoint("GET /services", pool=1, db=4, app=30, bytes_each=900_000)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["large_json"]
+    assert "900 kB" in first(told).summary
+
+
+def test_foreign_rows_are_a_leak_and_missing_ones_a_lost_tenant(tmp_path: Path) -> None:
+    leak = Scene()
+    leak.endpoint(pool=1, db=2, app=1)
+    leak.run.checks.append((1, "dashboard", "own clinic", 400, 100))
+    assert problems(leak.diagnosed(tmp_path / "leak")) == ["tenant_leak"]
+    lost = Scene()
+    lost.table("pets")
+    lost.endpoint("GET /pets/{id}", pool=1, db=2, app=1, failed=0.1, detail="404 not found")
+    lost.endpoint("GET /bills/{id}", pool=1, db=2, app=1, failed=0.1, detail="404 not found")
+    assert problems(lost.diagnosed(tmp_path / "lost")) == ["tenant_context_missing"]
+
+
+def test_a_generator_that_cannot_keep_up_makes_the_answer_invalid(scene: Scene, tmp_path: Path) -> None:
+    scene.run.readings = [Reading(second, loop_busy=0.97) for second in range(scene.seconds)]
+    scene.endpoint(pool=1, db=2, app=1, late=50)
+    assert scene.diagnosed(tmp_path).verdict == "invalid"
+
+
+def test_a_run_that_nobody_observed_cannot_be_told(tmp_path: Path) -> None:
+    from runfolder import clinic_run
+
+    from tenantry.diagnose.answer import diagnose
+    from tenantry.results import open_run
+
+    run = clinic_run(10)
+    run.requests = [request for request in run.requests if not request.kind]
+    with open_run(run.write(tmp_path)) as opened:
+        told = diagnose(opened)
+    assert told.verdict == "cannot_tell"
+    assert any("Server-Timing" in text for text in told.unseen)
+    assert any("pg_monitor" in text for text in told.unseen)
+
+
+def test_a_finding_can_be_silenced(scene: Scene, tmp_path: Path) -> None:
+    from tenantry.diagnose.answer import diagnose
+    from tenantry.results import open_run
+
+    scene.endpoint(pool=1, db=5, app=2, door=300)
+    scene.diagnosed(tmp_path)
+    with open_run(tmp_path) as opened:
+        assert problems(diagnose(opened, silent=["few_workers"])) == []
