@@ -70,14 +70,15 @@ class Pooler:
 
 def console(dsn: str) -> Database:
     """A connection to the console. Raises DatabaseError, also for a DSN of another database."""
-    opened = Database(dsn, password=os.environ.get("PGPASSWORD"))
     try:
+        opened = Database(dsn, password=os.environ.get("PGPASSWORD"))
         opened.records("SHOW VERSION")
+        return opened
     except DatabaseError as error:
-        opened.close()
+        if not error.args[0]:
+            raise  # nobody there
         hint = f"is this the console of PgBouncer, database {CONSOLE!r}, and the role one of its stats_users?"
-        raise DatabaseError("", f"{error.args[1]}; {hint}", "", "", "", "") from error
-    return opened
+        raise DatabaseError(error.args[0], f"{error.args[1]}; {hint}", *error.args[2:]) from error
 
 
 def facts(dsn: str) -> dict[str, Any]:
