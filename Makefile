@@ -12,6 +12,8 @@ WEB := $(shell find web -type f -not -path '*/node_modules/*')
 # Tests wait more than they compute: one process more than there are cores.
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export CARGO_TERM_PROGRESS_WHEN := never
+# The tests start hundreds of processes: without bytecode on disk each would compile all that it imports, at twice the cost.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
