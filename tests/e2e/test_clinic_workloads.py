@@ -36,7 +36,8 @@ def test_every_workload_runs_at_small_scale_without_a_failure(app: App, workload
     assert (told["totals"]["failures"], failed_checks(told), told["errors"]) == (0, set(), [])
     # As quick as the machine happens to be, but judged.
     assert told["verdict"] != "no_data", told["reason"]
-    assert told["totals"]["requests"] >= 130 and told["checks"]
+    least = 20 if workload == "smoke" else 130  # one virtual user does as much as the machine lets it do
+    assert told["totals"]["requests"] >= least and told["checks"]
 
 
 @pytest.mark.parametrize(
