@@ -17,6 +17,8 @@ from tenantry.datasets.population import Population
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import close_engine, open_engine
 from tenantry.folder import RunFolder
+from tenantry.observe.observer import FACTS, FOLDER
+from tenantry.observe.recorder import Recorder
 from tenantry.plan.plan import Plan
 from tenantry.workers import Workers
 
@@ -55,6 +57,7 @@ def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         population = Population(shops)
         folder = RunFolder.create(tmp_path_factory.mktemp("runs"), plan, population=population, command=["tenantry"])
         asyncio.run(_load(folder, plan, population))
+        _observe(folder.path)
         folder.finish("finished", elapsed_ns=plan.duration_ns)
         yield folder.path
 
@@ -72,3 +75,14 @@ async def _load(folder: RunFolder, plan: Plan, population: Population) -> None:
     finally:
         close_engine(engine)
         errors.write()
+
+
+def _observe(folder: Path) -> None:
+    """What the probes of a run with `[observe]` leave, a row of each kind."""
+    recorder = Recorder(folder, 0)
+    recorder.readings(1, "host", {("cpu.cores", ""): 2.0})
+    recorder.activity([(1, "client backend", "active", "Lock", "tuple", "7", "GET /", "1", 2, 0.5, 0.1)])
+    own, blocker = ("tuple", "ExclusiveLock", "stock", "7", "GET /", "1"), ("11", "active", "", "", "8", "POST /", "2")
+    recorder.blocking([(1, *own, *blocker, 1, 0.1, 0.5)])
+    recorder.write()
+    (folder / FOLDER / FACTS).write_text("{}")

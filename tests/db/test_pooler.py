@@ -31,6 +31,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users
+stats_users = postgres
 pool_mode = {mode}
 default_pool_size = 2
 """

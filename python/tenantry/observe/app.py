@@ -70,10 +70,10 @@ def scrape(address: str, timeout_s: float) -> str:
     connection = _connection(place, timeout_s)
     try:
         connection.request("GET", f"{place.path or '/'}{f'?{place.query}' if place.query else ''}", headers=_headers(place))
-        response = connection.getresponse()
-        if response.status != http.client.OK:
-            raise ValueError(f"{_shown(address)} answered {response.status}")
-        return _body(response, timeout_s).decode("utf-8", errors="replace")
+        with connection.getresponse() as response:
+            if response.status != http.client.OK:
+                raise ValueError(f"{_shown(address)} answered {response.status}")
+            return _body(response, timeout_s).decode("utf-8", errors="replace")
     except http.client.HTTPException as error:
         raise ValueError(f"{_shown(address)} gave no HTTP answer: {error!r}") from error
     finally:

@@ -51,7 +51,7 @@ def heads(root: Path, where: Place, known: Mapping[int, Process]) -> set[int]:
 
 def members(roots: Mapping[str, set[int]], known: Mapping[int, Process], *, loads: bool) -> dict[str, set[int]]:
     """The processes of each group. What the generator has started may be the app, or Postgres: those are not counted as its own."""
-    found = {OBSERVER: family([os.getpid()], known)}
+    found = {OBSERVER: {os.getpid()} & known.keys()}
     taken = set(found[OBSERVER])
     for group in (POSTGRES, PGBOUNCER, APP):
         found[group] = family(roots.get(group, ()), known, but=taken)

@@ -22,6 +22,7 @@ Row = Mapping[str, str | None]
 STATS_S = 2.0
 MOST_POOLS = 50
 CONSOLE = "pgbouncer"
+OTHERS = "others"
 _SETTINGS = """
     pool_mode default_pool_size min_pool_size reserve_pool_size reserve_pool_timeout max_client_conn max_db_connections
     max_user_connections max_prepared_statements query_wait_timeout query_timeout transaction_timeout idle_transaction_timeout
@@ -29,17 +30,17 @@ _SETTINGS = """
 """
 _DATABASE = ("name", "database", "pool_size", "min_pool_size", "reserve_pool", "reserve_pool_size", "pool_mode", "max_connections")
 _LISTS = {
-    "used_clients": "pgbouncer.clients",
-    "free_clients": "pgbouncer.free_clients",
-    "login_clients": "pgbouncer.login_clients",
-    "used_servers": "pgbouncer.servers",
-    "free_servers": "pgbouncer.free_servers",
+    "used_clients": "pooler.clients",
+    "free_clients": "pooler.free_clients",
+    "login_clients": "pooler.login_clients",
+    "used_servers": "pooler.servers",
+    "free_servers": "pooler.free_servers",
 }
 
 
 @dataclass
 class Pooler:
-    """Watches the pools. Of waiting times the longest is told for all pools together, of all else the sum."""
+    """Watches the pools."""
 
     dsn: str = field(repr=False)
     recorder: Recorder
@@ -69,14 +70,15 @@ class Pooler:
 
 def console(dsn: str) -> Database:
     """A connection to the console. Raises DatabaseError, also for a DSN of another database."""
-    opened = Database(dsn, password=os.environ.get("PGPASSWORD"))
     try:
+        opened = Database(dsn, password=os.environ.get("PGPASSWORD"))
         opened.records("SHOW VERSION")
+        return opened
     except DatabaseError as error:
-        opened.close()
+        if not error.args[0]:
+            raise  # nobody there
         hint = f"is this the console of PgBouncer, database {CONSOLE!r}, and the role one of its stats_users?"
-        raise DatabaseError("", f"{error.args[1]}; {hint}", "", "", "", "") from error
-    return opened
+        raise DatabaseError(error.args[0], f"{error.args[1]}; {hint}", *error.args[2:]) from error
 
 
 def facts(dsn: str) -> dict[str, Any]:
@@ -96,30 +98,28 @@ def facts(dsn: str) -> dict[str, Any]:
 
 
 def pools(rows: Sequence[Row]) -> Values:
-    """Clients and servers of each pool by what they do, and how long the first in the queue has waited; without the console's own."""
-    values: Values = {}
-    totals: defaultdict[str, float] = defaultdict(float)
+    """Clients and servers of each pool by what they do, and how long the first in the queue has waited; without the console's own.
+
+    What no pool of its own is told for is in `others`, so that the sum over all subjects is that of all pools.
+    """
     told = [(f"{row.get('database')}/{row.get('user')}", _pool(row)) for row in rows if row.get("database") != CONSOLE]
     told.sort(key=lambda pool: (-pool[1].get("cl_waiting", 0.0), -pool[1].get("cl_active", 0.0)))
-    for place, (subject, numbers) in enumerate(told):
+    values: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for place, (pool, numbers) in enumerate(told):
         for name, value in numbers.items():
-            totals[name] = max(totals[name], value) if name == "maxwait_s" else totals[name] + value
-            if place < MOST_POOLS:
-                values[f"pgbouncer.{name}", subject] = value
-    return {("pgbouncer.pools", ""): float(len(told)), **{(f"pgbouncer.{name}", ""): value for name, value in totals.items()}, **values}
+            key = (f"pooler.{name}", pool if place < MOST_POOLS else OTHERS)
+            values[key] = max(values[key], value) if name == "maxwait_s" else values[key] + value
+    return {**values, ("pooler.pools", ""): float(len(told))}
 
 
 def counted(rows: Sequence[Row]) -> Values:
-    """The totals of each database and of all, as they are; times in microseconds."""
-    values: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for row in rows:
-        database = str(row.get("database"))
-        if database == CONSOLE:
-            continue
-        for name, value in _numbers(row, (name for name in row if name.startswith("total_"))).items():
-            values[f"pgbouncer.{name}", database] = value
-            values[f"pgbouncer.{name}", ""] += value
-    return dict(values)
+    """The totals of each database, as they are; times in microseconds."""
+    return {
+        (f"pooler.{name}", str(row.get("database"))): value
+        for row in rows
+        if row.get("database") != CONSOLE
+        for name, value in _numbers(row, (name for name in row if name.startswith("total_"))).items()
+    }
 
 
 def lists(rows: Sequence[Row]) -> Values:

@@ -17,7 +17,7 @@ MOST_STATEMENTS = 10
 SCHEMA = 1
 HIGHEST = (
     *("pool.in_use", "pool.size", "pool.waiting", "loop.lag_s", "in_flight", "listener.queue"),
-    *("pgbouncer.cl_waiting", "pgbouncer.maxwait_s", "pgbouncer.sv_active"),
+    *("pooler.cl_waiting", "pooler.maxwait_s", "pooler.sv_active"),
 )
 _BUSY = ", ".join(f"'{state}'" for state in IN_USE)
 # Between first and last: a counter that has not changed is written once.

@@ -19,9 +19,9 @@ _HIGHEST = {
     "loop.lag_s": "lag of the event loop",
     "in_flight": "requests in flight",
     "listener.queue": "connections that waited to be accepted",
-    "pgbouncer.cl_waiting": "clients that waited in PgBouncer",
-    "pgbouncer.maxwait_s": "time that one of them waited",
-    "pgbouncer.sv_active": "its server connections at work",
+    "pooler.cl_waiting": "clients that waited in the pooler",
+    "pooler.maxwait_s": "time that one of them waited",
+    "pooler.sv_active": "its server connections at work",
 }
 _TEXT_WIDTH = 60
 
