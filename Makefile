@@ -53,7 +53,7 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-test: build browser postgres pooler ## All tests: Rust and Python, with a real Postgres, app and browser
+test: build browser postgres pooler second-app ## All tests: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
 	$(BIN)/pytest
 
@@ -62,6 +62,9 @@ browser:
 
 pooler:
 	bash tests/pooler.sh
+
+second-app: $(VENV)/synced
+	bash benchmarks/second_app/install.sh
 
 postgres: $(VENV)/synced
 	bash tests/postgres/install.sh
@@ -79,10 +82,13 @@ bench-seeding: native ## How long a dataset takes into Postgres, beside the serv
 bench-faults: native ## That each fault of the clinic shows, and is gone when it is undone: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+bench-second: native ## That each fault of the second app shows, and is gone without it: ONLY=name,... SECONDS=8 ROUNDS=1
+	$(BIN)/python -m benchmarks.second_app.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 bench-compare: native ## False alarms of `compare`, and regressions that it sees: RUNS=folder of real runs, PAIRS=200
 	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
 
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding bench-faults bench-compare peers
+.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-compare peers
