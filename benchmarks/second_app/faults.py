@@ -43,7 +43,7 @@ SHOWN: Mapping[str, Show] = {
     "hot_row_lock": Show("bags", "60/s"),
     "idle_in_transaction": Show("mixed", "40/s"),
     "large_json": Show("forms", "10/s"),
-    "missing_index": Show("trackings", "15/s"),
+    "missing_index": Show("latest", "10/s"),
     "n_plus_one": Show("lists", "15/s"),
     "none": Show("mixed", "40/s"),
     "offset_pagination": Show("journals", "1/s"),

@@ -125,6 +125,13 @@ async def transit(vu: Vu) -> None:
 
 
 @scenario
+async def latest_scans(vu: Vu) -> None:
+    """The journal's first page."""
+    page = (await vu.get("/v1/journal", headers=headers(orgs.next(vu)))).json()
+    vu.check("a full page", len(page["scans"]) == 100)
+
+
+@scenario
 async def journal(vu: Vu) -> None:
     """Leaf through the scans of a large org to the end."""
     org = headers(large_orgs.next(vu))
@@ -142,11 +149,23 @@ def _load(*parts: Scenario, weights: Mapping[Scenario, float] | None = None) -> 
 
 
 mixed = _load(
-    weights={overview: 20, parcels: 20, tracking: 20, search: 8, scanning: 15, bag: 5, quote: 5, board: 4, customs: 2, transit: 1},
+    weights={
+        overview: 20,
+        parcels: 20,
+        tracking: 17,
+        latest_scans: 3,
+        search: 8,
+        scanning: 15,
+        bag: 5,
+        quote: 5,
+        board: 4,
+        customs: 2,
+        transit: 1,
+    },
 )
 first_pages = _load(overview)
 lists = _load(parcels)
-trackings = _load(tracking)
+latest = _load(latest_scans)
 bags = _load(bag)
 quotes = _load(quote)
 boards = _load(board)

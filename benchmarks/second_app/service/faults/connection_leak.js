@@ -2,7 +2,7 @@
 export default {
   summary: 'connections of the pool are not given back',
   parameter: 'transactions per lost connection',
-  default: 40,
+  default: 25,
   change(parts, value) {
     let transactions = 0
     parts.Database = class extends parts.Database {
