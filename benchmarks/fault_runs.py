@@ -110,12 +110,12 @@ def _load(fault: Fault, port: int, duration: str, folder: str) -> dict[str, Any]
 def figures_of(told: Mapping[str, Any], waits: Counter[str], counts: Mapping[str, int]) -> Figures:
     """From what `tenantry run --json` told and what `watched` saw."""
     totals, checks = told["totals"], told["checks"]
-    times = {name: totals["response_time_s"][name] for name in ("p50", "p95")}
+    p50, p95 = ((totals["response_time_s"][name] or 0) * 1000 for name in ("p50", "p95"))
     checked, wrong = (sum(check[what] for check in checks) for what in ("passes", "fails"))
     failed = max(totals["failures"] / max(totals["requests"], 1), wrong / max(checked + wrong, 1))
     samples = max(sum(waits.values()), 1)
     shares = {wait: round(count / samples, 3) for wait, count in waits.most_common(5)}
-    return Figures(*((times[name] or 0) * 1000 for name in times), totals["throughput"], failed, shares, dict(counts))
+    return Figures(p50, p95, totals["throughput"], failed, shares, dict(counts))
 
 
 def tenantry(*arguments: str, limit_s: float, **environment: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Depot:
                 "DEPOT_CARRIER": f"http://127.0.0.1:{carrier}",
             }
             given = [word for fault in faults for word in ("--fault", fault)]
-            command = [self._node, SERVICE / "main.js", "--port", str(port), *given]
+            command: list[str | Path] = [self._node, SERVICE / "main.js", "--port", str(port), *given]
             app = stack.enter_context(start(command, name="the second app", log=folder / "app.log", env=environment))
             app.wait_until(partial(answers_http, port, "/healthz"), timeout_s=LIMIT_S)
             observer = f"postgresql://depot_watch@127.0.0.1:{near}/{database}"
@@ -112,7 +112,7 @@ class Depot:
     def _stub(self, stack: ExitStack, folder: Path, script: str, *arguments: object) -> int:
         """Run one of the stubs; the port that it listens on."""
         port = free_port()
-        command = [self._node, SERVICE / script, str(port), *map(str, arguments)]
+        command: list[str | Path] = [self._node, SERVICE / script, str(port), *map(str, arguments)]
         child = stack.enter_context(start(command, name=script, log=folder / f"{script}.log"))
         child.wait_until(partial(accepts_tcp, port))
         return port

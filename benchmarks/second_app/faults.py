@@ -35,17 +35,17 @@ class Show:
 
 
 SHOWN: Mapping[str, Show] = {
-    "advisory_lock": Show("bags", "60/s"),
-    "app_cpu": Show("mixed", "40/s"),
-    "app_pool_small": Show("mixed", "50/s", distance_ms=5),
-    "connection_leak": Show("mixed", "40/s"),
-    "event_loop_blocking": Show("mixed", "40/s"),
-    "hot_row_lock": Show("bags", "60/s"),
-    "idle_in_transaction": Show("mixed", "40/s"),
+    "advisory_lock": Show("bags", "15/s", distance_ms=2),
+    "app_cpu": Show("mixed", "25/s"),
+    "app_pool_small": Show("mixed", "45/s", distance_ms=5),
+    "connection_leak": Show("mixed", "25/s"),
+    "event_loop_blocking": Show("mixed", "25/s"),
+    "hot_row_lock": Show("bags", "15/s", distance_ms=2),
+    "idle_in_transaction": Show("mixed", "25/s"),
     "large_json": Show("forms", "10/s"),
     "missing_index": Show("latest", "10/s"),
-    "n_plus_one": Show("lists", "15/s"),
-    "none": Show("mixed", "40/s"),
+    "n_plus_one": Show("lists", "8/s", distance_ms=1),
+    "none": Show("mixed", "25/s"),
     "offset_pagination": Show("journals", "1/s"),
     "rls_per_row_function": Show("first_pages", "15/s"),
     "slow_external_call": Show("quotes", "20/s"),
@@ -118,8 +118,8 @@ def main(only: str, seconds: int, rounds: int, table: bool) -> None:
                 continue
             click.echo(row(proofs[-1]))
             click.echo(evidence(proofs[-1]), err=True)
-    if table:
-        write_page(faults, proofs)
+            if table:
+                write_page(faults, proofs)
     told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.shape(), "seconds": seconds, "rounds": rounds}
     click.echo(f"written to {write({**told, 'faults': [{**asdict(proof), 'holds': proof.holds} for proof in proofs]})}", err=True)
     sys.exit(0 if all(proof.holds for proof in proofs) and not unmeasured else 1)

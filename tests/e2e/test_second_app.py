@@ -202,7 +202,7 @@ def test_the_time_of_the_outside_service_is_told_as_that(depot: Depot) -> None:
 
 def test_without_its_index_the_journal_is_looked_for_elsewhere(depot: Depot, healthy: Running) -> None:
     claims = f"""SET request.jwt.claims = '{{"org": "{uuid_of("org 12")}"}}'"""
-    journal = "EXPLAIN SELECT * FROM scan WHERE scan_id < 1000000 ORDER BY scan_id DESC LIMIT 100"
+    journal = "EXPLAIN SELECT count(*) FROM scan"
 
     def plan(running: Running) -> str:
         return "\n".join(row[0] for row in Database(running.owner_dsn).run(claims, journal, user="depot_api"))

@@ -2,7 +2,7 @@
 export default {
   summary: 'connections of the pool are not given back',
   parameter: 'transactions per lost connection',
-  default: 25,
+  default: 15,
   change(parts, value) {
     let transactions = 0
     parts.Database = class extends parts.Database {

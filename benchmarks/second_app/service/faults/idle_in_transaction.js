@@ -2,7 +2,7 @@
 export default {
   summary: 'some reading transactions are not ended',
   parameter: 'reading transactions per one that stays open',
-  default: 25,
+  default: 15,
   change(parts, value) {
     let transactions = 0
     parts.Database = class extends parts.Database {
