@@ -54,12 +54,17 @@ SHOWN: Mapping[str, Show] = {
 }
 
 
-def prove(depot: Depot, name: str, value: float, rounds: int, seconds: int) -> Proof:
-    """Three loads a round: without the fault, with it, without again."""
-    shown = SHOWN[name]
-    turns = ((), (f"{name}={value:g}",), ())
-    taken = [[_measure(depot, shown, faults, seconds) for faults in turns] for _ in range(rounds)]
-    return Proof(name, value, f"{shown.workload} {shown.rate}", shown.moves, *middles(taken))
+def prove(depot: Depot, shown: Show, values: Mapping[str, float], rounds: int, seconds: int) -> list[Proof]:
+    """Of faults that are seen at the same load: each round is a load without them, one with each, and one without them again."""
+    taken: dict[str, list[tuple[Figures, ...]]] = {name: [] for name in values}
+    for _ in range(rounds):
+        before = _measure(depot, shown, (), seconds)
+        broken = {name: _measure(depot, shown, (f"{name}={value:g}",), seconds) for name, value in values.items()}
+        after = _measure(depot, shown, (), seconds)
+        for name, figures in broken.items():
+            taken[name].append((before, figures, after))
+    load = f"{shown.workload} {shown.rate}"
+    return [Proof(name, value, load, shown.moves, *middles(taken[name])) for name, value in values.items()]
 
 
 def _measure(depot: Depot, shown: Show, faults: Sequence[str], seconds: int) -> Figures:
@@ -109,15 +114,18 @@ def main(only: str, seconds: int, rounds: int, table: bool) -> None:
     with Depot() as depot:
         faults = depot.faults()
         click.echo(HEAD)
-        for name in names:
+        for shown in dict.fromkeys(SHOWN[name] for name in names):
+            values = {name: float(faults[name]["default"]) for name in names if SHOWN[name] == shown}
             try:
-                proofs.append(prove(depot, name, faults[name]["default"], rounds, seconds))
+                proven = prove(depot, shown, values, rounds, seconds)
             except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
-                unmeasured.append(name)
-                click.echo(f"{name} could not be measured: {error}", err=True)
+                unmeasured.extend(values)
+                click.echo(f"{', '.join(values)} could not be measured: {error}", err=True)
                 continue
-            click.echo(row(proofs[-1]))
-            click.echo(evidence(proofs[-1]), err=True)
+            proofs.extend(proven)
+            for proof in proven:
+                click.echo(row(proof))
+                click.echo(evidence(proof), err=True)
             if table:
                 write_page(faults, proofs)
     told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine.shape(), "seconds": seconds, "rounds": rounds}
