@@ -58,8 +58,9 @@ def series(folder: Path) -> dict[str, list[float]]:
     return {name: values for name, values in found.items() if name in MEANS}
 
 
-_WAITS = """SELECT CASE WHEN state <> 'active' THEN state WHEN wait_type = '' THEN 'executing' ELSE wait_type || ':' || wait_event END AS name,
-    sum(sessions) / 10.0 FROM '{folder}/probes/activity-*.parquet' WHERE kind = 'client backend' GROUP BY name, at_ns // 1000000000"""
+_WAITS = """SELECT CASE WHEN state <> 'active' THEN state WHEN wait_type = '' THEN 'executing' ELSE wait_type || ':' || wait_event END
+    AS name, sum(sessions) / 10.0 FROM '{folder}/probes/activity-*.parquet' WHERE kind = 'client backend'
+    GROUP BY name, at_ns // 1000000000"""
 _TIMING = """SELECT 'timing ' || metric, sum(sum_ns) / sum(count) FROM '{folder}/series/server_timing-*.parquet' GROUP BY metric, second"""
 _LAG = (
     """SELECT 'loop lag', avg(value) FROM '{folder}/probes/readings-*.parquet' WHERE metric = 'loop.lag_s' GROUP BY at_ns // 1000000000"""

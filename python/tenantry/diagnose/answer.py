@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from tenantry.diagnose.evidence import FACTS, Evidence
@@ -15,6 +15,7 @@ from tenantry.results.run import Run
 LEAST_SHARE = 0.1
 LEAST_FAILED = 0.01
 LEAST_CONFIDENCE = 0.5
+LEAST_PART = 0.15
 _WEAK = 0.35
 
 
@@ -49,7 +50,8 @@ def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule])
     for finding in found:
         if finding.confidence >= _WEAK and (finding.id not in best or _weight(finding) > _weight(best[finding.id])):
             best[finding.id] = finding
-    causes = {name: _causes(name, best, known) for name in best}
+    sure = {name for name, finding in best.items() if _explains(finding, evidence)}
+    causes = {name: _causes(name, best, sure, known) for name in best}
     problems = [_with_symptoms(finding, best, causes) for name, finding in best.items() if not causes[name]]
     problems = sorted((finding for finding in problems if _counts(finding, evidence)), key=lambda finding: -_weight(finding))
     order = {finding.id: place for place, finding in enumerate(problems)}
@@ -66,13 +68,13 @@ def _weight(finding: Finding) -> float:
     return finding.share * finding.confidence
 
 
-def _causes(name: str, found: dict[str, Finding], known: dict[str, Rule]) -> list[str]:
+def _causes(name: str, found: Iterable[str], sure: Collection[str], known: dict[str, Rule]) -> list[str]:
     """The found classes at the root of what explains this one away."""
     roots: list[str] = []
     seen, todo = {name}, [name]
     while todo:
         at = todo.pop()
-        above = [other for other in found if at in known[other].explains and _explains(found[other])]
+        above = [other for other in found if at in known[other].explains and other in sure]
         if not above and at != name:
             roots.append(at)
         todo += [other for other in above if other not in seen]
@@ -80,9 +82,9 @@ def _causes(name: str, found: dict[str, Finding], known: dict[str, Rule]) -> lis
     return sorted(set(roots))
 
 
-def _explains(finding: Finding) -> bool:
-    """Whether it is sure, and large, enough to make something else a mere symptom."""
-    return finding.confidence >= LEAST_CONFIDENCE and finding.share >= 0.02
+def _explains(finding: Finding, evidence: Evidence) -> bool:
+    """Whether it is sure enough, and large enough among what holds requests, to make something else a mere symptom."""
+    return finding.confidence >= LEAST_CONFIDENCE and finding.share >= LEAST_PART * evidence.share(evidence.held)
 
 
 def _with_symptoms(finding: Finding, found: dict[str, Finding], causes: dict[str, list[str]]) -> Finding:

@@ -85,6 +85,11 @@ class Evidence:
                 seconds = sum(endpoint.part(name) for endpoint in self.endpoints)
         return float(seconds) / self.duration_s
 
+    @cached_property
+    def held(self) -> float:
+        """Requests that were being worked on at a time: those that waited for a connection, or began late, wait for these."""
+        return max(self.time - self.part("pool") - self.part("late"), 1e-9)
+
     def share(self, at_a_time: float) -> float:
         """A part of all request time, from 0 to 1."""
         return min(max(at_a_time / self.time, 0.0), 1.0) if self.time else 0.0

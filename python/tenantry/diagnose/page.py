@@ -16,7 +16,8 @@ def page() -> str:
 _HEAD = """What a [diagnosis](diagnosis.md) can name. `tenantry explain ID` shows the same. Where the [reference app](clinic.md) has a
 [fault](faults.md) of that kind, both have the same name: `tenantry demo --fault ID` shows it.
 
-A finding that another one explains is told as its symptom. `[observe] silent = ["ID"]`, or `--silent ID` of `tenantry diagnose`, leaves one out.
+A finding that another one explains is told as its symptom. `[observe] silent = ["ID"]`, or `--silent ID` of `tenantry diagnose`, leaves
+one out.
 """
 
 

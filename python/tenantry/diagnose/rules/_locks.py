@@ -18,7 +18,7 @@ def blocked_on(evidence: Evidence, locks: Collection[str]) -> list[Blocked]:
 
 def weighs(evidence: Evidence, waiting: float) -> bool:
     """Whether waiting sessions are a noticeable part of the database's time, and of the requests'."""
-    return waiting >= LEAST * evidence.sessions.working > 0 and waiting >= 0.03 * evidence.time
+    return waiting >= LEAST * evidence.sessions.working > 0 and waiting >= 0.05 * evidence.held
 
 
 def told(evidence: Evidence, waiting: float, blocked: list[Blocked]) -> list[str]:

@@ -14,7 +14,7 @@ from tenantry.diagnose.words import grade
 def _find(evidence: Evidence) -> Iterator[Finding]:
     waiting = evidence.sessions.waiting("Lock", "relation")
     blocked = blocked_on(evidence, ("relation",))
-    if waiting < 0.03 * evidence.time or waiting < 0.1 * evidence.sessions.working or not blocked:
+    if waiting < 0.03 * evidence.held or waiting < 0.1 * evidence.sessions.working or not blocked:
         return
     relation = next((each.relation for each in blocked if each.relation), "")
     exclusive = any(each.mode in ("AccessExclusiveLock", "ExclusiveLock") for each in blocked)
