@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from random import Random
+from typing import TypeVar
 
 import msgspec
 
 from tenantry.compare.blocks import WHOLE, Blocks, SeriesKey, cut
 from tenantry.compare.bootstrap import LEAST_BLOCKS, Estimate, Figure, Weights, estimate, pooled, resamples
 from tenantry.compare.comparable import reasons_against
+from tenantry.compare.effect import cliffs_delta
 from tenantry.compare.judge import FLOOR, Difference, Figures, Judgement, adjusted, difference, judge
 from tenantry.errors import UsageError
 from tenantry.metrics.confidence import samples_needed
@@ -42,6 +44,9 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     p: float | None = None
     judgement: Judgement
     why: str | None = None
+
+
+C = TypeVar("C", bound=Compared)
 
 
 class ComparedSeries(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +107,7 @@ def compare_blocks(sides: Sequence[dict[SeriesKey, Blocks]], *, floor: float) ->
         series = [side[key] for side in sides]
         told.setdefault(key, []).append(_compared(figures, series, next(found) if pair is not None else None, floor))
     return tuple(
-        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=_cliffs_delta(sides[0][key], sides[1][key]))
+        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=cliffs_delta(sides[0][key], sides[1][key]))
         for key, figures in told.items()
     )
 
@@ -113,7 +118,8 @@ def _draws(side: dict[SeriesKey, Blocks]) -> list[Weights]:
     return resamples(count, Random(_SEED)) if count >= LEAST_BLOCKS else []
 
 
-def _figure(figures: Figures) -> Figure:
+def figure_of(figures: Figures) -> Figure:
+    """How that figure is worked out from blocks."""
     if figures.q is not None:
         q = figures.q
         return lambda blocks, weights: blocks.quantile(weights, q)
@@ -128,7 +134,7 @@ def _pair(
     for side, drawn in zip(sides, draws, strict=True):
         if figures.q is not None and sum(side[key].samples) < samples_needed(figures.q):
             return None
-        each = estimate(side[key], drawn, _figure(figures), logarithmic=figures.logarithmic) if drawn else None
+        each = estimate(side[key], drawn, figure_of(figures), logarithmic=figures.logarithmic) if drawn else None
         if each is None:
             return None
         found.append(each)
@@ -136,43 +142,30 @@ def _pair(
 
 
 def _compared(figures: Figures, series: Sequence[Blocks], found: Difference | None, floor: float) -> Compared:
-    values = [_figure(figures)(blocks, (1,) * len(blocks.requests)) for blocks in series]
+    values = [figure_of(figures)(blocks, (1,) * len(blocks.requests)) for blocks in series]
     old = [value for value in values[1:] if value is not None]
-    told = Compared(figure=figures.name, new=values[0], old=_mean(old, logarithmic=figures.logarithmic), judgement="cannot tell")
+    told = Compared(figure=figures.name, new=values[0], old=mean(old, logarithmic=figures.logarithmic), judgement="cannot tell")
     if found is None:
         few = len(series[0].requests) < LEAST_BLOCKS
         why = "the load is shorter than 10 s" if few else "too few samples, or none in most blocks"
         return msgspec.structs.replace(told, why=why)
+    return judged(told, found, figures, floor)
+
+
+def judged(told: C, found: Difference, figures: Figures, floor: float) -> C:
+    """A compared figure with its difference and what it means."""
     scaled = (found.value, found.low, found.high)
     change, low, high = (math.expm1(value) for value in scaled) if figures.logarithmic else scaled
     return msgspec.structs.replace(told, change=change, low=low, high=high, p=found.p, judgement=judge(found, figures, floor))
 
 
-def _mean(values: list[float], *, logarithmic: bool) -> float | None:
+def mean(values: Sequence[float], *, logarithmic: bool) -> float | None:
+    """The mean, of logarithms where the figure is compared as a ratio; None of nothing."""
     if not values:
         return None
     if logarithmic and min(values) > 0:
         return math.exp(sum(math.log(value) for value in values) / len(values))
     return sum(values) / len(values)
-
-
-def _cliffs_delta(new: Blocks, old: Blocks) -> float | None:
-    """From the merged histograms: times in one bucket are equal."""
-    ours, theirs = _counts(new), _counts(old)
-    if not ours or not theirs:
-        return None
-    below, more = 0, 0
-    for bucket in sorted({*ours, *theirs}):
-        # Those of the other run below this bucket, less those above it.
-        equal = theirs.get(bucket, 0)
-        more += ours.get(bucket, 0) * (2 * below + equal - sum(theirs.values()))
-        below += equal
-    return more / (sum(ours.values()) * sum(theirs.values()))
-
-
-def _counts(blocks: Blocks) -> dict[int, int]:
-    totals = [sum(counts) for counts in blocks.cumulative]
-    return {bucket: high - low for bucket, low, high in zip(blocks.buckets, [0, *totals], totals, strict=False)}
 
 
 def conclude(rows: Sequence[ComparedSeries]) -> tuple[Judgement, str]:
