@@ -20,7 +20,7 @@ def runs(site: Site, request: Request) -> Response:
     """The list of runs."""
     cards, wish = site.shelf.cards(), read_wish(request.query_params)
     found = listed(cards, wish)
-    workloads, branches = (sorted({found for card in cards if (found := getattr(card, key))}) for key in ("workload", "branch"))
+    workloads, branches = (sorted({getattr(card, key) for card in cards} - {""}) for key in ("workload", "branch"))
     pending = any(card.is_pending for card in found.cards)
     return site.show(
         "runs",
