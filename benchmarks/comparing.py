@@ -22,7 +22,7 @@ from benchmarks.results_file import write
 from tenantry.compare.blocks import WHOLE, Blocks, SeriesKey, block_length, cut
 from tenantry.compare.judge import FLOOR
 from tenantry.compare.paired import Side, compare_pairs
-from tenantry.compare.runs import compare_blocks, conclude
+from tenantry.compare.runs import Measured, compare_blocks, conclude
 from tenantry.results import open_run
 from tenantry.results.folders import run_folders
 from tenantry.results.histogram import bucket_of, lowest_us
@@ -67,7 +67,7 @@ def slowed(side: Side, factor: float) -> Side:
     }
 
 
-def judged(new: Side, *bases: Side) -> str:
+def judged(new: Measured, *bases: Measured) -> str:
     return conclude(compare_blocks((new, *bases), floor=FLOOR))[0]
 
 
@@ -91,9 +91,9 @@ def _simulated(pairs: int) -> Iterator[tuple[str, Answers]]:
         same, worse = Counter[str](), Counter[str]()
         for seed in range(pairs):
             rng = Random(f"{mood} {seed}")
-            old = simulated(rng, mood)
-            same[judged(simulated(rng, mood), old)] += 1
-            worse[judged(simulated(rng, mood, REGRESSION), old)] += 1
+            old, new, slower = (Measured(simulated(rng, mood, factor)) for factor in (1.0, 1.0, REGRESSION))
+            same[judged(new, old)] += 1
+            worse[judged(slower, old)] += 1
         yield f"simulated, {mood}", (same, worse)
 
 
@@ -109,8 +109,9 @@ def stored(folders: Sequence[Path]) -> dict[str, list[Side]]:
 
 def _real(sides: dict[str, list[Side]], pairs: int) -> Iterator[tuple[str, Answers]]:
     """Pairs of runs, a run beside three, and where runs were made in rounds also in turns."""
-    same, rng = sides[SAME], Random("real")
-    slower = sides[SLOWER] or [slowed(side, REGRESSION) for side in same]
+    rng = Random("real")
+    same = [Measured(side) for side in sides[SAME]]
+    slower = [Measured(side) for side in sides[SLOWER] or (slowed(side, REGRESSION) for side in sides[SAME])]
     alike = list(itertools.combinations(range(len(same)), 2))
     unlike = list(itertools.product(range(len(slower)), range(len(same))))
     yield (
@@ -123,10 +124,10 @@ def _real(sides: dict[str, list[Side]], pairs: int) -> Iterator[tuple[str, Answe
     several = [rng.sample(same, 4) for _ in range(pairs)]
     yield "real, three old runs", _counted([tuple(four) for four in several], [(rng.choice(slower), *four[1:]) for four in several])
     if len(sides[SLOWER]) * 2 == len(same):
-        yield "real, in turns", _in_turns(list(zip(same[::2], sides[SLOWER], same[1::2], strict=True)), pairs, rng)
+        yield "real, in turns", _in_turns(list(zip(sides[SAME][::2], sides[SLOWER], sides[SAME][1::2], strict=True)), pairs, rng)
 
 
-def _counted(alike: Sequence[Sequence[Side]], unlike: Sequence[Sequence[Side]]) -> Answers:
+def _counted(alike: Sequence[Sequence[Measured]], unlike: Sequence[Sequence[Measured]]) -> Answers:
     return Counter(judged(*each) for each in alike), Counter(judged(*each) for each in unlike)
 
 

@@ -105,7 +105,7 @@ def test_the_worse_one_of_two_targets_is_found_from_pairs_in_balanced_order(shel
     assert len(p50["pairs"]) == 5 and p50["old"] < p50["new"]
     for each, server in zip(told["slices"], [quick, slow, slow, quick, quick, slow, slow, quick, quick, slow], strict=True):
         manifest = json.loads((shell.folder / told["folder"] / each["run"] / "run.json").read_text())
-        assert manifest["target"] == server.url and manifest["plan"]["thresholds"] == ["throughput rate > 1000/s"]
+        assert manifest["target"] == server.url and manifest["plan"]["thresholds"] == ["throughput > 1000/s"]
     assert json.loads((shell.folder / told["folder"] / "interleaved.json").read_text()) == told
     assert done.err.count("pair ") == 10
     assert shell.run("runs", "list", "--json").document["runs"] == [], "the slices are no history"

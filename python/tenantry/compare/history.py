@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -61,7 +62,11 @@ def histories(folders: Iterable[Path]) -> list[History]:
 def turns(lines: Sequence[Line | None], figure: str) -> list[ChangePoint]:
     """Where a figure changes over runs, the oldest first; `at` counts runs that lack it as well."""
     known = [(at, value) for at, line in enumerate(lines) if line is not None and (value := value_of(line, figure)) is not None]
-    return [replace(each, at=known[each.at][0]) for each in change_points([value for _, value in known])]
+    return [replace(each, at=known[each.at][0]) for each in _change_points(tuple(value for _, value in known))]
+
+
+# A page of trends asks for a hundred of these, and again each time it is opened.
+_change_points = lru_cache(2000)(change_points)
 
 
 def value_of(line: Line, figure: str) -> float | None:

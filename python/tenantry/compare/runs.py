@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from tenantry.compare.blocks import WHOLE, Blocks, SeriesKey, cut
-from tenantry.compare.bootstrap import LEAST_BLOCKS, Estimate, Figure, Weights, estimate, pooled, resamples
+from tenantry.compare.bootstrap import LEAST_BLOCKS, Estimate, Figure, estimate, pooled, resamples
 from tenantry.compare.comparable import reasons_against
 from tenantry.compare.effect import cliffs_delta
 from tenantry.compare.judge import FLOOR, Difference, Figures, Judgement, adjusted, difference, judge
@@ -84,38 +84,56 @@ def compare(new: Run, bases: Sequence[Run], *, floor: float = FLOOR, after_s: in
     if against:
         hint = "compare runs of one workload, one load, one dataset and one machine; `--set` alike in both"
         raise UsageError("these runs cannot be compared:\n  " + "\n  ".join(dict.fromkeys(against)), where=new.name, hint=hint)
-    sides = [cut(run, after_s=after_s) for run in (new, *bases)]
+    sides = [Measured(cut(run, after_s=after_s)) for run in (new, *bases)]
     rows = compare_blocks(sides, floor=floor)
     judgement, reason = conclude(rows)
     shared = {(row.scenario, row.group, row.name) for row in rows}
     alone = {
-        run.name: [" ".join(filter(None, key)) for key in side if key not in shared] for run, side in zip((new, *bases), sides, strict=True)
+        run.name: [" ".join(filter(None, key)) for key in side.series if key not in shared]
+        for run, side in zip((new, *bases), sides, strict=True)
     }
     only_in = {name: keys for name, keys in alone.items() if keys}
     names = tuple(base.name for base in bases)
     return Comparison(run=new.name, bases=names, floor=floor, judgement=judgement, reason=reason, series=rows, only_in=only_in)
 
 
-def compare_blocks(sides: Sequence[dict[SeriesKey, Blocks]], *, floor: float) -> tuple[ComparedSeries, ...]:
+class Measured:
+    """A run in blocks, with the estimates of its figures, each of which is worked out once."""
+
+    def __init__(self, series: dict[SeriesKey, Blocks]) -> None:
+        self.series = series
+        count = len(series[WHOLE].requests) if WHOLE in series else 0
+        # The same for all figures of the run.
+        self._draws = resamples(count, Random(_SEED)) if count >= LEAST_BLOCKS else []
+        self._found: dict[tuple[SeriesKey, str], Estimate | None] = {}
+
+    def estimate(self, key: SeriesKey, figures: Figures) -> Estimate | None:
+        """That of a figure of a series; None with too few blocks or samples."""
+        place = key, figures.name
+        if place not in self._found:
+            self._found[place] = self._estimate(self.series[key], figures)
+        return self._found[place]
+
+    def _estimate(self, blocks: Blocks, figures: Figures) -> Estimate | None:
+        if not self._draws or (figures.q is not None and sum(blocks.samples) < samples_needed(figures.q)):
+            return None
+        return estimate(blocks, self._draws, figure_of(figures), logarithmic=figures.logarithmic)
+
+
+def compare_blocks(sides: Sequence[Measured], *, floor: float) -> tuple[ComparedSeries, ...]:
     """The series that the first side, the new one, shares with all others; p is adjusted for all figures together."""
-    shared = [key for key in sides[0] if all(key in side for side in sides[1:])]
-    draws = [_draws(side) for side in sides]
-    pairs = [(key, figures, _pair(key, figures, sides, draws)) for key in sorted(shared) for figures in FIGURES]
+    new, *bases = (side.series for side in sides)
+    shared = [key for key in new if all(key in base for base in bases)]
+    pairs = [(key, figures, _pair(key, figures, sides)) for key in sorted(shared) for figures in FIGURES]
     found = iter(adjusted([difference(*pair) for _, _, pair in pairs if pair is not None]))
     told: dict[SeriesKey, list[Compared]] = {}
     for key, figures, pair in pairs:
-        series = [side[key] for side in sides]
+        series = [side.series[key] for side in sides]
         told.setdefault(key, []).append(_compared(figures, series, next(found) if pair is not None else None, floor))
     return tuple(
-        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=cliffs_delta(sides[0][key], sides[1][key]))
+        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=cliffs_delta(new[key], bases[0][key]))
         for key, figures in told.items()
     )
-
-
-def _draws(side: dict[SeriesKey, Blocks]) -> list[Weights]:
-    """The draws of a run, the same for all of its figures."""
-    count = len(side[WHOLE].requests) if WHOLE in side else 0
-    return resamples(count, Random(_SEED)) if count >= LEAST_BLOCKS else []
 
 
 def figure_of(figures: Figures) -> Figure:
@@ -126,15 +144,11 @@ def figure_of(figures: Figures) -> Figure:
     return Blocks.throughput if figures.name == "throughput" else Blocks.failed_share
 
 
-def _pair(
-    key: SeriesKey, figures: Figures, sides: Sequence[dict[SeriesKey, Blocks]], draws: Sequence[list[Weights]]
-) -> tuple[Estimate, Estimate] | None:
+def _pair(key: SeriesKey, figures: Figures, sides: Sequence[Measured]) -> tuple[Estimate, Estimate] | None:
     """The estimate of the new run and that of its bases; None where one cannot be had."""
     found = []
-    for side, drawn in zip(sides, draws, strict=True):
-        if figures.q is not None and sum(side[key].samples) < samples_needed(figures.q):
-            return None
-        each = estimate(side[key], drawn, figure_of(figures), logarithmic=figures.logarithmic) if drawn else None
+    for side in sides:
+        each = side.estimate(key, figures)
         if each is None:
             return None
         found.append(each)
