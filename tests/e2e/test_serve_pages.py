@@ -21,7 +21,7 @@ LOAD = """
 async def browse(vu: Vu) -> None:
     await vu.get("/browse")
 
-load = workload(browse, constant_rate("20/s", "60s", max_vus=20))
+load = workload(browse, constant_rate("20/s", "10m", max_vus=20))
 """
 
 

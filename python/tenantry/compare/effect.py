@@ -13,13 +13,14 @@ def cliffs_delta(new: Blocks, old: Blocks) -> float | None:
     ours, theirs = _counts(new), _counts(old)
     if not ours or not theirs:
         return None
+    all_ours, all_theirs = sum(ours.values()), sum(theirs.values())
     below, more = 0, 0
     for bucket in sorted({*ours, *theirs}):
         # Those of the other run below this bucket, less those above it.
         equal = theirs.get(bucket, 0)
-        more += ours.get(bucket, 0) * (2 * below + equal - sum(theirs.values()))
+        more += ours.get(bucket, 0) * (2 * below + equal - all_theirs)
         below += equal
-    return more / (sum(ours.values()) * sum(theirs.values()))
+    return more / (all_ours * all_theirs)
 
 
 def _counts(blocks: Blocks) -> dict[int, int]:
