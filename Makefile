@@ -91,7 +91,8 @@ bench-faults: native ## That each fault of the clinic shows, and is gone when it
 bench-second: native ## That each fault of the second app shows, and is gone without it: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.second_app.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-compare: native ## False alarms of `compare`, and regressions that it sees: RUNS=folder of real runs, PAIRS=200
+bench-compare: native ## False alarms of `compare`, and regressions that it sees: PAIRS=200, RUNS=folder of real runs, which are made if there are none
+	$(if $(RUNS),test -d "$(RUNS)" || $(BIN)/python -m benchmarks.comparing_runs "$(RUNS)")
 	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
 
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
