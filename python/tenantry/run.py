@@ -18,10 +18,10 @@ from tenantry.grading import grades
 from tenantry.interrupts import Interrupts
 from tenantry.load import population_of
 from tenantry.prepare import Prepared
-from tenantry.report.document import document
+from tenantry.report.document import document, for_page
 from tenantry.report.lines import clean
 from tenantry.report.write import write_page
-from tenantry.results import open_run
+from tenantry.results import Run, open_run
 from tenantry.verdict import Verdict, judge
 
 
@@ -91,13 +91,21 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
         if fault is None and unwritten is not None:
             verdict = _unwritten(verdict, folder.path, unwritten)
         told = document(run, verdict)
+        shown = _with_slices(told, run)
         notes = [*conductor.notes, *(clean(event.text) for event in run.events if event.kind == "folded")]
     report = None
     try:
-        report = write_page(told, folder.path)
+        report = write_page(shown, folder.path)
     except EnvironmentFault as error:
         notes.append(str(error))
     return Finished(told, report, tuple(notes))
+
+
+def _with_slices(told: dict[str, Any], run: Run) -> dict[str, Any]:
+    try:
+        return told | for_page(run)
+    except EnvironmentFault as error:
+        return told | {"warnings": [*told["warnings"], str(error)]}
 
 
 def _attempt(write: Callable[[], None]) -> str | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from tenantry.grading import grades
 from tenantry.metrics.custom import custom_metrics
+from tenantry.report.streams import stream_line
 from tenantry.thresholds.evaluate import first_breach
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.verdict import Verdict, judge
@@ -35,9 +36,24 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "grades": grades(run, verdict.verdict).as_dict(),
         "findings": [],
     }
+    told |= _kept(run)
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
     told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts} | {"wait_s": msgspec.to_builtins(run.waits)}
     return told | {"warnings": list(run.warnings)}
+
+
+def page_document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
+    """The same, with what only the page needs: the run in slices, and the heatmap."""
+    return document(run, verdict) | for_page(run)
+
+
+def for_page(run: Run) -> dict[str, Any]:
+    """What the page needs beside the document: `slices` and `heat`."""
+    return {part: msgspec.to_builtins(getattr(run, part)) for part in ("slices", "heat")}
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    return {part: msgspec.to_builtins(getattr(run, part)) for part in ("parts", "statuses", "slowest")}
 
 
 def _thresholds(run: Run, verdict: Verdict) -> list[dict[str, Any]]:
@@ -72,4 +88,5 @@ def _identity(run: Run) -> dict[str, Any]:
         "dataset": dataset.get("name"),
         "tenants": dataset.get("tenants"),
         "command": manifest.command,
+        "streams": [stream_line(stream) for stream in manifest.streams],
     }
