@@ -8,7 +8,7 @@ import type { Spreads } from "./spread";
 import type { Table } from "./table";
 
 export class Brush {
-  private readonly form = document.querySelector<HTMLFormElement>("#brush");
+  private readonly form = document.querySelector<HTMLElement>("#brush");
   private readonly whole = document.querySelector<HTMLButtonElement>("#whole-run");
   private readonly said = document.querySelector<HTMLElement>("#interval");
   private readonly invitation = this.said?.textContent ?? "";
@@ -19,16 +19,17 @@ export class Brush {
     this.end = (payload.second.at(-1) ?? 0) + payload.step_s;
     if (!this.form || !charts.length) return;
     this.form.hidden = false;
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.choose(this.input("from").valueAsNumber || 0, this.input("to").valueAsNumber || this.end);
+    const choose = (): void => this.choose(this.input("from").valueAsNumber || 0, this.input("to").valueAsNumber || this.end);
+    document.querySelector("#show-part")?.addEventListener("click", choose);
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target instanceof HTMLInputElement) choose();
     });
     this.whole?.addEventListener("click", () => charts.forEach((chart) => chart.showWholeRun()));
     this.fill(0, this.end);
   }
 
   private input(name: string): HTMLInputElement {
-    return this.form!.elements.namedItem(name) as HTMLInputElement;
+    return this.form!.querySelector<HTMLInputElement>(`[name="${name}"]`)!;
   }
 
   private fill(from: number, to: number): void {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tenantry.errors import EnvironmentFault
 from tenantry.report import breakdown, captions, charts, findings, grades, header, metrics, singles, svg, tables
 from tenantry.report.numbers import Document, duration, finite, part, plain, printable, share, size
-from tenantry.report.payload import packed, payload
+from tenantry.report.payload import fitted, payload
 from tenantry.report.public import is_public
 from tenantry.report.spread import spreads
 from tenantry.validity import MOST_BUSY
@@ -27,6 +27,8 @@ ICONS = {
     "no_data": "M3.5 8h9",
     "invalid": "M8 2 14.8 14H1.2zM8 6.6v3.2m0 2v.1",
 }
+# Of the two megabytes of a page: the rest is script, style, tables and still charts.
+MOST_DATA_BYTES = 1_500_000
 _NUMBERS_ONLY = ("slices", "heat")
 
 
@@ -71,7 +73,7 @@ def render(document: Document) -> str:
             policy=_policy(script, style),
             script=script,
             style=style,
-            data=packed(payload(document, [*drawn, *readings], listed.values())),
+            data=fitted(payload(document, [*drawn, *readings], listed.values()), MOST_DATA_BYTES),
         )
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +14,10 @@ from tenantry.report import charts, timeline
 from tenantry.report.charts import Chart
 from tenantry.report.numbers import Document, finite, items, part, printable
 from tenantry.report.tables import Key, Table
+from tenantry.results.slices import flat
 
 _LEVEL = 7
+_LEAST_SLICES = 6
 
 
 def payload(document: Document, drawn: Sequence[Chart], listed: Iterable[Table]) -> dict[str, Any]:
@@ -31,6 +34,45 @@ def payload(document: Document, drawn: Sequence[Chart], listed: Iterable[Table])
         "more_rows": {table.id: table.rows[table.most :] for table in shown if len(table.rows) > table.most},
         **_slices(document, shown),
     }
+
+
+def fitted(told: dict[str, Any], most_bytes: int) -> str:
+    """The same packed into at most `most_bytes`: with half as many slices, and again, until it fits, at last without any."""
+    found = packed(told)
+    while len(found) > most_bytes and told.get("slices"):
+        told = told | {"slices": _halved(told["slices"])}
+        found = packed(told)
+    return found
+
+
+def _halved(slices: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Two neighbours as one each; None where that would leave too few to choose from."""
+    count = -(-slices["count"] // 2)
+    if count < _LEAST_SLICES:
+        return None
+    lines = [
+        {
+            "counts": {name: _pairs(values, sum) for name, values in line["counts"].items()},
+            "times": {name: _pairs(cells, _added) for name, cells in line.get("times", {}).items()},
+            "longest_us": {name: _pairs(values, max) for name, values in line.get("longest_us", {}).items()},
+        }
+        for line in slices["lines"]
+    ]
+    return {**slices, "step_s": slices["step_s"] * 2, "count": count, "lines": lines}
+
+
+def _pairs(values: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> list[Any]:
+    return [merge(values[at : at + 2]) for at in range(0, len(values), 2)]
+
+
+def _added(cells: Sequence[list[int]]) -> list[int]:
+    counts: Counter[int] = Counter()
+    for cell in cells:
+        bucket = 0
+        for distance, count in zip(cell[::2], cell[1::2], strict=True):
+            bucket += distance
+            counts[bucket] += count
+    return flat({bucket: count for bucket, count in counts.items() if count})
 
 
 def packed(told: Mapping[str, Any]) -> str:

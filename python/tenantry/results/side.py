@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tenantry.metrics.confidence import samples_needed
-from tenantry.results.histogram import sketch_quantile_s
+from tenantry.results.histogram import sketch_quantiles_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
@@ -87,7 +87,7 @@ def fairness(values: Sequence[float]) -> float | None:
 
 
 def _ranked(tenant: int, requests: int, failures: int, max_ns: int, buckets: list[int], counts: list[int]) -> Tenant:
-    p50_s, p95_s, p99_s = (sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in QUANTILES.values())
+    p50_s, p95_s, p99_s = sketch_quantiles_s(buckets, counts, tuple(QUANTILES.values()), max_ns=max_ns)
     few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
     return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)
 

@@ -120,8 +120,8 @@ class _Maker:
         for at, key in enumerate(lines):
             told = dict(zip(("requests", "failures", "good"), counts[at][:3], strict=True))
             histograms = {
-                "response": [_flat(cell) for cell in times["response"][at]],
-                "service": [_flat(_less(cell, base)) for cell, base in zip(times["service"][at], times["response"][at], strict=True)],
+                "response": [flat(cell) for cell in times["response"][at]],
+                "service": [flat(_less(cell, base)) for cell, base in zip(times["service"][at], times["response"][at], strict=True)],
             }
             yield Line(key, told, histograms, {"response": counts[at][3], "service": counts[at][4]})
 
@@ -165,7 +165,7 @@ class _Maker:
                 times[line][at][bucket] = times[line][at].get(bucket, 0) + count
         for line, key in enumerate([("iterations",), *(("iterations", name) for name in names)]):
             told = dict(zip(columns, counts[line], strict=True))
-            yield Line(key, told, {"duration": [_flat(cell) for cell in times[line]]})
+            yield Line(key, told, {"duration": [flat(cell) for cell in times[line]]})
 
     def counted(self, kind: str, table: str, names: Sequence[str], sums: Mapping[str, str], wanted: Sequence[Key]) -> Iterable[Line]:
         """A line for each of the `wanted` rows of a table that only counts."""
@@ -207,7 +207,8 @@ def _less(cell: Mapping[int, int], base: Mapping[int, int]) -> dict[int, int]:
     return {bucket: count for bucket, count in found.items() if count}
 
 
-def _flat(cell: Mapping[int, int]) -> list[int]:
+def flat(cell: Mapping[int, int]) -> list[int]:
+    """A histogram as it is stored: the distance of each bucket from the one before, and its count."""
     found: list[int] = []
     before = 0
     for bucket in sorted(cell):
