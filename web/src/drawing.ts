@@ -55,9 +55,9 @@ function lowestS(row: number): number {
   return Math.max(row < 2 * HALF ? row : ((row % HALF) + HALF) * 2 ** (Math.floor(row / HALF) - 1), 1) / 1e6;
 }
 
-/** How dark a field is, from 1 to 7, by the logarithm of its count: one request can be seen beside ten thousand. */
+/** How dark a field is, from 1 to 7, by the power 0.4 of its share of the fullest: one request can be seen beside ten thousand. */
 function intensity(count: number, most: number): number {
-  return count > 1 && most > 1 ? Math.min(1 + Math.floor((6 * Math.log(count)) / Math.log(most)), DARKEST) : 1;
+  return Math.max(DARKEST * (count / most) ** 0.4, 1);
 }
 
 /** A field for each row and step of time; a point of the charts stands in the middle of its time. */
