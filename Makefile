@@ -9,7 +9,11 @@ UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 STATIC := python/tenantry/report/static
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WEB := $(shell find web -type f -not -path '*/node_modules/*')
+# Tests wait more than they compute: one process more than there are cores.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export CARGO_TERM_PROGRESS_WHEN := never
+# The tests start hundreds of processes: without bytecode on disk each would compile all that it imports, at twice the cost.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -53,9 +57,11 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-test: build browser postgres pooler ## All tests: Rust and Python, with a real Postgres, app and browser
+# Those of the engine look at when things happen, so they have the machine for themselves; those of `check` are not run twice.
+test: build browser postgres pooler ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
-	$(BIN)/pytest
+	$(BIN)/pytest tests/engine
+	$(BIN)/pytest tests --ignore tests/engine --ignore tests/agree --numprocesses $(TESTERS) --dist loadfile
 
 browser:
 	bash tests/browser.sh

@@ -13,6 +13,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ class RunFolder:
         (folder / "run.json").write_text(json.dumps(self._manifest(folder)))
         if self.errors:
             (folder / "errors.json").write_text(json.dumps(self.errors))
-        with duckdb.connect(":memory:") as connection:
+        with _database().cursor() as connection:
             _Writer(folder, connection).everything(self)
         return folder
 
@@ -158,6 +159,12 @@ class RunFolder:
             "verdict": None,
             **self.manifest,
         }
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for all folders: opening one is a third of the work of a folder."""
+    return duckdb.connect(":memory:")
 
 
 def hdr_bucket(us: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from bisect import bisect_right
 from pathlib import Path
 from random import Random
 
@@ -23,8 +24,9 @@ P95 = Figures("p95", more_is_worse=True, logarithmic=True, q=0.95)
 
 def blocks_of(times_us: list[list[int]], *, seconds: float = 1.0, failures: int = 0) -> Blocks:
     """Blocks with these response times, in the same way as a run folder would have them but computed here."""
-    buckets = sorted({bucket_of(us) for block in times_us for us in block})
-    cumulative = tuple(tuple(sum(bucket_of(us) <= bucket for us in block) for block in times_us) for bucket in buckets)
+    found = [sorted(bucket_of(us) for us in block) for block in times_us]
+    buckets = sorted({bucket for block in found for bucket in block})
+    cumulative = tuple(tuple(bisect_right(block, bucket) for block in found) for bucket in buckets)
     requests = tuple(len(block) for block in times_us)
     return Blocks(seconds, requests, (failures,) * len(requests), tuple(buckets), cumulative)
 
