@@ -206,7 +206,7 @@ def _row_s(row: int) -> float:
 
 def intensity(count: int, most: int) -> int:
     """How dark a field is, from 1 to 7, by the power 0.4 of its share of the fullest: one request can be seen beside ten thousand."""
-    return min(max(round(7 * (count / most) ** 0.4), 1), 7)
+    return min(max(round(7 * math.pow(count / most, 0.4)), 1), 7)
 
 
 def _png(picture: Sequence[Sequence[int]]) -> str:

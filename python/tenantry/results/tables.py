@@ -33,12 +33,13 @@ def _histogram(name: str) -> dict[str, str]:
 class TableSpec:
     """Which files make up a table, the columns that are read, and which of their rows: by default those since the load began.
 
-    A column `filename` is the file that the row stands in.
+    With `named`, the table has a further column `filename`: the file that the row stands in.
     """
 
     files: str
     columns: dict[str, str]
     where: str = "second >= 0"
+    named: bool = False
 
 
 TABLES: dict[str, TableSpec] = {
@@ -92,10 +93,11 @@ TABLES: dict[str, TableSpec] = {
             "tenant": "INTEGER",
             **dict.fromkeys(("intended_start_ns", "start_ns", "end_ns", "wait_ns"), "BIGINT"),
             "status": "INTEGER",
-            **dict.fromkeys(("kind", "detail", "trace_id", "reason", "filename"), "VARCHAR"),
+            **dict.fromkeys(("kind", "detail", "trace_id", "reason"), "VARCHAR"),
             "weight": "DOUBLE",
         },
         where="true",
+        named=True,
     ),
     "tenants": TableSpec(
         "tenants.parquet",
@@ -166,7 +168,7 @@ class Tables:
             return
         self._loaded.add(table)
         spec = TABLES[table]
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in spec.columns.items())
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in spec.columns.items()) + (", filename VARCHAR" if spec.named else "")
         self.connection.execute(f"CREATE TABLE {table} (process INTEGER, {columns})")
         for process, folder in enumerate(process_folders(self.folder)):
             files = sorted(str(path) for path in folder.glob(spec.files))
@@ -190,7 +192,7 @@ class Tables:
 
         spec = TABLES[table]
         try:
-            columns = ", ".join(self._present(spec, files[0]))
+            columns = ", ".join([*self._present(spec, files[0]), *(["filename"] if spec.named else [])])
             source = f"SELECT {process}, {columns} FROM read_parquet(?, filename = true) WHERE {spec.where}"
             self.connection.execute(f"INSERT INTO {table} {source}", [files])
         except OutOfMemoryException:
