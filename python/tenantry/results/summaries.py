@@ -86,7 +86,8 @@ def _quantiles(level: Sequence[str]) -> str:
                   WHERE (before + fine.seen) * 1000 >= n * q GROUP BY {"".join(f"target.{column}, " for column in level)}q),
         sums AS (SELECT {keys}sum(sum_ns)::BIGINT AS sum_ns, max(max_ns) AS max_ns FROM exact GROUP BY {", ".join(level) or "()"})
         SELECT {shown}, any_value(n), any_value(sum_ns), any_value(max_ns), {_BUCKETS}
-        FROM found JOIN sums ON true{same.format("found", "sums")} GROUP BY {", ".join(f"found.{column}" for column in level) or "()"} HAVING count(*) > 0"""
+        FROM found JOIN sums ON true{same.format("found", "sums")}
+        GROUP BY {", ".join(f"found.{column}" for column in level) or "()"} HAVING count(*) > 0"""
 
 
 def _summary(row: Row, slices: list[Row]) -> Summary:
