@@ -58,7 +58,7 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	cargo fmt
 
 # Those of the engine look at when things happen, so they have the machine for themselves; those of `check` are not run twice.
-test: build browser postgres pooler ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
+test: build browser postgres pooler second-app ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
 	$(BIN)/pytest tests/engine
 	$(BIN)/pytest tests --ignore tests/engine --ignore tests/agree --numprocesses $(TESTERS) --dist loadfile
@@ -68,6 +68,9 @@ browser:
 
 pooler:
 	bash tests/pooler.sh
+
+second-app: $(VENV)/synced
+	bash benchmarks/second_app/install.sh
 
 postgres: $(VENV)/synced
 	bash tests/postgres/install.sh
@@ -85,10 +88,14 @@ bench-seeding: native ## How long a dataset takes into Postgres, beside the serv
 bench-faults: native ## That each fault of the clinic shows, and is gone when it is undone: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-compare: native ## False alarms of `compare`, and regressions that it sees: RUNS=folder of real runs, PAIRS=200
+bench-second: native ## That each fault of the second app shows, and is gone without it: ONLY=name,... SECONDS=8 ROUNDS=1
+	$(BIN)/python -m benchmarks.second_app.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-compare: native ## False alarms of `compare`, and regressions that it sees: PAIRS=200, RUNS=folder of real runs, which are made if there are none
+	$(if $(RUNS),test -d "$(RUNS)" || $(BIN)/python -m benchmarks.comparing_runs "$(RUNS)")
 	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
 
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres pooler bench soak bench-seeding bench-faults bench-compare peers
+.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-compare peers

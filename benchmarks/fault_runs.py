@@ -88,9 +88,9 @@ def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int)
             app.stop_timeout_s = LAY_S
             app.wait_until(partial(answers_http, port, "/api/health"), timeout_s=LAY_S)
             _load(fault, port, WARM_UP, folder)
-            with _watched(stage.server, database) as seen:
+            with watched(stage.server, database) as seen:
                 told = _load(fault, port, f"{seconds}s", folder)
-        return _figures(told, *seen)
+        return figures_of(told, *seen)
 
 
 def _laid(name: str, value: float, fault: Fault, *, wrong: bool) -> dict[str, float]:
@@ -107,14 +107,15 @@ def _load(fault: Fault, port: int, duration: str, folder: str) -> dict[str, Any]
     return tenantry("run", f"{faults.LOADS}:{shown.workload}", *where, *how, limit_s=LOAD_S)
 
 
-def _figures(told: Mapping[str, Any], waits: Counter[str], counts: Mapping[str, int]) -> Figures:
+def figures_of(told: Mapping[str, Any], waits: Counter[str], counts: Mapping[str, int]) -> Figures:
+    """From what `tenantry run --json` told and what `watched` saw."""
     totals, checks = told["totals"], told["checks"]
-    times = {name: totals["response_time_s"][name] for name in ("p50", "p95")}
+    p50, p95 = ((totals["response_time_s"][name] or 0) * 1000 for name in ("p50", "p95"))
     checked, wrong = (sum(check[what] for check in checks) for what in ("passes", "fails"))
     failed = max(totals["failures"] / max(totals["requests"], 1), wrong / max(checked + wrong, 1))
     samples = max(sum(waits.values()), 1)
     shares = {wait: round(count / samples, 3) for wait, count in waits.most_common(5)}
-    return Figures(*((times[name] or 0) * 1000 for name in times), totals["throughput"], failed, shares, dict(counts))
+    return Figures(p50, p95, totals["throughput"], failed, shares, dict(counts))
 
 
 def tenantry(*arguments: str, limit_s: float, **environment: str) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def tenantry(*arguments: str, limit_s: float, **environment: str) -> dict[str, A
 
 
 @contextmanager
-def _watched(server: str, database: str) -> Iterator[tuple[Counter[str], dict[str, int]]]:
+def watched(server: str, database: str) -> Iterator[tuple[Counter[str], dict[str, int]]]:
     """What the sessions of a database wait for, ten times a second, and how its counters have grown at the end of the block."""
     waits: Counter[str] = Counter()
     grown: dict[str, int] = {}

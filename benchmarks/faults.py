@@ -6,58 +6,20 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 import click
 from benchmarks import machine
+from benchmarks.fault_proofs import HEAD, Proof, evidence, middles, row, with_lines, with_rows
 from benchmarks.fault_runs import Figures, Stage, measure
 from benchmarks.results_file import write
 
 from tenantry.errors import TenantryError
 from tenantry_clinic import faults
 
-MOVES = 1.3
-LEAST_FAILED = 0.01
 Key = tuple[tuple[tuple[str, str], ...], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A fault's figures before it, with it and after it."""
-
-    name: str
-    value: float
-    before: Figures
-    broken: Figures
-    after: Figures
-
-    @property
-    def moved(self) -> bool:
-        return _worse(self.moves, self.before, self.broken)
-
-    @property
-    def back(self) -> bool:
-        return _worse(self.moves, self.after, self.broken)
-
-    @property
-    def moves(self) -> str:
-        return faults.fault(self.name).shown.moves
-
-    @property
-    def holds(self) -> bool:
-        return not self.moved if self.name == "none" else self.moved and self.back
-
-
-def _worse(moves: str, healthy: Figures, other: Figures) -> bool:
-    """Whether the indicator is worse by at least 30 %."""
-    if moves == "p95":
-        return other.p95 >= MOVES * healthy.p95
-    if moves == "throughput":
-        return other.throughput * MOVES <= healthy.throughput
-    return other.failed >= max(MOVES * healthy.failed, LEAST_FAILED)
 
 
 def _stage_of(name: str) -> tuple[str, int]:
@@ -77,13 +39,7 @@ def prove(stages: Stages, name: str, rounds: int, seconds: int) -> Proof:
         taken.append(
             tuple(measure(stages.stage(server, shown.tenants), name, value, wrong=laid, seconds=seconds) for server, laid in turns)
         )
-    return Proof(name, value, *(_middle(column) for column in zip(*taken, strict=True)))
-
-
-def _middle(figures: Sequence[Figures]) -> Figures:
-    """The median of each figure; what the sessions waited for is that of the last round."""
-    middles = {name: median(getattr(each, name) for each in figures) for name in ("p50", "p95", "throughput", "failed")}
-    return Figures(**middles, waits=figures[-1].waits, counts=figures[-1].counts)
+    return Proof(name, value, f"{shown.workload} {shown.rate}", shown.moves, *middles(taken))
 
 
 class Stages:
@@ -110,36 +66,7 @@ class Stages:
             stack.close()
 
 
-def row(proof: Proof) -> str:
-    """A line of the table: each figure without the fault and with it."""
-    before, broken = proof.before, proof.broken
-    pairs = [
-        (f"{a:,.{digits}f}", f"{b:,.{digits}f}")
-        for a, b, digits in ((before.p50, broken.p50, 1), (before.p95, broken.p95, 1), (before.throughput, broken.throughput, 0))
-    ]
-    pairs.append((f"{before.failed:.1%}", f"{broken.failed:.1%}"))
-    shown = faults.fault(proof.name).shown
-    cells = [f"`{proof.name}`", f"{shown.workload} {shown.rate}", *(f"{a} → {b}" for a, b in pairs), _word(proof)]
-    return f"| {' | '.join(cells)} |"
-
-
-def _evidence(proof: Proof) -> str:
-    p95 = ", ".join(f"{each.p95:.1f}" for each in (proof.before, proof.broken, proof.after))
-    waits = ", ".join(f"{wait} {share:.0%}" for wait, share in proof.broken.waits.items())
-    grown = ", ".join(f"{name} {count:,}" for name, count in proof.broken.counts.items() if count)
-    return f"    p95 before, with, after: {p95}; sessions: {waits}; {grown}"
-
-
-def _word(proof: Proof) -> str:
-    if proof.name == "none":
-        return "nothing moves" if proof.holds else "**something moves**"
-    if not proof.moved:
-        return f"**{proof.moves} does not move**"
-    return proof.moves if proof.back else f"**{proof.moves} is not back**"
-
-
 LIST = "| fault | VALUE | what is wrong | symptom | remedy |\n|---|---|---|---|---|"
-HEAD = "| fault | load | p50 ms | p95 ms | requests/s | failed | what moves |\n|---|---|---|---|---|---|---|"
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 
 
@@ -153,22 +80,8 @@ def described(name: str) -> str:
 
 def write_page(proofs: Sequence[Proof]) -> None:
     """Renew the list of docs/faults.md, and the figures of these faults; those of others stay as they are."""
-    page = PAGE.read_text()
-    rows = {line.split("`")[1]: line for line in _marked(page, "figures")[1].splitlines() if line.startswith("| `")}
-    rows |= {proof.name: row(proof) for proof in proofs}
-    tables = {"list": [LIST, *map(described, faults.names())], "figures": [HEAD, *(rows[name] for name in faults.names() if name in rows)]}
-    for what, lines in tables.items():
-        before, _, after = _marked(page, what)
-        page = "\n".join([before, *lines, after])
-    PAGE.write_text(page)
-
-
-def _marked(page: str, what: str) -> tuple[str, str, str]:
-    """The page up to the mark, what the marks enclose, and the rest from the second mark on."""
-    first, last = f"<!-- {what}: made by make bench-faults -->", f"<!-- end of {what} -->"
-    before, _, rest = page.partition(first)
-    inside, _, after = rest.partition(last)
-    return before + first, inside, last + after
+    page = with_lines(PAGE.read_text(), "list: made by make bench-faults", [LIST, *map(described, faults.names())])
+    PAGE.write_text(with_rows(page, "figures: made by make bench-faults", proofs, faults.names()))
 
 
 @click.command()
@@ -195,7 +108,7 @@ def main(only: str, seconds: int, rounds: int, table: bool, list_only: bool) -> 
                 click.echo(f"{name} could not be measured: {error}", err=True)
                 continue
             click.echo(row(proofs[-1]))
-            click.echo(_evidence(proofs[-1]), err=True)
+            click.echo(evidence(proofs[-1]), err=True)
     finally:
         stages.close()
         if proofs and table:

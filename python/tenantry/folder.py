@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tenantry import __version__
+from tenantry import __version__, revision
 from tenantry.datasets.population import Population
 from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault
@@ -147,7 +146,8 @@ def _manifest(path: Path, plan: Plan, population: Population | None, command: Se
         "name": plan.name,
         "folder": str(path),
         "tool_version": __version__,
-        "git": _git(),
+        "git": revision.commit(),
+        "branch": revision.branch(),
         "started_at": None,
         "ended_at": None,
         "elapsed_ns": None,
@@ -165,14 +165,6 @@ def _manifest(path: Path, plan: Plan, population: Population | None, command: Se
 
 def _rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _git() -> str | None:
-    try:
-        found = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=2, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
 
 
 def machine() -> dict[str, object]:

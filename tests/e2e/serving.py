@@ -35,7 +35,7 @@ class Dashboard:
 
     def wait_for_figures(self) -> list[dict[str, Any]]:
         """The list, once the figures of all runs have been read."""
-        wait_until(lambda: all(run["figures"] for run in self.runs()), self.runs)
+        wait_until(lambda: all(run["figures"] for run in self.runs()), self.runs, timeout_s=60)
         return self.runs()
 
 

@@ -232,6 +232,33 @@ WRONG: dict[str, Wrong] = {
     "a report of a damaged manifest": Wrong(("report", "folder"), ("folder/run.json", "damaged"), {"folder/run.json": '{"schema": 1, '}),
     "a report of a newer version": Wrong(("report", "folder"), ("newer", "upgrade"), {"folder/run.json": '{"schema": 99}'}),
     "the latest of no runs": Wrong(("report", "latest"), ("no runs", "runs")),
+    "showing a run of a newer version": Wrong(("runs", "show", "folder"), ("newer", "upgrade"), {"folder/run.json": '{"schema": 99}'}),
+    "comparing a run that is not there": Wrong(("compare", "nosuch", "folder"), ("there is no run 'nosuch'", "runs")),
+    "comparing without a baseline": Wrong(
+        ("compare", "folder"), ("no baseline", "tenantry baseline set"), {"folder/run.json": '{"schema": 1}'}
+    ),
+    "comparing with a run of a newer version": Wrong(
+        ("compare", "one", "other"), ("other", "newer", "upgrade"), {"one/run.json": '{"schema": 1}', "other/run.json": '{"schema": 99}'}
+    ),
+    "comparing a damaged run": Wrong(("compare", "one", "one"), ("one/run.json", "damaged", "restore"), {"one/run.json": '{"schema": 1, '}),
+    "comparing a run that was killed": Wrong(
+        ("compare", "one", "one"), ("cannot be compared", "killed"), {"one/run.json": '{"schema": 1}'}
+    ),
+    "comparing with a baseline whose run is gone": Wrong(
+        ("compare", "one"),
+        ("the run of baseline 'main' is gone", "tenantry baseline set"),
+        {"one/run.json": '{"schema": 1}', "runs/baselines.json": '{"main": "20260101T000000Z-gone"}'},
+    ),
+    "a baseline of a run that is not there": Wrong(("baseline", "set", "nosuch"), ("there is no run 'nosuch'",)),
+    "a baseline of a run elsewhere": Wrong(("baseline", "set", "one"), ("not among the runs",), {"one/run.json": '{"schema": 1}'}),
+    "a damaged list of baselines": Wrong(
+        ("baseline", "list"), ("baselines.json", "damaged", "set the baselines again"), {"runs/baselines.json": "[1]"}
+    ),
+    "removing a baseline that is not there": Wrong(
+        ("baseline", "rm", "mian"), ("no baseline 'mian'", "main"), {"runs/baselines.json": '{"main": "x"}'}
+    ),
+    "a trend of a workload without runs": Wrong(("runs", "trend", "nosuch"), ("no measured run of a workload 'nosuch'",)),
+    "serving a folder that is not there": Wrong(("serve", "--runs", "nosuch"), ("nosuch", "no such folder", "--runs")),
     "removing a folder that is no run": Wrong(("runs", "rm", "folder"), ("run.json", "left alone"), {"folder/notes.txt": ""}),
     "a report in an unknown format": Wrong(("report", "folder", "--format", "pdf"), ("pdf", "html")),
     # Populations

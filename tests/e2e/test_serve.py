@@ -95,6 +95,21 @@ def test_search_workload_verdict_and_page_choose_what_is_listed(shell: Shell, ru
         assert 'href="/?workload=many&amp;page=2"' in server.get("/?workload=many").text
 
 
+def test_the_branch_of_git_is_listed_and_chooses_and_a_tag_goes_before_it(shell: Shell, runs: Path) -> None:
+    of_git, of_tag, neither = store(runs, 1, branch="faster/search"), store(runs, 2, branch="HEAD"), store(runs, 3, branch=None)
+    edit(runs / of_tag, plan={"tags": {"branch": "by-hand"}})
+    with dashboard(shell) as server:
+        assert {run["name"]: run["branch"] for run in server.runs()} == {of_git: "faster/search", of_tag: "by-hand", neither: None}
+        assert [run["name"] for run in server.runs("?branch=faster/search")] == [of_git]
+        page = server.get("/?branch=by-hand").text
+        assert '<option value="by-hand" selected>' in page and of_tag in page and of_git not in page
+    told = {run["name"]: run["branch"] for run in shell.run("runs", "list", "--json").document["runs"]}
+    assert told == {of_git: "faster/search", of_tag: "by-hand", neither: None}
+    (only,) = shell.run("runs", "list", "--json", "--branch", "faster/search", "--workload", "clinic").document["runs"]
+    assert only["name"] == of_git and "faster/search" in shell.run("runs", "list").out
+    assert "none of the 3 runs" in shell.run("runs", "list", "--branch", "nothing").out
+
+
 def test_names_from_outside_are_text_and_nothing_else(shell: Shell, runs: Path) -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e"
     store(runs, 1, git=evil, target=evil)

@@ -85,3 +85,12 @@ def test_two_to_five_runs_that_are_there_can_be_compared(shell: Shell, runs: Pat
         for path in (f"../private/{outside}", str(shell.folder / "private" / outside), "..", ".", "", "a\0b"):
             assert server.get("/compare", params={"run": [names[0], path]}).status_code == 404, path
     assert five.status_code == 200 and five.text.count("Against <a") == 4
+
+
+def test_a_truncated_file_of_a_run_is_named_beside_what_the_rest_says(shell: Shell, runs: Path) -> None:
+    one, other = (store(runs, minute, seconds=SECONDS) for minute in range(2))
+    victim = sorted((runs / other / "series").glob("http-*.parquet"))[1]
+    victim.write_bytes(victim.read_bytes()[:200])
+    with dashboard(shell) as server:
+        page = server.get("/compare", params={"run": [one, other]}).text
+    assert f"{other}: " in page and victim.name in page and "all requests" in page

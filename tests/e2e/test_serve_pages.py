@@ -21,7 +21,7 @@ LOAD = """
 async def browse(vu: Vu) -> None:
     await vu.get("/browse")
 
-load = workload(browse, constant_rate("20/s", "60s", max_vus=20))
+load = workload(browse, constant_rate("20/s", "10m", max_vus=20))
 """
 
 
@@ -69,6 +69,15 @@ def pages(names: list[str]) -> list[str]:
     return ["/", f"/runs/{names[0]}", f"/compare?run={names[2]}&run={names[0]}", "/trends?workload=clinic", "/nowhere"]
 
 
+def violations(page: Page) -> list[list[str]]:
+    """What axe finds, with the first place of each."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[list[str]] = page.evaluate(
+        "axe.run({exclude: [['iframe']]}).then(found => found.violations.map(one => [one.id, one.nodes[0].html]))"
+    )
+    return found
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_pages_fit_and_can_be_read_by_everybody(shell: Shell, stored: list[str], opened: Open, width: int, scheme: str) -> None:
@@ -79,11 +88,7 @@ def test_pages_fit_and_can_be_read_by_everybody(shell: Shell, stored: list[str],
         for path in pages(stored)[:-1]:
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
-            page.evaluate(AXE.read_text("utf-8"))
-            found = page.evaluate(
-                "axe.run({exclude: [['iframe']]}).then(found => found.violations.map(one => [one.id, one.nodes[0].html]))"
-            )
-            assert found == [], path
+            assert violations(page) == [], path
 
 
 def test_runs_are_ticked_and_compared_by_a_form_without_javascript(shell: Shell, stored: list[str], browser: Browser) -> None:
@@ -128,6 +133,53 @@ def test_a_live_page_follows_the_run_and_its_button_ends_it(shell: Shell, truth:
             expect(page.locator("iframe")).to_be_attached(timeout=20_000)
             assert running.done(timeout_s=20).document["about"]["end"] == "stopped"
             assert page.url.endswith(f"/runs/{name}")
+
+
+def test_the_live_page_fits_and_can_be_read_by_everybody_and_used_by_keyboard(shell: Shell, truth: TruthServer, opened: Open) -> None:
+    write_scenarios(shell.folder, LOAD)
+    with shell.start("run", "file.py:load", "--target", truth.url, "--json") as running:
+        truth.wait_until(lambda: len(truth.arrivals) >= 10)
+        name = shell.runs()[-1].name
+        with dashboard(shell, token=TOKEN) as server:
+            for scheme in ("light", "dark"):
+                for width in (390, 1440):
+                    page = opened(server, width, color_scheme=scheme)
+                    page.goto(f"/login?next=/runs/{name}/live")
+                    page.keyboard.type(TOKEN)
+                    page.keyboard.press("Enter")
+                    expect(page.locator("#live progress")).to_be_attached()
+                    assert page.evaluate("document.documentElement.scrollWidth") == width
+                    assert violations(page) == [], (scheme, width)
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+            for _ in range(12):
+                page.keyboard.press("Tab")
+                if page.evaluate("document.activeElement.textContent") == "Stop the test":
+                    break
+            before = page.locator("#live progress").inner_text()
+            expect(page.locator("#live progress")).not_to_have_text(before, timeout=15_000)
+            page.keyboard.press("Enter")
+            assert running.done(timeout_s=40).document["about"]["end"] == "stopped", "the button kept the focus while the page changed"
+
+
+def test_changes_are_marked_so_that_everybody_can_read_them(shell: Shell, opened: Open) -> None:
+    runs = shell.folder / "runs"
+    runs.mkdir()
+    names = [store(runs, minute, speed=1.0 if minute < 6 else 0.5, branch="faster/search") for minute in range(12)]
+    with dashboard(shell) as server:
+        server.wait_for_figures()
+        for scheme in ("light", "dark"):
+            for width in (390, 1440):
+                page = opened(server, width, color_scheme=scheme)
+                page.goto("/trends?workload=clinic")
+                assert page.evaluate("document.documentElement.scrollWidth") == width
+                assert violations(page) == [], (scheme, width)
+        whole = page.locator("section").filter(has=page.get_by_role("heading", name="All requests"))
+        assert whole.locator(".turns a").first.get_attribute("href") == f"/runs/{names[6]}"
+        page.goto("/")
+        page.get_by_label("Branch").select_option("faster/search")
+        page.get_by_role("button", name="Show", exact=True).click()
+        assert "branch=faster%2Fsearch" in page.url and page.locator("tbody tr").count() == 12
 
 
 def test_a_report_that_tries_to_reach_the_site_gets_nowhere(shell: Shell, stored: list[str], browser: Browser) -> None:

@@ -94,3 +94,32 @@ def test_endpoints_can_be_searched_for(shell: Shell, runs: Path) -> None:
         server.wait_for_figures()
         found = sections(server.get("/trends?workload=clinic&q=APPOINTMENTS+post").text)
     assert [title for title in found if ": " in title] == ["booking / booking: POST /api/appointments"]
+
+
+TURN = re.compile(r'<li><b class="(\w+)">(\S+) ([^<]+)</b> since <a href="/runs/([^"]+)">')
+
+
+def test_a_change_that_is_no_chance_is_marked_and_told_with_the_run_from_which_it_holds(shell: Shell, runs: Path) -> None:
+    names = [store(runs, minute, speed=1.0 if minute < 6 else 0.5) for minute in range(12)]
+    with dashboard(shell) as server:
+        server.wait_for_figures()
+        found = sections(server.get("/trends?workload=clinic").text)
+    told = shell.run("runs", "--trend", "clinic", "--json").document["histories"][0]["changes"]
+    assert {change["run"] for change in told if change["figure"] == "p95"} == {names[6]}
+    whole = TURN.findall(found["All requests"])
+    assert {(figure, run) for _, figure, _, run in whole} == {
+        (change["figure"].replace("failures", "failed"), change["run"]) for change in told
+    }
+    (p95,) = [change for change in told if change["figure"] == "p95"]
+    assert ("worse", "p95", f"{p95['change'] * 100:+.1f} %", names[6]) in whole
+    assert found["All requests"].count('class="turn ') == len(whole)
+    endpoint = {(figure, run) for _, figure, _, run in TURN.findall(found["search: GET /api/search"])}
+    assert ("p50", names[6]) in endpoint
+
+
+def test_steady_runs_have_no_change(shell: Shell, runs: Path) -> None:
+    for minute in range(8):
+        edit(runs / store(runs, minute), name="same")
+    with dashboard(shell) as server:
+        server.wait_for_figures()
+        assert "p95 +" not in server.get("/trends?workload=same").text

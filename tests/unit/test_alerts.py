@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tenantry.alerts.channels import channels
 from tenantry.alerts.model import Alert, NotDelivered, told
 from tenantry.alerts.notify import Apprise
 from tenantry.alerts.sender import PAUSES_S, Sender
+from tenantry.alerts.state import Incident, change_incidents, read_incidents
 from tenantry.alerts.webhook import Webhook
 from tenantry.config import ALERT_KINDS, Alerts, load_config
 from tenantry.errors import TargetError
@@ -449,3 +452,28 @@ def test_the_job_is_linked_as_each_ci_tells_it() -> None:
     assert job_link(github) == {"job": "https://github.com/a/b/actions/runs/7"}
     assert job_link({"CI_JOB_URL": "https://gitlab/1"}) == {"job": "https://gitlab/1"}
     assert job_link({}) == {}
+
+
+def test_what_another_process_tells_meanwhile_is_kept(tmp_path: Path) -> None:
+    ours, theirs, over = (
+        Incident(kind="threshold", project="shop", workload=name, title="slow", since="2026-11-23T10:00:00Z") for name in ("a", "b", "c")
+    )
+    change_incidents(tmp_path, {}, {"over": over})
+    before = read_incidents(tmp_path)
+    change_incidents(tmp_path, before, {**before, "theirs": theirs})
+    change_incidents(tmp_path, before, {"ours": ours})
+    assert read_incidents(tmp_path) == {"ours": ours, "theirs": theirs}
+
+
+def test_two_processes_that_tell_of_incidents_at_once_lose_none(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from tenantry.alerts.state import Incident, change_incidents
+for number in range(40):
+    new = Incident(kind="threshold", project="shop", workload="w", title="slow", since="2026-11-23T10:00:00Z")
+    change_incidents(Path(sys.argv[1]), {}, {f"{sys.argv[2]}-{number}": new})
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], stderr=subprocess.PIPE) for name in ("a", "b", "c")]
+    assert [(process.wait(60), process.communicate()[1]) for process in started] == [(0, b"")] * 3
+    assert set(read_incidents(tmp_path)) == {f"{name}-{number}" for name in ("a", "b", "c") for number in range(40)}

@@ -21,7 +21,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def proof(bench: ModuleType, name: str, *values: dict[str, float]) -> Any:
     """Of the figures before, with and after; what is not given is healthy."""
     runs = ({"p95": 10.0, "throughput": 50.0, "failed": 0.0} | given for given in values)
-    return bench.Proof(name, 1.0, *(bench.Figures(5.0, *run.values(), {}, {}) for run in runs))
+    moves = bench.faults.fault(name).shown.moves
+    return bench.Proof(name, 1.0, "mixed 60/s", moves, *(bench.Figures(5.0, *run.values(), {}, {}) for run in runs))
 
 
 @pytest.mark.parametrize(

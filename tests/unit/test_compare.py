@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import subprocess
+import sys
 from bisect import bisect_right
 from pathlib import Path
 from random import Random
@@ -16,7 +18,7 @@ from tenantry.compare.blocks import WHOLE, Blocks, block_length
 from tenantry.compare.bootstrap import Estimate, estimate, pooled, resamples
 from tenantry.compare.judge import Figures, adjusted, difference, judge
 from tenantry.compare.student import point, two_sided
-from tenantry.errors import UsageError
+from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.results.histogram import bucket_of, highest_ns
 
 P95 = Figures("p95", more_is_worse=True, logarithmic=True, q=0.95)
@@ -166,3 +168,29 @@ def test_baselines_are_set_listed_and_forgotten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is damaged"):
         baselines.read(runs)
     assert WHOLE == ("", "", "")
+
+
+def test_two_processes_that_set_baselines_at_once_lose_none(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text('{"schema": 1}')
+    code = """
+import sys
+from pathlib import Path
+from tenantry.compare.baselines import set_baseline
+for number in range(40):
+    set_baseline(Path(sys.argv[1]), Path(sys.argv[1]) / "run", f"{sys.argv[2]}-{number}")
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], stderr=subprocess.PIPE) for name in ("a", "b", "c")]
+    assert [(process.wait(60), process.communicate()[1]) for process in started] == [(0, b"")] * 3
+    assert baselines.read(tmp_path) == {f"{name}-{number}": "run" for name in ("a", "b", "c") for number in range(40)}
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_baselines_that_cannot_be_read_or_written_are_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text('{"schema": 1}')
+    (tmp_path / "baselines.json").mkdir()
+    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
+        baselines.read(tmp_path)
+    with pytest.raises(EnvironmentFault, match="cannot be written"):
+        baselines.remove_baseline(tmp_path / "nowhere", "main")

@@ -199,3 +199,21 @@ def test_a_trend_tells_from_which_run_on_a_figure_is_another(stored: Path) -> No
     assert "run-06" in call(runs, "trend", "clinic").stdout
     with pytest.raises(UsageError, match="no measured run of a workload 'clinik'"):
         call(runs, "trend", "clinik")
+
+
+def test_a_truncated_file_of_a_run_is_named_and_the_rest_is_compared(stored: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        write(stored / name, seed)
+    victim = sorted((stored / "b" / "series").glob("http-*.parquet"))[1]
+    victim.write_bytes(victim.read_bytes()[:100])
+    result = call(compare, "b", "a", "--json")
+    assert victim.name in result.stderr and result.stderr.startswith("note: b: ")
+    assert json.loads(result.stdout)["bases"] == ["a"]
+
+
+def test_a_trend_leaves_a_damaged_run_out(stored: Path) -> None:
+    for number in range(3):
+        write(stored / f"run-{number}", number)
+    (stored / "run-1" / "run.json").write_text("{")
+    ((history),) = json.loads(call(runs, "--trend", "--json").stdout)["histories"]
+    assert [point["run"] for point in history["points"]] == ["run-0", "run-2"]

@@ -36,3 +36,10 @@ def test_marks_stand_at_their_points_and_nothing_is_drawn_of_nothing() -> None:
     assert drawn.marks == (drawn.dots[1].x,)
     assert chart({"a": []}, str).dots == ()
     assert len(chart({"a": [5]}, str).dots) == 1
+
+
+def test_a_turn_stands_between_the_points_that_it_parts() -> None:
+    drawn = chart({"a": [1, 1, 5, 5], "b": [1, 1, 1, 1]}, str, turns=[(2, 0)])
+    before, after = (dot.x for dot in drawn.dots if dot.key == 0 and dot.at in (1, 2))
+    ((x, key),) = drawn.turns
+    assert before < x < after and key == 0

@@ -15,7 +15,7 @@ from tenantry.alerts.channels import channels
 from tenantry.alerts.content import About, firing, threshold
 from tenantry.alerts.model import Alert, Channel
 from tenantry.alerts.sender import Sender
-from tenantry.alerts.state import Incident, read_incidents, write_incidents
+from tenantry.alerts.state import Incident, change_incidents, read_incidents
 from tenantry.config import Alerts, Config
 from tenantry.errors import TenantryError
 from tenantry.report.document import document
@@ -109,7 +109,7 @@ class Alerter:
             if why is not None and self._sender.send(_resolved(one, why, about, key)):
                 del incidents[key]
         if incidents != before:
-            write_incidents(self._runs, incidents)
+            change_incidents(self._runs, before, incidents)
 
     def _incidents(self) -> dict[str, Incident]:
         try:

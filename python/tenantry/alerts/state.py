@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from tenantry.alerts.model import Kind
 from tenantry.driver import write_whole
+from tenantry.results.running import alone
 
 STATE = "alerts.json"
 
@@ -40,7 +42,14 @@ def read_incidents(runs: Path) -> dict[str, Incident]:
         raise ValueError(f"{runs / STATE} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def write_incidents(runs: Path, incidents: dict[str, Incident]) -> None:
-    """Replace the file in one step; raises OSError."""
+def change_incidents(runs: Path, before: Mapping[str, Incident], after: Mapping[str, Incident]) -> None:
+    """Carry what differs between `before` and `after` over into the file, beside what others wrote meanwhile; raises OSError."""
     runs.mkdir(parents=True, exist_ok=True)
-    write_whole(runs / STATE, msgspec.json.format(msgspec.json.encode(_Stored(open=incidents))))
+    with alone(runs):
+        try:
+            known = read_incidents(runs)
+        except ValueError:
+            known = {}
+        changed = {key: one for key, one in after.items() if before.get(key) != one}
+        kept = {key: one for key, one in known.items() if key in after or key not in before}
+        write_whole(runs / STATE, msgspec.json.format(msgspec.json.encode(_Stored(open=kept | changed))))

@@ -17,26 +17,43 @@ _FOLDER, _JSON = options.runs, options.json
 _CENTURY_S = 100 * 365 * 86_400
 
 
-@click.group()
+class _Runs(click.Group):
+    """Takes `--trend` for the command of that name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [args[0].removeprefix("--") if args[0] == "--trend" else args[0], *args[1:]] if args else args)
+
+
+@click.group(cls=_Runs)
 def command() -> None:
     """List, show and remove stored runs. RUN is a run folder, its name, a unique part of its name, or `latest`."""
 
 
 @command.command("list")
+@click.option("--workload", metavar="NAME", help="Only runs of this workload.")
+@click.option("--branch", metavar="NAME", help="Only runs of this git branch.")
 @_FOLDER
 @_JSON
-def list_command(runs: Path | None, as_json: bool) -> None:
+def list_command(workload: str | None, branch: str | None, runs: Path | None, as_json: bool) -> None:
     """List the stored runs, the newest first."""
     from tenantry.results.folders import list_runs
 
     place = options.runs_folder(runs)
-    entries = list_runs(place)
+    every = list_runs(place)
+    entries = [entry for entry in every if _fits(entry, workload, branch)]
     if as_json:
         _print_json({"schema": 1, "runs": [entry.as_dict() for entry in entries]})
     elif not entries:
-        click.echo(f"no runs in {place}")
+        click.echo(f"no runs in {place}" if not every else f"none of the {len(every):,} runs in {place} is like that")
     else:
         _print_list(entries)
+
+
+def _fits(entry: Entry, workload: str | None, branch: str | None) -> bool:
+    manifest = entry.manifest
+    if manifest is None:
+        return workload is None and branch is None
+    return workload in (None, manifest.name) and branch in (None, manifest.branch_name)
 
 
 @command.command("show")
@@ -164,7 +181,10 @@ def _print_list(entries: list[Entry]) -> None:
 
     rows = [Cells(_row(entry, SYMBOLS), _colour(entry, COLOURS)) for entry in entries]
     stdout = console()
-    printed(columns(("Run", "started (UTC)", "load", "verdict"), rows, width=stdout.width, least=(0, 19, 8, 10), left=(3,)), stdout)
+    printed(
+        columns(("Run", "started (UTC)", "load", "branch", "verdict"), rows, width=stdout.width, least=(0, 19, 8, 6, 10), left=(3, 4)),
+        stdout,
+    )
 
 
 def _verdict(entry: Entry) -> str:
@@ -182,15 +202,15 @@ def _colour(entry: Entry, colours: dict[str, str]) -> str:
     return "yellow" if _verdict(entry) == "pass" and _partly(entry) else colours.get(_verdict(entry), "dim")
 
 
-def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, str, str, str]:
+def _row(entry: Entry, symbols: dict[str, str]) -> tuple[str, ...]:
     from tenantry.report.lines import clean
     from tenantry.report.numbers import NOTHING, duration
 
     manifest, word = entry.manifest, _verdict(entry)
     if manifest is None:
-        return clean(entry.folder.name), NOTHING, NOTHING, f"unreadable: {clean(entry.fault)}"
+        return clean(entry.folder.name), NOTHING, NOTHING, NOTHING, f"unreadable: {clean(entry.fault)}"
     started = clean(manifest.started_at or NOTHING)[:19].replace("T", " ")
     unjudged = "running" if entry.running else "not judged" if manifest.end else "killed"
     so_far = " so far" if _partly(entry) else ""
     told = f"{symbols.get(word, '')} {word.replace('_', ' ')}{so_far}" if word else unjudged
-    return clean(entry.folder.name), started, duration(manifest.elapsed_s), told
+    return clean(entry.folder.name), started, duration(manifest.elapsed_s), clean(manifest.branch_name) or NOTHING, told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -48,10 +49,23 @@ def difference(new: Estimate, old: Estimate) -> Difference:
 
     Welch's test on the estimates (Biometrika 34, 1947), with the degrees of freedom of Satterthwaite.
     """
-    value, error = new.value - old.value, math.hypot(new.error, old.error)
+    error = math.hypot(new.error, old.error)
+    df = error**4 / (new.error**4 / new.df + old.error**4 / old.df) if error else math.inf
+    return _difference(new.value - old.value, error, df)
+
+
+def paired(changes: Sequence[float]) -> Difference:
+    """The mean of the changes within two or more pairs: what drifts over the pairs is in both of each, and falls out.
+
+    The paired t-test (Student, The probable error of a mean, Biometrika 6, 1908).
+    """
+    error = statistics.stdev(changes) / math.sqrt(len(changes))
+    return _difference(statistics.fmean(changes), error, len(changes) - 1)
+
+
+def _difference(value: float, error: float, df: float) -> Difference:
     if not error:
         return Difference(value, value, value, float(value == 0), 0.0, math.inf)
-    df = error**4 / (new.error**4 / new.df + old.error**4 / old.df)
     half = point(LEVEL, df) * error
     return Difference(value, value - half, value + half, two_sided(value / error, df), error, df)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from random import Random
+from typing import TypeVar
 
 import msgspec
 
 from tenantry.compare.blocks import WHOLE, Blocks, SeriesKey, cut
-from tenantry.compare.bootstrap import LEAST_BLOCKS, Estimate, Figure, Weights, estimate, pooled, resamples
+from tenantry.compare.bootstrap import LEAST_BLOCKS, Estimate, Figure, estimate, pooled, resamples
 from tenantry.compare.comparable import reasons_against
+from tenantry.compare.effect import cliffs_delta
 from tenantry.compare.judge import FLOOR, Difference, Figures, Judgement, adjusted, difference, judge
 from tenantry.errors import UsageError
 from tenantry.metrics.confidence import samples_needed
@@ -42,6 +44,9 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     p: float | None = None
     judgement: Judgement
     why: str | None = None
+
+
+C = TypeVar("C", bound=Compared)
 
 
 class ComparedSeries(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,56 +84,71 @@ def compare(new: Run, bases: Sequence[Run], *, floor: float = FLOOR, after_s: in
     if against:
         hint = "compare runs of one workload, one load, one dataset and one machine; `--set` alike in both"
         raise UsageError("these runs cannot be compared:\n  " + "\n  ".join(dict.fromkeys(against)), where=new.name, hint=hint)
-    sides = [cut(run, after_s=after_s) for run in (new, *bases)]
+    sides = [Measured(cut(run, after_s=after_s)) for run in (new, *bases)]
     rows = compare_blocks(sides, floor=floor)
     judgement, reason = conclude(rows)
     shared = {(row.scenario, row.group, row.name) for row in rows}
     alone = {
-        run.name: [" ".join(filter(None, key)) for key in side if key not in shared] for run, side in zip((new, *bases), sides, strict=True)
+        run.name: [" ".join(filter(None, key)) for key in side.series if key not in shared]
+        for run, side in zip((new, *bases), sides, strict=True)
     }
     only_in = {name: keys for name, keys in alone.items() if keys}
     names = tuple(base.name for base in bases)
     return Comparison(run=new.name, bases=names, floor=floor, judgement=judgement, reason=reason, series=rows, only_in=only_in)
 
 
-def compare_blocks(sides: Sequence[dict[SeriesKey, Blocks]], *, floor: float) -> tuple[ComparedSeries, ...]:
+class Measured:
+    """A run in blocks, with the estimates of its figures, each of which is worked out once."""
+
+    def __init__(self, series: dict[SeriesKey, Blocks]) -> None:
+        self.series = series
+        count = len(series[WHOLE].requests) if WHOLE in series else 0
+        # The same for all figures of the run.
+        self._draws = resamples(count, Random(_SEED)) if count >= LEAST_BLOCKS else []
+        self._found: dict[tuple[SeriesKey, str], Estimate | None] = {}
+
+    def estimate(self, key: SeriesKey, figures: Figures) -> Estimate | None:
+        """That of a figure of a series; None with too few blocks or samples."""
+        place = key, figures.name
+        if place not in self._found:
+            self._found[place] = self._estimate(self.series[key], figures)
+        return self._found[place]
+
+    def _estimate(self, blocks: Blocks, figures: Figures) -> Estimate | None:
+        if not self._draws or (figures.q is not None and sum(blocks.samples) < samples_needed(figures.q)):
+            return None
+        return estimate(blocks, self._draws, figure_of(figures), logarithmic=figures.logarithmic)
+
+
+def compare_blocks(sides: Sequence[Measured], *, floor: float) -> tuple[ComparedSeries, ...]:
     """The series that the first side, the new one, shares with all others; p is adjusted for all figures together."""
-    shared = [key for key in sides[0] if all(key in side for side in sides[1:])]
-    draws = [_draws(side) for side in sides]
-    pairs = [(key, figures, _pair(key, figures, sides, draws)) for key in sorted(shared) for figures in FIGURES]
+    new, *bases = (side.series for side in sides)
+    shared = [key for key in new if all(key in base for base in bases)]
+    pairs = [(key, figures, _pair(key, figures, sides)) for key in sorted(shared) for figures in FIGURES]
     found = iter(adjusted([difference(*pair) for _, _, pair in pairs if pair is not None]))
     told: dict[SeriesKey, list[Compared]] = {}
     for key, figures, pair in pairs:
-        series = [side[key] for side in sides]
+        series = [side.series[key] for side in sides]
         told.setdefault(key, []).append(_compared(figures, series, next(found) if pair is not None else None, floor))
     return tuple(
-        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=_cliffs_delta(sides[0][key], sides[1][key]))
+        ComparedSeries(**key._asdict(), figures=tuple(figures), effect_size=cliffs_delta(new[key], bases[0][key]))
         for key, figures in told.items()
     )
 
 
-def _draws(side: dict[SeriesKey, Blocks]) -> list[Weights]:
-    """The draws of a run, the same for all of its figures."""
-    count = len(side[WHOLE].requests) if WHOLE in side else 0
-    return resamples(count, Random(_SEED)) if count >= LEAST_BLOCKS else []
-
-
-def _figure(figures: Figures) -> Figure:
+def figure_of(figures: Figures) -> Figure:
+    """How that figure is worked out from blocks."""
     if figures.q is not None:
         q = figures.q
         return lambda blocks, weights: blocks.quantile(weights, q)
     return Blocks.throughput if figures.name == "throughput" else Blocks.failed_share
 
 
-def _pair(
-    key: SeriesKey, figures: Figures, sides: Sequence[dict[SeriesKey, Blocks]], draws: Sequence[list[Weights]]
-) -> tuple[Estimate, Estimate] | None:
+def _pair(key: SeriesKey, figures: Figures, sides: Sequence[Measured]) -> tuple[Estimate, Estimate] | None:
     """The estimate of the new run and that of its bases; None where one cannot be had."""
     found = []
-    for side, drawn in zip(sides, draws, strict=True):
-        if figures.q is not None and sum(side[key].samples) < samples_needed(figures.q):
-            return None
-        each = estimate(side[key], drawn, _figure(figures), logarithmic=figures.logarithmic) if drawn else None
+    for side in sides:
+        each = side.estimate(key, figures)
         if each is None:
             return None
         found.append(each)
@@ -136,43 +156,30 @@ def _pair(
 
 
 def _compared(figures: Figures, series: Sequence[Blocks], found: Difference | None, floor: float) -> Compared:
-    values = [_figure(figures)(blocks, (1,) * len(blocks.requests)) for blocks in series]
+    values = [figure_of(figures)(blocks, (1,) * len(blocks.requests)) for blocks in series]
     old = [value for value in values[1:] if value is not None]
-    told = Compared(figure=figures.name, new=values[0], old=_mean(old, logarithmic=figures.logarithmic), judgement="cannot tell")
+    told = Compared(figure=figures.name, new=values[0], old=mean(old, logarithmic=figures.logarithmic), judgement="cannot tell")
     if found is None:
         few = len(series[0].requests) < LEAST_BLOCKS
         why = "the load is shorter than 10 s" if few else "too few samples, or none in most blocks"
         return msgspec.structs.replace(told, why=why)
+    return judged(told, found, figures, floor)
+
+
+def judged(told: C, found: Difference, figures: Figures, floor: float) -> C:
+    """A compared figure with its difference and what it means."""
     scaled = (found.value, found.low, found.high)
     change, low, high = (math.expm1(value) for value in scaled) if figures.logarithmic else scaled
     return msgspec.structs.replace(told, change=change, low=low, high=high, p=found.p, judgement=judge(found, figures, floor))
 
 
-def _mean(values: list[float], *, logarithmic: bool) -> float | None:
+def mean(values: Sequence[float], *, logarithmic: bool) -> float | None:
+    """The mean, of logarithms where the figure is compared as a ratio; None of nothing."""
     if not values:
         return None
     if logarithmic and min(values) > 0:
         return math.exp(sum(math.log(value) for value in values) / len(values))
     return sum(values) / len(values)
-
-
-def _cliffs_delta(new: Blocks, old: Blocks) -> float | None:
-    """From the merged histograms: times in one bucket are equal."""
-    ours, theirs = _counts(new), _counts(old)
-    if not ours or not theirs:
-        return None
-    below, more = 0, 0
-    for bucket in sorted({*ours, *theirs}):
-        # Those of the other run below this bucket, less those above it.
-        equal = theirs.get(bucket, 0)
-        more += ours.get(bucket, 0) * (2 * below + equal - sum(theirs.values()))
-        below += equal
-    return more / (sum(ours.values()) * sum(theirs.values()))
-
-
-def _counts(blocks: Blocks) -> dict[int, int]:
-    totals = [sum(counts) for counts in blocks.cumulative]
-    return {bucket: high - low for bucket, low, high in zip(blocks.buckets, [0, *totals], totals, strict=False)}
 
 
 def conclude(rows: Sequence[ComparedSeries]) -> tuple[Judgement, str]:

@@ -38,6 +38,8 @@ def change_points(values: Sequence[float], *, level: float = LEVEL, floor: float
     again. As in Hunter (Fleming et al., Hunter: using change point detection to hunt for performance regressions, ICPE 2023) Welch's t-test
     stands in place of the permutation test, so that the same history gives the same answer; and a change smaller than `floor` is left out.
     """
+    if len(values) < 2 * LEAST or max(values) - min(values) <= floor * min(values):
+        return []
     edges = [0, *sorted(_parted(values, 0, len(values), level)), len(values)]
     edges = _weeded(values, edges, level, floor)
     found = []

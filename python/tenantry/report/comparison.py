@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from tenantry.report.lines import Cells, Line, clean, columns, printed
-from tenantry.report.numbers import quantity, share
+from tenantry.report.numbers import Document, quantity, share
 from tenantry.report.text import console
 
 if TYPE_CHECKING:
@@ -46,6 +47,28 @@ def lines(comparison: Comparison, *, width: int) -> Iterator[Line]:
     yield Line(
         f"  a difference counts from {share(comparison.floor)} on, failures from 0.1 points; chance is ruled out for all figures together"
     )
+
+
+def print_interleaved(told: Document, to: Console | None = None) -> None:
+    """Print the document of an interleaved comparison to stdout."""
+    to = to or console()
+    printed(interleaved_lines(told, width=to.width), to)
+
+
+def interleaved_lines(told: Document, *, width: int) -> Iterator[Line]:
+    """The same line by line: how it ended where it did not come to its end, the comparison, and where the slices are."""
+    import msgspec
+
+    from tenantry.compare.runs import Comparison
+
+    pairs = f"{told['pairs']} of {told['pairs_wanted']} pairs of slices"
+    if told["end"] != "finished":
+        why = f": {clean(told['why'])}" if told["why"] else ""
+        for row in wrap(f"{clean(told['end']).replace('_', ' ')} after {pairs}{why}", width, break_on_hyphens=False):
+            yield Line((row, "bold red"))
+    yield from lines(msgspec.convert(told, Comparison), width=width)
+    yield Line(f"  {pairs}, the first {told['after_s']} s of each left out; intervals are those of the changes within pairs")
+    yield Line(("slices      ", "bold"), clean(told["folder"]), whole=True)
 
 
 def telling(comparison: Comparison) -> list[ComparedSeries]:

@@ -33,6 +33,8 @@ class Entry:
         return told | {
             "workload": manifest.name,
             "target": manifest.target,
+            "git": manifest.git,
+            "branch": manifest.branch_name,
             "started_at": manifest.started_at,
             "ended_at": manifest.ended_at,
             "end": manifest.end,

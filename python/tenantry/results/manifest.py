@@ -43,6 +43,7 @@ class Manifest(msgspec.Struct, frozen=True):
     folder: str = ""
     tool_version: str = ""
     git: str | None = None
+    branch: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
     elapsed_ns: int | None = None
@@ -55,6 +56,13 @@ class Manifest(msgspec.Struct, frozen=True):
     command: list[str] | None = None
     verdict: StoredVerdict | None = None
     grades: dict[str, Any] | None = None
+
+    @property
+    def branch_name(self) -> str | None:
+        """The branch: as a tag says (`--tag branch=NAME`), or else as git said."""
+        tags = self.plan.get("tags")
+        tag = tags.get("branch") if isinstance(tags, dict) else None
+        return str(tag) if tag else self.branch
 
     @property
     def streams(self) -> list[dict[str, Any]]:

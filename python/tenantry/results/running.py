@@ -1,10 +1,11 @@
-"""Whether somebody still writes into a run folder: a lock on the folder, which the system takes away from a process that is gone."""
+"""Who writes into a folder: a lock on the folder, which the system takes away from a process that is gone."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -32,3 +33,16 @@ def is_running(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within the block no other process of this machine is in one for the same folder: to read a file of it, and write it changed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # On a file system without locks the last one to write wins.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -26,17 +26,23 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything that is drawn. `paths` are pairs of a line's number and its points; `grid` pairs of a height and its label."""
+    """Everything that is drawn. `paths` are pairs of a line's number and its points; `grid` pairs of a height and its label.
+
+    `marks` are the places of baselines; `turns` places from which on a line is another one, with the number of that line.
+    """
 
     names: tuple[str, ...]
     paths: tuple[tuple[int, str], ...]
     dots: tuple[Dot, ...]
     grid: tuple[tuple[float, str], ...]
     marks: tuple[float, ...]
+    turns: tuple[tuple[float, int], ...]
 
 
-def chart(columns: Mapping[str, Column], show: Callable[[float], str], marks: Sequence[int] = ()) -> Chart:
-    """A chart of columns of one length, from 0 up; a value that is None is a gap in its line."""
+def chart(
+    columns: Mapping[str, Column], show: Callable[[float], str], marks: Sequence[int] = (), turns: Sequence[tuple[int, int]] = ()
+) -> Chart:
+    """A chart of columns of one length, from 0 up; a value that is None is a gap in its line. A turn lies before its place."""
     length = max((len(column) for column in columns.values()), default=0)
     top = nice(max((value for column in columns.values() for value in column if value is not None), default=0.0))
     dots = tuple(
@@ -47,7 +53,9 @@ def chart(columns: Mapping[str, Column], show: Callable[[float], str], marks: Se
     )
     paths = tuple((key, " ".join(f"{dot.x},{dot.y}" for dot in part)) for key in range(len(columns)) for part in _parts(dots, key))
     steps = [top * step / _GRID_LINES for step in range(_GRID_LINES + 1)]
-    return Chart(tuple(columns), paths, dots, tuple((_y(step, top), show(step)) for step in steps), tuple(_x(at, length) for at in marks))
+    grid = tuple((_y(step, top), show(step)) for step in steps)
+    between = tuple((_x(at - 0.5, length), key) for at, key in turns)
+    return Chart(tuple(columns), paths, dots, grid, tuple(_x(at, length) for at in marks), between)
 
 
 def nice(highest: float) -> float:
@@ -71,7 +79,7 @@ def _parts(dots: Sequence[Dot], key: int) -> list[list[Dot]]:
     return found
 
 
-def _x(at: int, length: int) -> float:
+def _x(at: float, length: int) -> float:
     inside = WIDTH - _LEFT - _RIGHT
     return round(_LEFT + (inside * at / (length - 1) if length > 1 else inside / 2), 1)
 

@@ -21,11 +21,15 @@ MOST_RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One run as the base of the first one: what was found, or the sentences that say why they cannot be compared."""
+    """One run as the base of the first one: what was found, or the sentences that say why they cannot be compared.
+
+    `damage` are the files of both that could not be read, and are missing in what was found.
+    """
 
     base: Card
     found: Comparison | None
     reasons: Sequence[str] = ()
+    damage: Sequence[str] = ()
 
 
 def side_by_side(site: Site, request: Request) -> Response:
@@ -42,6 +46,7 @@ def side_by_side(site: Site, request: Request) -> Response:
 def _pair(site: Site, new: Card, base: Card) -> Pair:
     try:
         with open_run(site.shelf.folder(new)) as ours, open_run(site.shelf.folder(base)) as theirs:
-            return Pair(base, compare(ours, [theirs]))
+            found = compare(ours, [theirs])
+            return Pair(base, found, damage=[f"{run.name}: {warning}" for run in (ours, theirs) for warning in run.warnings])
     except TenantryError as error:
         return Pair(base, None, [line.strip() for line in error.what.splitlines()])

@@ -1,4 +1,4 @@
-"""The key figures of stored runs, read once: a run that has ended does not change."""
+"""The key figures of stored runs, kept: a run that has ended does not change."""
 
 from __future__ import annotations
 
@@ -6,46 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from tenantry.compare.figures import Figures
 from tenantry.driver import write_whole
-from tenantry.errors import TenantryError
-from tenantry.results import open_run
-from tenantry.results.model import Totals
 
 FILE = ".serve.json"
-MOST_SERIES = 200
 _SCHEMA = 1
 
 Stamp = tuple[int, int]
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """What the whole run (three empty names) or one of its series came to; None where there is nothing to tell. Times in seconds."""
-
-    scenario: str = ""
-    group: str = ""
-    name: str = ""
-    requests: int = 0
-    failures: int = 0
-    throughput: float | None = None
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-
-    @property
-    def failed_share(self) -> float | None:
-        return self.failures / self.requests if self.requests else None
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.scenario, self.group, self.name
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The run as a whole, and its series with the most requests; `fault` says why nothing could be read."""
-
-    total: Line = Line()
-    series: tuple[Line, ...] = ()
-    fault: str = ""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -58,34 +25,6 @@ class _Kept(msgspec.Struct, frozen=True):
 class _File(msgspec.Struct, frozen=True):
     schema: int
     runs: dict[str, _Kept]
-
-
-def read_figures(folder: Path) -> Figures:
-    """The figures of a run folder; a run that cannot be read has none."""
-    import duckdb
-
-    try:
-        with open_run(folder) as run:
-            series = [_line(one, scenario=one.scenario, group=one.group, name=one.name) for one in run.series]
-            most = sorted(series, key=lambda line: -line.requests)[:MOST_SERIES]
-            return Figures(total=_line(run.totals), series=tuple(sorted(most, key=lambda line: line.key)))
-    except (TenantryError, OSError, duckdb.Error) as error:
-        return Figures(fault=str(error).partition("\n")[0])
-
-
-def _line(totals: Totals, scenario: str = "", group: str = "", name: str = "") -> Line:
-    times = totals.response_time_s
-    return Line(
-        scenario=scenario,
-        group=group,
-        name=name,
-        requests=totals.requests,
-        failures=totals.failures,
-        throughput=totals.throughput,
-        p50=times.p50 if times else None,
-        p95=times.p95 if times else None,
-        p99=times.p99 if times else None,
-    )
 
 
 class Cache:

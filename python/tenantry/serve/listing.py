@@ -1,4 +1,4 @@
-"""Which runs a list shows: words to search for, a workload, a verdict, a page."""
+"""Which runs a list shows: words to search for, a workload, a verdict, a branch, a page."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ class Wish:
     q: str = ""
     workload: str = ""
     verdict: str = ""
+    branch: str = ""
     page: int = 1
 
     def query(self, page: int) -> str:
         """The same wish for another page, as the query of a URL."""
-        given = {"q": self.q, "workload": self.workload, "verdict": self.verdict, "page": str(page) if page > 1 else ""}
+        given = {"q": self.q, "workload": self.workload, "verdict": self.verdict, "branch": self.branch}
+        given["page"] = str(page) if page > 1 else ""
         return urlencode({key: value for key, value in given.items() if value})
 
 
@@ -42,7 +44,7 @@ def read_wish(query: Mapping[str, str]) -> Wish:
     """The wish that the query of a URL states; a page that is no number is the first one."""
     page = query.get("page", "")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
-    words = {key: query.get(key, "")[:_LONGEST].strip() for key in ("q", "workload", "verdict")}
+    words = {key: query.get(key, "")[:_LONGEST].strip() for key in ("q", "workload", "verdict", "branch")}
     return Wish(**words, page=max(number, 1))
 
 
@@ -56,7 +58,7 @@ def listed(cards: Sequence[Card], wish: Wish) -> Listed:
 
 
 def _fits(card: Card, wish: Wish) -> bool:
-    return wish.workload in ("", card.workload) and wish.verdict in ("", card.state)
+    return wish.workload in ("", card.workload) and wish.verdict in ("", card.state) and wish.branch in ("", card.branch)
 
 
 def _text(card: Card) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.compare import baselines
+from tenantry.compare.figures import Figures, read_figures
 from tenantry.errors import EnvironmentFault, UsageError
 from tenantry.report.header import Headline, headline
 from tenantry.results.manifest import MANIFEST, Manifest, read_manifest
 from tenantry.results.running import is_running
-from tenantry.serve.figures import Cache, Figures, Stamp, read_figures
+from tenantry.serve.figures import Cache, Stamp
 from tenantry.serve.pages import clean
 
 _SAVE_EVERY = 100
@@ -189,7 +190,6 @@ def _card(folder: Path) -> Card:
         manifest = read_manifest(folder)
     except UsageError as fault:
         return Card(name=folder.name, fault=clean(fault.what))
-    tags = manifest.plan.get("tags")
     state = _state(manifest, folder)
     return Card(
         name=folder.name,
@@ -198,7 +198,7 @@ def _card(folder: Path) -> Card:
         workload=clean(manifest.name),
         target=clean(manifest.target),
         git=clean(manifest.git),
-        branch=clean(tags.get("branch")) if isinstance(tags, Mapping) else "",
+        branch=clean(manifest.branch_name),
         grade=_grade(manifest),
         reason=clean(manifest.verdict.reason) if manifest.verdict else "",
         started_at=clean(manifest.started_at),

@@ -20,10 +20,18 @@ def runs(site: Site, request: Request) -> Response:
     """The list of runs."""
     cards, wish = site.shelf.cards(), read_wish(request.query_params)
     found = listed(cards, wish)
-    workloads = sorted({card.workload for card in cards if card.workload})
+    workloads, branches = (sorted({getattr(card, key) for card in cards} - {""}) for key in ("workload", "branch"))
     pending = any(card.is_pending for card in found.cards)
     return site.show(
-        "runs", listed=found, wish=wish, workloads=workloads, states=STATES, pending=pending, runs=site.shelf.runs, all=len(cards)
+        "runs",
+        listed=found,
+        wish=wish,
+        workloads=workloads,
+        branches=branches,
+        states=STATES,
+        pending=pending,
+        runs=site.shelf.runs,
+        all=len(cards),
     )
 
 

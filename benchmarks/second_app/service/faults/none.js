@@ -1,0 +1,1 @@
+export default { summary: 'nothing is wrong', parameter: '', default: 1 }
