@@ -42,7 +42,9 @@ class ScriptErrors:
         key = (scenario, _message(error), _location(error))
         if key not in self.found and len(self.found) >= _MOST_KINDS:
             key = (scenario, "(other errors)", "")
-        self.found.setdefault(key, [0, second])[0] += 1
+        found = self.found.setdefault(key, [0, second, second])
+        found[0] += 1
+        found[2] = max(found[2], second)
         self._changed = True
 
     def write(self) -> None:
@@ -50,7 +52,7 @@ class ScriptErrors:
         if not self._changed:
             return
         self._changed = False
-        errors = [ScriptError(*key, count=count, first_second=second) for key, (count, second) in self.found.items()]
+        errors = [ScriptError(*key, count=count, first_second=first, last_second=last) for key, (count, first, last) in self.found.items()]
         write_whole(self.folder / ERRORS, msgspec.json.format(msgspec.json.encode(errors)))
 
 

@@ -22,10 +22,10 @@ from tenantry.load import population_of
 from tenantry.observe.observer import Observer
 from tenantry.observe.settings import Observing
 from tenantry.prepare import Prepared
-from tenantry.report.document import document
+from tenantry.report.document import document, for_page
 from tenantry.report.lines import clean
 from tenantry.report.write import write_page, write_whole
-from tenantry.results import open_run
+from tenantry.results import Run, open_run
 from tenantry.verdict import Verdict, judge
 
 FINDINGS = "findings.json"
@@ -99,15 +99,23 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
         if fault is None and unwritten is not None:
             verdict = _unwritten(verdict, folder.path, unwritten)
         told = document(run, verdict)
+        shown = _with_slices(told, run)
         notes = [*conductor.notes, *(clean(event.text) for event in run.events if event.kind == "folded")]
     report = None
     try:
         if told["diagnosis"] is not None:
             write_whole(msgspec.json.format(msgspec.json.encode(told["diagnosis"])).decode(), folder.path / FINDINGS)
-        report = write_page(told, folder.path)
+        report = write_page(shown, folder.path)
     except EnvironmentFault as error:
         notes.append(str(error))
     return Finished(told, report, tuple(notes))
+
+
+def _with_slices(told: dict[str, Any], run: Run) -> dict[str, Any]:
+    try:
+        return told | for_page(run)
+    except EnvironmentFault as error:
+        return told | {"warnings": [*told["warnings"], str(error)]}
 
 
 def _attempt(write: Callable[[], None]) -> str | None:

@@ -89,7 +89,9 @@ def vus_profile(vus: int, seconds: int) -> dict[str, Any]:
 
 @dataclass
 class RunFolder:
-    """A run in the making. `write` lays it down; `elapsed_s` None makes it a run that was killed."""
+    """A run in the making; with `keeps_all` its samples are all requests.
+
+    `write` lays it down; `elapsed_s` None makes it a run that was killed."""
 
     requests: list[Request] = field(default_factory=list)
     iterations: list[Iteration] = field(default_factory=list)
@@ -101,6 +103,7 @@ class RunFolder:
     streams: list[dict[str, Any]] = field(default_factory=list)
     thresholds: list[str] = field(default_factory=list)
     processes: int = 1
+    keeps_all: bool = False
     elapsed_s: float | None = 10.0
     end: str | None = "finished"
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -215,6 +218,7 @@ _SAMPLES = {
     "detail": "VARCHAR",
     "bytes_sent": "BIGINT",
     "bytes_received": "BIGINT",
+    **dict.fromkeys(("trace_id", "request", "response"), "VARCHAR"),
     "reason": "VARCHAR",
     "weight": "DOUBLE",
 }
@@ -246,7 +250,7 @@ class _Writer:
         self.connection = connection
 
     def everything(self, run: RunFolder) -> None:
-        self.requests(run.requests)
+        self.requests(run.requests, every=1 if run.keeps_all else 10)
         self.iterations(run)
         self.table("tenants.parquet", _TENANTS, list(_tenant_rows(run.requests)))
         self.table("events.parquet", {"at_ns": "BIGINT", "kind": "VARCHAR", "text": "VARCHAR"}, run.events)
@@ -257,7 +261,7 @@ class _Writer:
         ]
         self.table("probes/generator-000001.parquet", _GENERATOR, rows)
 
-    def requests(self, requests: Sequence[Request]) -> None:
+    def requests(self, requests: Sequence[Request], *, every: int) -> None:
         chunks: dict[int, list[tuple[int, Request]]] = defaultdict(list)
         for number, request in enumerate(requests):
             chunks[request.end_ns // CHUNK_NS + request.late].append((number, request))
@@ -268,7 +272,7 @@ class _Writer:
             self.table(f"series/http-{chunk:06}.parquet", _HTTP, [(*key, *_http_row(rows)) for key, rows in keyed.items()])
             failed = [(*key, kind, count) for key, rows in keyed.items() for kind, count in Counter(r.kind for r in rows if r.kind).items()]
             self.table(f"series/failures-{chunk:06}.parquet", {**_KEY, "kind": "VARCHAR", "count": "BIGINT"}, failed)
-            kept = [_sample_row(number, request) for number, request in numbered if request.kind or number % 10 == 0]
+            kept = [_sample_row(number, request, every) for number, request in numbered if request.kind or number % every == 0]
             self.table(f"samples/requests-{chunk:06}.parquet", _SAMPLES, kept)
 
     def iterations(self, run: RunFolder) -> None:
@@ -313,11 +317,13 @@ def _http_row(rows: Sequence[Request]) -> tuple[Any, ...]:
     return (*counted, *service, *response, *phases, 0, sum(row.resent for row in rows))
 
 
-def _sample_row(number: int, request: Request) -> tuple[Any, ...]:
+def _sample_row(number: int, request: Request, every: int) -> tuple[Any, ...]:
     key = (number, request.scenario, request.group, request.name, 0, number, request.tenant)
     times = (request.intended_ns, request.start_ns, request.end_ns, *phases_ns(request))
     reason = "failure" if request.kind else "uniform"
-    return (*key, *times, request.status, request.kind, request.detail, 100, request.received, reason, 1.0 if request.kind else 10.0)
+    exchange = (f"{number:032x}", *((f"{request.name} HTTP/1.1", str(request.status)) if request.kind else ("", "")))
+    weight = 1.0 if request.kind else float(every)
+    return (*key, *times, request.status, request.kind, request.detail, 100, request.received, *exchange, reason, weight)
 
 
 def _tenant_rows(requests: Sequence[Request]) -> Iterable[tuple[Any, ...]]:

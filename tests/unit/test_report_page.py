@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import json
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import report_documents as documents
 from tenantry.errors import EnvironmentFault
 from tenantry.report import captions, header, html, render, tables
 from tenantry.report.numbers import NOTHING, duration, millis, plain, printable, share, size
+from tenantry.report.payload import fitted, packed
 
 
 @pytest.mark.parametrize(
@@ -126,3 +130,18 @@ def test_without_built_assets_the_remedy_is_named(tmp_path: Path, monkeypatch: p
     with pytest.raises(EnvironmentFault, match="make web"):
         render(documents.empty())
     html._asset.cache_clear()
+
+
+def test_a_page_whose_slices_are_too_many_carries_fewer_that_add_up() -> None:
+    rng = random.Random(3)
+    cells = [[at + 200, rng.randrange(1, 9), 1, rng.randrange(1, 9)] for at in range(12)]
+    line = {"counts": {"requests": list(range(12))}, "times": {"response": cells}, "longest_us": {"response": list(range(12))}}
+    told = {"slices": {"step_s": 5, "count": 12, "lines": [line], "all": 0}}
+    whole, most = packed(told), len(packed(told)) - 1
+    found = json.loads(gzip.decompress(base64.b64decode(fitted(told, most))))["slices"]
+    assert (found["step_s"], found["count"]) == (10, 6)
+    assert found["lines"][0]["counts"]["requests"] == [at + at + 1 for at in range(0, 12, 2)]
+    assert found["lines"][0]["longest_us"]["response"] == list(range(1, 12, 2))
+    assert sum(sum(cell[1::2]) for cell in found["lines"][0]["times"]["response"]) == sum(sum(cell[1::2]) for cell in cells)
+    assert fitted(told, len(whole)) == whole
+    assert json.loads(gzip.decompress(base64.b64decode(fitted(told, 20))))["slices"] is None

@@ -1,11 +1,10 @@
 /** One chart: uPlot with our axes, legend, limits and event marks; redrawn on new colours, width or scale. */
 
 import uPlot from "uplot";
-import { drawAfter, drawEnds, drawLimits, drawMarks, font } from "./drawing";
-import type { Figure, Line } from "./figures";
+import { drawAfter, drawEnds, drawHeat, drawLimits, drawMarks, font, heatRange } from "./drawing";
 import { moment, ticks } from "./format";
 import { Legend } from "./legend";
-import type { Payload } from "./payload";
+import type { Figure, Line, Payload } from "./payload";
 import { linearRange, logRange, logSplits, stackedUp, timeSteps, wholeSteps } from "./scales";
 import { colour, tint } from "./theme";
 
@@ -31,7 +30,7 @@ export class Chart {
 
   constructor(host: HTMLElement, private readonly figure: Figure, private readonly payload: Payload, private readonly zoomed: () => void) {
     this.log = figure.scale === "log";
-    this.seconds = payload.timeline.second;
+    this.seconds = payload.second;
     this.legend = new Legend(figure, (line, shown) => {
       this.plot.setSeries(line + 1, { show: shown });
       this.updateLegend();
@@ -65,6 +64,18 @@ export class Chart {
     const { min, max } = this.plot.scales["x"]!;
     const [left, right] = this.ends();
     return (min ?? left) > left || (max ?? right) < right;
+  }
+
+  /** What is shown, on the axis of time. */
+  range(): [number, number] {
+    const { min, max } = this.plot.scales["x"]!;
+    const [left, right] = this.ends();
+    return [min ?? left, max ?? right];
+  }
+
+  /** Zooms all charts: they follow one another. */
+  zoomTo(min: number, max: number): void {
+    this.plot.setScale("x", { min, max });
   }
 
   redraw(printing = false): void {
@@ -120,7 +131,7 @@ export class Chart {
               this.zoomed();
             },
           ],
-          drawClear: [(plot) => drawAfter(plot, this.payload), (plot) => drawMarks(plot, this.payload)],
+          drawClear: [(plot) => drawAfter(plot, this.payload), (plot) => this.drawBelow(plot), (plot) => drawMarks(plot, this.payload)],
           draw: [(plot) => drawLimits(plot, this.figure), (plot) => drawEnds(plot, lines)],
         },
       },
@@ -129,14 +140,19 @@ export class Chart {
     );
   }
 
+  private drawBelow(plot: uPlot): void {
+    if (this.figure.heat && this.payload.heat) drawHeat(plot, this.payload.heat, this.payload);
+  }
+
   private drawable(line: Line): (number | null)[] {
     return this.log && !line.right ? line.values.map((value) => (value === null ? null : Math.max(value, 1e-6))) : line.values;
   }
 
   private scales(): uPlot.Scales {
     const limits = this.figure.limits.map((limit) => limit.value);
+    const fixed = this.figure.heat && this.payload.heat ? heatRange(this.payload.heat) : null;
     const y: uPlot.Scale = this.log
-      ? { distr: 3, log: 10, range: (_, low, high) => logRange(low, high, limits) }
+      ? { distr: 3, log: 10, range: (_, low, high) => fixed ?? logRange(low, high, limits) }
       : { range: (_, __, high) => linearRange(high, limits) };
     const [left, right] = this.ends();
     const first = this.seconds[0];
@@ -167,7 +183,7 @@ export class Chart {
       incrs: timeSteps,
       values: (_, at) => at.map((second) => moment(second, longest)),
     };
-    const right: uPlot.Axis = { ...common, scale: "y2", side: 1, size: 48, space: 34, grid: { show: false }, values: (_, at) => ticks(at, "per_s", true) };
+    const right: uPlot.Axis = { ...common, scale: "y2", side: 1, size: 62, space: 34, grid: { show: false }, values: (_, at) => ticks(at, this.figure.rightUnit, true) };
     return this.figure.lines.some((line) => line.right) ? [x, y, right] : [x, y];
   }
 

@@ -1,9 +1,8 @@
 /** What the charts draw beside their lines: limits, events, and the names at the end of lines. */
 
 import type uPlot from "uplot";
-import type { Figure, Line } from "./figures";
-import { duration } from "./format";
-import type { Payload } from "./payload";
+import { show } from "./format";
+import type { Figure, Heat, Line, Payload } from "./payload";
 import { colour } from "./theme";
 
 const LABEL_GAP = 12;
@@ -31,7 +30,7 @@ export function drawLimits(chart: uPlot, figure: Figure): void {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(`${limit.label} ${duration(limit.value)}`, bbox.left + 12 * ratio, y - 3 * ratio);
+    ctx.fillText(`${limit.label} ${show(limit.value, figure.unit)}`, bbox.left + 12 * ratio, y - 3 * ratio);
   }
   ctx.restore();
 }
@@ -47,6 +46,48 @@ export function drawAfter(chart: uPlot, payload: Payload): void {
   ctx.fillStyle = colour("--raised");
   ctx.fillRect(from, bbox.top, bbox.left + bbox.width - from, bbox.height);
   ctx.restore();
+}
+
+const HALF = 8;
+const DARKEST = 7;
+
+function lowestS(row: number): number {
+  return Math.max(row < 2 * HALF ? row : ((row % HALF) + HALF) * 2 ** (Math.floor(row / HALF) - 1), 1) / 1e6;
+}
+
+/** How dark a field is, from 1 to 7, by the power 0.4 of its share of the fullest: one request can be seen beside ten thousand. */
+function intensity(count: number, most: number): number {
+  return Math.max(DARKEST * (count / most) ** 0.4, 1);
+}
+
+/** A field for each row and step of time; a point of the charts stands in the middle of its time. */
+export function drawHeat(chart: uPlot, heat: Heat, payload: Payload): void {
+  const { ctx, bbox } = chart;
+  const shift = payload.step_s / 2;
+  const most = Math.max(1, ...heat.columns.flatMap((column) => column.map(([, count]) => count)));
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = colour("--c1");
+  heat.columns.forEach((column, at) => {
+    const left = Math.round(chart.valToPos(at * heat.step_s - shift, "x", true));
+    const right = Math.round(chart.valToPos((at + 1) * heat.step_s - shift, "x", true));
+    if (right < bbox.left || left > bbox.left + bbox.width) return;
+    for (const [row, count] of column) {
+      const top = Math.round(chart.valToPos(lowestS(row + 1), "y", true));
+      const bottom = Math.round(chart.valToPos(lowestS(row), "y", true));
+      ctx.globalAlpha = 0.1 + (0.9 * intensity(count, most)) / DARKEST;
+      ctx.fillRect(left, top, Math.max(right - left, 1), Math.max(bottom - top, 1));
+    }
+  });
+  ctx.restore();
+}
+
+/** From the lowest to the highest field. */
+export function heatRange(heat: Heat): [number, number] {
+  const rows = heat.columns.flatMap((column) => column.map(([row]) => row));
+  return rows.length ? [lowestS(Math.min(...rows)), lowestS(Math.max(...rows) + 1)] : [1e-3, 1];
 }
 
 /** A numbered upright line for each event. */

@@ -1,6 +1,6 @@
 /** A chart's legend: one switch per line, with its value under the cursor, or its peak while there is no cursor. */
 
-import type { Figure, Line } from "./figures";
+import type { Figure, Line } from "./payload";
 import { show } from "./format";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -66,7 +66,7 @@ export class Legend {
     this.values.forEach((element, at) => {
       const value = values[at] ?? null;
       element.value = value === null ? "" : String(value);
-      element.textContent = show(value, this.figure.lines[at]!.right ? "per_s" : this.figure.unit);
+      element.textContent = show(value, this.figure.lines[at]!.right ? this.figure.rightUnit : this.figure.unit);
     });
   }
 

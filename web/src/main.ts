@@ -1,13 +1,14 @@
-/** The report's script: unpacks the data of the page, draws the charts, makes the tables sortable. The page reads without it. */
+/** The report's script: unpacks the data of the page, draws the charts, takes over the tables. The page reads without it. */
 
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import { Brush } from "./brush";
 import { Chart } from "./chart";
-import { figure } from "./figures";
+import { addNumbers } from "./numbers";
 import type { Payload } from "./payload";
 import { unpack } from "./payload";
+import { Spreads } from "./spread";
 import { enhanceTables } from "./table";
-import { addNumbers } from "./numbers";
 import { onColours } from "./theme";
 
 function scaleSwitch(chart: Chart): HTMLButtonElement {
@@ -27,22 +28,17 @@ function scaleSwitch(chart: Chart): HTMLButtonElement {
   return button;
 }
 
-function drawCharts(payload: Payload): Chart[] {
+function drawCharts(payload: Payload, zoomed: () => void): Chart[] {
   const charts: Chart[] = [];
-  const whole = document.querySelector<HTMLButtonElement>("#whole-run");
-  const zoomed = (): void => {
-    if (whole) whole.hidden = !charts.some((chart) => chart.isZoomed());
-  };
-  for (const host of document.querySelectorAll<HTMLElement>("[data-chart]")) {
-    const spec = figure(host.dataset["chart"] ?? "", payload);
-    const box = host.closest("figure");
-    if (!spec || !box) continue;
-    const chart = new Chart(host, spec, payload, zoomed);
+  for (const figure of payload.second.length ? payload.charts : []) {
+    const host = document.querySelector<HTMLElement>(`[data-chart="${figure.id}"]`);
+    const box = host?.closest("figure");
+    if (!host || !box) continue;
+    const chart = new Chart(host, figure, payload, zoomed);
     charts.push(chart);
-    if (spec.scale) box.querySelector("h3")?.after(scaleSwitch(chart));
-    addNumbers(box, spec, payload);
+    if (figure.scale && !figure.heat) box.querySelector("h3")?.after(scaleSwitch(chart));
+    addNumbers(box, figure, payload);
   }
-  whole?.addEventListener("click", () => charts.forEach((chart) => chart.showWholeRun()));
   return charts;
 }
 
@@ -60,11 +56,13 @@ async function start(): Promise<void> {
   try {
     payload = await unpack(holder);
   } catch {
-    enhanceTables({});
-    return say("The charts could not be drawn: they need a browser of 2023 or later, and the whole file.");
+    enhanceTables({}, {});
+    return say("The charts stand still: to move in them takes a browser of 2023 or later, and the whole file.");
   }
-  enhanceTables(payload.more_rows);
-  const charts = drawCharts(payload);
+  const tables = enhanceTables(payload.more_rows, payload.brush);
+  let brush: Brush | undefined;
+  const charts = drawCharts(payload, () => brush?.changed());
+  brush = new Brush(payload, charts, tables, new Spreads(payload));
   onColours((printing) => charts.forEach((chart) => chart.redraw(printing)));
   document.documentElement.dataset["ready"] = "yes";
 }

@@ -1,11 +1,10 @@
 /** Each chart's numbers as a table, made when it is opened. */
 
-import type { Figure } from "./figures";
 import { moment, show } from "./format";
-import type { Payload } from "./payload";
+import type { Figure, Payload } from "./payload";
 
 function table(figure: Figure, payload: Payload): HTMLElement {
-  const seconds = payload.timeline.second;
+  const seconds = payload.second;
   const longest = (seconds.at(-1) ?? 0) + payload.step_s;
   const element = document.createElement("table");
   const head = element.createTHead().insertRow();
@@ -19,7 +18,7 @@ function table(figure: Figure, payload: Payload): HTMLElement {
   const body = element.createTBody();
   seconds.forEach((second, at) => {
     const row = body.insertRow();
-    const texts = figure.lines.map((line) => show(line.values[at], line.right ? "per_s" : figure.unit));
+    const texts = figure.lines.map((line) => show(line.values[at], line.right ? figure.rightUnit : figure.unit));
     for (const text of [moment(second, longest), ...texts]) {
       const cell = row.insertCell();
       cell.className = "num";

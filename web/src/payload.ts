@@ -1,13 +1,8 @@
-/** What the page carries for its script: the run over time, and table rows beyond those in the page. */
+/** What the page carries for its script: the run over time, table rows beyond those in the page, slices to work tables out of again. */
+
+import type { Unit } from "./format";
 
 export type Column = (number | null)[];
-
-export interface Timeline {
-  second: number[];
-  failure_kinds: Record<string, Column>;
-  phases_s: Record<string, Column>;
-  [name: string]: Column | Record<string, Column>;
-}
 
 export interface Limit {
   label: string;
@@ -20,19 +15,82 @@ export interface Mark {
   text: string;
 }
 
+export interface Line {
+  key: string;
+  label: string;
+  values: Column;
+  /** CSS custom property. */
+  colour: string;
+  width?: number;
+  dash?: number[];
+  /** Written beside the end of the line, so that colour is not the only way to tell lines apart. */
+  short?: string;
+  stepped?: boolean;
+  bars?: boolean;
+  /** Drawn against the right axis. */
+  right?: boolean;
+  hidden?: boolean;
+}
+
+/** A chart on the axis of time; heading and caption are in the page. */
+export interface Figure {
+  id: string;
+  unit: Unit;
+  rightUnit: Unit;
+  lines: Line[];
+  limits: Limit[];
+  stacked?: "bars" | "areas";
+  /** Present where the reader may switch between a linear and a logarithmic axis. */
+  scale?: "linear" | "log";
+  /** Draws the heatmap below the lines. */
+  heat?: boolean;
+}
+
+/** Pairs of a row and the requests in it, for each `step_s` seconds; 8 rows to a doubling of microseconds. */
+export interface Heat {
+  step_s: number;
+  columns: [row: number, count: number][][];
+}
+
+/** What a row of a table is made of: values per slice; histograms as distances of buckets and counts in turn. */
+export interface SliceLine {
+  counts: Record<string, number[]>;
+  times?: Record<string, number[][]>;
+  longest_us?: Record<string, number[]>;
+}
+
+export interface Slices {
+  step_s: number;
+  count: number;
+  lines: SliceLine[];
+  /** The line of all requests. */
+  all: number;
+}
+
+/** How a table follows the chosen part: the figure of each column; for each row its line, that of its iterations, its times (-1, "": none). */
+export interface BrushTable {
+  figures: string[];
+  rows: [line: number, iterations: number, times: string][];
+  /** The column of seconds by which rows are left out instead. */
+  moment: number | null;
+}
+
 /** Text, value to sort by (null sorts last), class names. */
 export type Cell = [text: string, value: number | string | null, css: string];
 
 export interface Payload {
-  timeline: Timeline;
-  /** Seconds that one point of the timeline covers. */
+  second: number[];
+  /** Seconds that one point of the charts covers. */
   step_s: number;
   /** Length of the load; what lies behind it are its last requests. */
   load_s: number | null;
-  limits: Record<string, Limit[]>;
+  charts: Figure[];
+  heat: Heat | null;
   marks: Mark[];
   /** Rows by table id. */
   more_rows: Record<string, Cell[][]>;
+  slices: Slices | null;
+  brush: Record<string, BrushTable>;
 }
 
 /** Unpacks the gzipped, base64-coded JSON of the element; throws where the browser cannot. */

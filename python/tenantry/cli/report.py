@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tenantry.cli import options
+from tenantry.errors import UsageError
 from tenantry.report.formats import FORMS
 
 STDOUT = Path("-")
@@ -22,8 +23,9 @@ STDOUT = Path("-")
     metavar="PATH",
     help="A file or a folder to write to, or - for stdout.  [default: html goes into the run folder, all else to stdout]",
 )
+@click.option("--public", "is_public", is_flag=True, help="For strangers: without target, command, machine, dataset, tenants, answers.")
 @options.runs
-def command(run: str, form: str, out: Path | None, runs: Path | None) -> None:
+def command(run: str, form: str, out: Path | None, is_public: bool, runs: Path | None) -> None:
     """Rebuild the report of RUN from its folder alone.
 
     RUN is a run folder, its name, a unique part of its name, or `latest`. Works on runs that were killed, too.
@@ -39,21 +41,26 @@ def command(run: str, form: str, out: Path | None, runs: Path | None) -> None:
     """
     from tenantry.results.folders import find_run
 
-    show(find_run(run, options.runs_folder(runs)), form, out)
+    if is_public and form != "html":
+        raise UsageError("only the page can be made for strangers", where="--public", hint="leave out --format")
+    show(find_run(run, options.runs_folder(runs)), form, out, is_public=is_public)
 
 
-def show(folder: Path, form: str, out: Path | None = None) -> None:
+def show(folder: Path, form: str, out: Path | None = None, *, is_public: bool = False) -> None:
     """Print or write what the folder tells, and warn on stderr of what could not be read."""
-    from tenantry.report.document import document
+    from tenantry.report.document import document, page_document
+    from tenantry.report.public import FILE, public
     from tenantry.results import open_run
 
     with open_run(folder) as opened:
-        told = document(opened)
+        told = page_document(opened) if form == "html" else document(opened)
     if form == "text" and out is None:
         _print_text(folder, told)
         return
     for warning in told["warnings"]:
         click.echo(f"warning: {warning}", err=True)
+    if is_public:
+        told, out = public(told), out or folder / FILE
     if out is None and form == "html":
         out = folder
     _deliver(form, told, out or STDOUT)

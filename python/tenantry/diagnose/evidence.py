@@ -176,7 +176,7 @@ class Evidence:
     @cached_property
     def loop_lag_s(self) -> float | None:
         """How late timers of the app's event loop were; None when the app does not tell."""
-        gauge = self.readings.gauge("loop.lag_s")
+        gauge = self.readings.gauge("loop.lag_s", worst=True)
         return gauge.mean if gauge else None
 
     @cached_property

@@ -66,12 +66,13 @@ class Readings:
         found = self._counters.get(metric, {}).get(subject)
         return found[1] if found else None
 
-    def gauge(self, metric: str) -> Gauge | None:
-        """A gauge over the span, its subjects added up; None when nobody read it."""
+    def gauge(self, metric: str, *, worst: bool = False) -> Gauge | None:
+        """A gauge over the span, its subjects added up, or the `worst` of them; None when nobody read it."""
         rows = self._tables.rows(
             """SELECT subject, avg(value), max(value), arg_max(value, at_ns) FROM readings
                WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject""",
             [metric, *self._span],
             of=("readings",),
         )
-        return Gauge(*(sum(row[place] for row in rows) for place in (1, 2, 3))) if rows else None
+        fold = max if worst else sum
+        return Gauge(*(fold(row[place] for row in rows) for place in (1, 2, 3))) if rows else None

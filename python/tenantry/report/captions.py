@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tenantry.errors import UsageError
-from tenantry.report.numbers import Document, duration, finite, items, numbers, part, per_second, plain, ratio, share
+from tenantry.report.numbers import Document, duration, finite, items, numbers, part, per_second, plain, ratio, share, size
 from tenantry.report.timeline import moment_of_most, outlasts_the_load, step_s
 from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
@@ -24,7 +24,7 @@ class Figure(NamedTuple):
 
 def figures(document: Document) -> list[Figure]:
     """The charts in the order of the page."""
-    makers = (_response, _iterations, _requests, _failures, _delay, _vus, _phases)
+    makers = (_response, _heat, _iterations, _requests, _failures, _vus, _service, _phases, _bytes, _delay, _generator)
     return [make(document) for make in makers]
 
 
@@ -65,6 +65,46 @@ def _response(document: Document) -> Figure:
     caption = f"Half of the requests ended within {half}, 95 % within {most} and 99 % within {nearly_all}"
     caption += f", the {failed} that failed among them; " if failed else "; "
     return Figure("response", title, f"{caption}p95 was highest in {when}, at {duration(max(highest))}.", wide=True)
+
+
+def _heat(document: Document) -> Figure:
+    title = "Where the response times lay"
+    if not _column(document, "response_p95"):
+        return Figure("heat", title, "No request ended, so there is nothing to show.", drawn=False, wide=True)
+    most = max((count for column in part(document, "heat").get("columns") or [] for _, count in column), default=0)
+    caption = "Each field holds the requests that ended in its time and took its length: the darker, the more"
+    caption += f", up to {plain(most)}. " if most else ". "
+    return Figure(
+        "heat", title, f"{caption}Two bands apart from each other are two kinds of answers, such as hits and misses of a cache.", wide=True
+    )
+
+
+def _service(document: Document) -> Figure:
+    title = "Service time: without the wait for a late start"
+    if not _column(document, "service_p95"):
+        return Figure("service", title, "No request ended, so there is no service time to show.", drawn=False)
+    seen = part(part(document, "totals"), "service_time_s")
+    half, most, nearly_all = (duration(seen.get(stat)) for stat in ("p50", "p95", "p99"))
+    return Figure(
+        "service", title, f"From the start of the request itself, half took up to {half}, 95 % up to {most}, 99 % up to {nearly_all}."
+    )
+
+
+def _bytes(document: Document) -> Figure:
+    received, sent = _column(document, "bytes_received"), _column(document, "bytes_sent")
+    if not any(received + sent):
+        return Figure("bytes", "Bytes", "No byte was sent or received.", drawn=False)
+    means = (f"{size(sum(column) / max(len(column), 1))}/s" for column in (received, sent))
+    return Figure("bytes", "Bytes", "On average {} were received and {} sent, above TLS.".format(*means))
+
+
+def _generator(document: Document) -> Figure:
+    title = "Health of the generator"
+    if not _column(document, "busy_share"):
+        return Figure("generator", title, "There are no readings of the generator.", drawn=False)
+    seen = part(document, "generator")
+    caption = f"Its busiest thread used at most {share(seen.get('busy_share'))} of a core over 10 s"
+    return Figure("generator", title, f"{caption}; it held up to {size(seen.get('rss_bytes'))} of memory.")
 
 
 def _iterations(document: Document) -> Figure:

@@ -9,6 +9,8 @@ import msgspec
 from tenantry.diagnose.answer import diagnose, is_observed
 from tenantry.grading import grades
 from tenantry.metrics.custom import custom_metrics
+from tenantry.report.streams import stream_line
+from tenantry.results import probes
 from tenantry.thresholds.evaluate import first_breach
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.verdict import Verdict, judge
@@ -38,9 +40,25 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
         "findings": diagnosis["findings"] if diagnosis else [],
         "diagnosis": diagnosis,
     }
+    told |= _kept(run)
     parts = ("steady", "totals", "series", "checks", "metrics", "failures", "errors", "generator", "tenants", "timeline", "events")
     told |= {part: msgspec.to_builtins(getattr(run, part)) for part in parts} | {"wait_s": msgspec.to_builtins(run.waits)}
     return told | {"warnings": list(run.warnings)}
+
+
+def page_document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
+    """The same, with what only the page needs: the run in slices, and the heatmap."""
+    return document(run, verdict) | for_page(run)
+
+
+def for_page(run: Run) -> dict[str, Any]:
+    """What the page needs beside the document: `slices`, `heat`, and `readings` of probes."""
+    axis = probes.Axis(len(run.timeline.second), run.timeline.step_s)
+    return {"readings": probes.charts(run.tables, axis)} | {part: msgspec.to_builtins(getattr(run, part)) for part in ("slices", "heat")}
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    return {part: msgspec.to_builtins(getattr(run, part)) for part in ("parts", "statuses", "slowest")}
 
 
 def _thresholds(run: Run, verdict: Verdict) -> list[dict[str, Any]]:
@@ -75,4 +93,5 @@ def _identity(run: Run) -> dict[str, Any]:
         "dataset": dataset.get("name"),
         "tenants": dataset.get("tenants"),
         "command": manifest.command,
+        "streams": [stream_line(stream) for stream in manifest.streams],
     }

@@ -1,9 +1,10 @@
-"""The diagnosis in words, for the terminal and for Markdown."""
+"""The diagnosis in words, for the terminal, for Markdown and for the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
+from typing import NamedTuple
 
 from tenantry.report.lines import Line, clean
 from tenantry.report.numbers import Document, finite, items, part
@@ -61,3 +62,52 @@ def _share(finding: Document) -> str:
 def _percent(value: object) -> str:
     number = finite(value)
     return "unknown" if number is None else f"{number * 100:.0f} %"
+
+
+class Shown(NamedTuple):
+    """A finding as the page shows it."""
+
+    title: str
+    text: str
+    evidence: list[str]
+    against: list[str]
+    remedy: str
+    statement: str
+
+
+def shown(document: Document) -> list[Shown]:
+    """The problems, by rank."""
+    problems = [finding for finding in items(document, "findings") if finding.get("kind") == "problem"]
+    return [
+        Shown(
+            clean(finding.get("id")),
+            headline(finding),
+            [clean(text) for text in finding.get("evidence") or []],
+            [clean(text) for text in finding.get("against") or []],
+            clean(part(finding, "fix").get("text")),
+            clean(part(finding, "fix").get("statement")),
+        )
+        for finding in problems[:_MOST]
+    ]
+
+
+def beside(document: Document) -> list[tuple[str, str]]:
+    """What stands beside the problems: their symptoms, where the time went, what was fine, what was not seen."""
+    diagnosis = part(document, "diagnosis")
+    symptoms = [
+        f"{clean(row.get('id'))} (of {clean(row.get('explained_by'))})"
+        for row in items(diagnosis, "findings")
+        if row.get("kind") == "symptom"
+    ]
+    parts = [
+        f"{clean(row.get('name'))} {_percent(row.get('share'))}"
+        for row in items(diagnosis, "parts")
+        if (finite(row.get("share")) or 0) >= 0.01
+    ]
+    told = [
+        ("Symptoms of these", "; ".join(symptoms)),
+        ("Where the request time went", "; ".join(parts)),
+        ("Not the problem", "; ".join(clean(text) for text in diagnosis.get("fine") or [])),
+        ("Not seen", "; ".join(clean(text) for text in diagnosis.get("unseen") or [])),
+    ]
+    return [(title, text) for title, text in told if text]

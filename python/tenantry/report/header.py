@@ -38,6 +38,7 @@ class ThresholdRow(NamedTuple):
     observed: str
     margin: str
     samples: str
+    breach: str
     note: str
     gauge: tuple[float, float] | None
 
@@ -115,9 +116,16 @@ def _threshold(row: Document) -> ThresholdRow:
         observed=quantity(observed, unit),
         margin=_margin(limit, observed, unit, str(result)),
         samples=plain(row.get("samples")),
+        breach=_breach(row),
         note="; ".join(filter(None, [str(row.get("note") or "")[:200], scaled_from(row)])),
         gauge=_gauge(limit, observed),
     )
+
+
+def _breach(row: Document) -> str:
+    """Since when a threshold was not met; a dash where it was, or where that cannot be told."""
+    since = finite(row.get("first_breach_s"))
+    return NOTHING if since is None or row.get("result") != "fail" else f"second {since:,.0f}"
 
 
 def scaled_from(row: Document) -> str:
@@ -174,6 +182,7 @@ def identity(document: Document) -> list[tuple[str, str]]:
     rows = [
         ("Run", document.get("run") or about.get("name")),
         ("Workload", about.get("workload")),
+        *(("Load", line) for line in about.get("streams") or []),
         ("Target", about.get("target")),
         ("Started", _moment(about.get("started_at"))),
         ("Ended", ended if about.get("started_at") else None),
@@ -190,7 +199,11 @@ def identity(document: Document) -> list[tuple[str, str]]:
         ("Machine", _machine(machine) if isinstance(machine, Mapping) else machine),
         ("Python", about.get("python")),
     ]
-    return [(title, _flat(value)[:600]) for title, value in rows if value not in (None, "", {})]
+    return [
+        (title, _flat(value)[:600])
+        for title, value in rows
+        if value not in (None, "", {}) and (title != "Run" or not document.get("public"))
+    ]
 
 
 def scale(streams: Document) -> str:

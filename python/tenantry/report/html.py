@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import captions, grades, header, metrics, tables, timeline
-from tenantry.report.numbers import NOTHING, Document, duration, finite, items, part, plain, printable, share, size
+from tenantry.report import breakdown, captions, charts, findings, grades, header, metrics, singles, svg, tables
+from tenantry.report.numbers import Document, duration, finite, part, plain, printable, share, size
+from tenantry.report.payload import fitted, payload
+from tenantry.report.public import is_public
+from tenantry.report.spread import spreads
 from tenantry.validity import MOST_BUSY
 
 if TYPE_CHECKING:
@@ -26,16 +27,23 @@ ICONS = {
     "no_data": "M3.5 8h9",
     "invalid": "M8 2 14.8 14H1.2zM8 6.6v3.2m0 2v.1",
 }
+# Of the two megabytes of a page: the rest is script, style, tables and still charts.
+MOST_DATA_BYTES = 1_500_000
+_NUMBERS_ONLY = ("slices", "heat")
 
 
 def render(document: Document) -> str:
     """The page of one run, from the report's JSON (`schema` 1); any value in it may be null.
 
+    With `slices` and `heat` (`tenantry.report.document.page_document`), tables follow the part of the run that the reader chooses.
     Raises EnvironmentFault when the page's script and style have not been built.
     """
-    document = printable(document)
+    numbers = {key: document[key] for key in _NUMBERS_ONLY if document.get(key)}
+    document = printable({key: value for key, value in document.items() if key not in numbers}) | numbers
     script, style = _asset("report.js"), _asset("report.css")
     listed = _tables(document)
+    drawn = charts.charts(document)
+    readings = charts.readings(document)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -50,29 +58,43 @@ def render(document: Document) -> str:
             tiles=header.tiles(document),
             thresholds=header.thresholds(document),
             overall=grades.overall(document),
+            findings=findings.shown(document),
+            diagnosis=part(document, "diagnosis"),
+            beside=findings.beside(document),
             identity=header.identity(document),
-            figures=captions.figures(document),
+            charts=drawn,
+            readings=readings,
+            spreads=spreads(document),
+            still=lambda chart: svg.drawing(chart, document),
             points_note=captions.points_note(document),
             tables=listed,
+            samples=singles.samples(document),
             generator=_generator(document),
             tenants=_tenants(document),
-            most_rows=tables.MOST_ROWS,
+            public=is_public(document),
             policy=_policy(script, style),
             script=script,
             style=style,
-            data=_packed(_payload(document, listed)),
+            data=fitted(payload(document, [*drawn, *readings], listed.values()), MOST_DATA_BYTES),
         )
     )
 
 
 def _tables(document: Document) -> dict[str, tables.Table]:
-    made = [tables.series(document), tables.distributions(document), tables.failures(document), tables.checks(document)]
-    made += [
+    made = [
         grades.table(document),
-        metrics.table(document),
-        tables.errors(document),
+        tables.series(document),
+        breakdown.scenarios(document),
+        breakdown.statuses(document),
         tables.tenants(document, "worst"),
         tables.tenants(document, "best"),
+        tables.distributions(document),
+        singles.failures(document),
+        singles.errors(document),
+        singles.slowest(document),
+        breakdown.iterations(document),
+        tables.checks(document),
+        metrics.table(document),
         tables.events(document),
     ]
     return {table.id: table for table in made}
@@ -100,40 +122,15 @@ def _tenants(document: Document) -> list[tuple[str, str]]:
     if not finite(tenants.get("seen")):
         return []
     median = finite(tenants.get("requests_p50"))
-    return [
+    rows = [
         ("Tenants seen", plain(tenants.get("seen"))),
-        ("Requests of the median tenant", NOTHING if median is None else f"{median:,g}"),
+        ("Ranked, with 20 requests or more", plain(tenants.get("ranked")) if finite(tenants.get("ranked")) is not None else None),
+        ("Requests of the median tenant", None if median is None else f"{median:,g}"),
         ("p95 of the worst over that of the median", plain(tenants.get("p95_ratio"))),
+        ("Fairness index of their p95 (1: all the same)", plain(tenants["fairness"]) if finite(tenants.get("fairness")) else None),
+        ("Highest share of failed requests of a tenant", share(tenants.get("failures_worst"))),
     ]
-
-
-def _payload(document: Document, listed: dict[str, tables.Table]) -> dict[str, Any]:
-    limit = captions.start_delay_limit_s(document)
-    return {
-        "timeline": timeline.drawable(document),
-        "step_s": timeline.step_s(document),
-        "load_s": finite(part(document, "about").get("duration_s")),
-        "limits": {
-            "response": [{"label": f"limit {row['stat']}", "value": row["limit"]} for row in _latency_limits(document)],
-            "start_delay": [{"label": "p99 invalid above", "value": limit}] if limit else [],
-        },
-        "marks": timeline.marks(document),
-        "more_rows": {table.id: table.rows[tables.MOST_ROWS :] for table in listed.values() if len(table.rows) > tables.MOST_ROWS},
-    }
-
-
-def _latency_limits(document: Document) -> list[Document]:
-    """Limits that hold for all requests together, and so can be drawn into their chart."""
-    return [
-        row
-        for row in items(document, "thresholds")
-        if row.get("metric") == "response_time" and finite(row.get("limit")) is not None and "{" not in str(row.get("text"))
-    ]
-
-
-def _packed(payload: dict[str, Any]) -> str:
-    text = json.dumps(payload, separators=(",", ":"), default=str)
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    return [(title, text) for title, text in rows if text is not None]
 
 
 def _policy(script: str, style: str) -> str:

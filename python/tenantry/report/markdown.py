@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
-from tenantry.report import findings, grades, header, tables
+from tenantry.report import findings, grades, header, singles, tables
 from tenantry.report.comparison import unit_of
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
@@ -29,8 +29,8 @@ def render(document: Document) -> str:
     _comparison(page, document)
     _table(page, grades.table(document), "Grades", overall=grades.overall(document))
     _folded(page, tables.tenants(document, "worst"))
-    _folded(page, tables.failures(document))
-    _folded(page, tables.errors(document))
+    _folded(page, singles.failures(document))
+    _folded(page, singles.errors(document))
     _folded(page, tables.checks(document))
     _folded(page, tables.series(document))
     page.fold("What ran", ("", ""), [(text(title), code(value)) for title, value in header.identity(document)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tenantry.report.numbers import NOTHING, Document, finite, items, millis, part, plain, ratio, share
+
+Key = tuple[str, ...]
 
 LONGEST_TEXT = 300
 MOST_ROWS = 200
@@ -22,16 +24,27 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A heading; `group` stands above neighbours that share it."""
+    """A heading; `group` stands above neighbours that share it. `figure` is what the page's script works out for a part of the run."""
 
     title: str
     css: str = "num"
     group: str = ""
+    figure: str = ""
+
+
+class Parts(NamedTuple):
+    """The lines of the run's slices that a row is made of: of its requests or counts, of its iterations; and which times it shows."""
+
+    line: Key | None = None
+    iterations: Key | None = None
+    times: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table; rows beyond `MOST_ROWS` travel in the page's data."""
+    """One table; rows beyond the first `most` travel in the page's data. `parts` has an entry for each row of a table that follows
+    the chosen part of the run; `moment` is the column of seconds by which rows are left out instead.
+    """
 
     id: str
     caption: str
@@ -39,6 +52,14 @@ class Table:
     rows: list[list[Cell]]
     note: str = ""
     css: str = field(default="")
+    parts: tuple[Parts, ...] = ()
+    most: int = MOST_ROWS
+    moment: int | None = None
+
+    @property
+    def is_brushable(self) -> bool:
+        """Whether it can be worked out again for a part of the run."""
+        return bool(self.parts) or self.moment is not None
 
     @property
     def groups(self) -> list[tuple[str, list[Column]]]:
@@ -116,17 +137,35 @@ def series(document: Document) -> Table:
         Column("Request", "name"),
         Column("Scenario", "key"),
         *((Column("Group", "key"),) if grouped else ()),
-        Column("ended", group="Requests"),
-        Column("failed", group="Requests"),
-        Column("failed %", group="Requests"),
-        Column("throughput/s", group="Requests"),
-        Column("offered/s", group="Scenario iterations"),
-        Column("started/s", group="Scenario iterations"),
-        *(Column(stat, group="Response time, ms") for stat in _LATENCY_STATS),
-        *(Column(stat, group="Service time, ms") for stat in _LATENCY_STATS),
+        *REQUESTS,
+        Column("offered/s", group="Scenario iterations", figure="offered"),
+        Column("started/s", group="Scenario iterations", figure="began"),
+        *times("response", _LATENCY_STATS),
+        *times("service", _LATENCY_STATS),
     )
     cells = [_series_row(row, grouped) for row in rows]
-    return Table("series", "Requests by name", columns, cells, _guess_note(cells), "pinned")
+    parts = tuple(
+        Parts(("series", _text(row, "scenario"), _text(row, "group"), _text(row, "name")), ("iterations", _text(row, "scenario")))
+        for row in rows
+    )
+    return Table("series", "Requests by name", columns, cells, guess_note(cells), "pinned", parts)
+
+
+REQUESTS = (
+    Column("ended", group="Requests", figure="requests"),
+    Column("failed", group="Requests", figure="failures"),
+    Column("failed %", group="Requests", figure="failed_share"),
+    Column("throughput/s", group="Requests", figure="throughput"),
+)
+
+
+def times(kind: str, stats: Iterable[str]) -> Iterator[Column]:
+    """Columns of the percentiles of response or service times."""
+    return (Column(stat, group=f"{kind.title()} time, ms", figure=f"{kind}.{stat}") for stat in stats)
+
+
+def _text(row: Document, key: str) -> str:
+    return str(row.get(key) or "")
 
 
 def _series_row(row: Document, grouped: bool) -> list[Cell]:
@@ -160,27 +199,14 @@ def distributions(document: Document) -> Table:
         [Cell(title, title, "key"), Cell(meaning, meaning, "long few"), *(latency(values, stat) for stat in stats), number(values.get("n"))]
         for title, meaning, values in kinds
     ]
-    columns = (Column("All in ms", ""), Column("What it measures", "long"), *(Column(stat) for stat in stats), Column("samples"))
-    return Table("distributions", "Durations over the whole run", columns, rows, _guess_note(rows))
-
-
-def failures(document: Document) -> Table:
-    """Failures by class and series, each with an example; the most frequent first."""
-    rows = sorted(items(document, "failures"), key=lambda row: -(finite(row.get("count")) or 0))
-    total = part(document, "totals").get("failures")
-    cells = [
-        [
-            clipped(row.get("name"), "name"),
-            clipped(row.get("scenario"), "key"),
-            clipped(str(row.get("kind") or "").replace("_", " "), "key"),
-            number(row.get("count")),
-            Cell(share(ratio(row.get("count"), total)), ratio(row.get("count"), total), "num"),
-            clipped(row.get("detail"), "long"),
-        ]
-        for row in rows
-    ]
-    titles = (Column("Request", "name"), Column("Scenario", "key"), Column("Class", "key"), Column("count"), Column("of all"))
-    return Table("failures", "Failures by class", (*titles, Column("Example", "long")), cells)
+    columns = (
+        Column("All in ms", ""),
+        Column("What it measures", "long"),
+        *(Column(stat, figure=f"times.{stat}") for stat in stats),
+        Column("samples", figure="times.n"),
+    )
+    parts = (Parts(("all",), None, "response"), Parts(("all",), None, "service"), Parts(), Parts())
+    return Table("distributions", "Durations", columns, rows, guess_note(rows), parts=parts)
 
 
 def checks(document: Document) -> Table:
@@ -196,28 +222,14 @@ def checks(document: Document) -> Table:
         ]
         for row in rows
     ]
-    columns = (Column("Check", "long"), Column("Scenario", "key"), Column("passed"), Column("failed"), Column("passed %"))
-    return Table("checks", "Checks", columns, cells)
+    counts = (Column("passed", figure="passes"), Column("failed", figure="fails"), Column("passed %", figure="passed_share"))
+    parts = tuple(Parts(("check", _text(row, "scenario"), _text(row, "name"))) for row in rows)
+    return Table("checks", "Checks", (Column("Check", "long"), Column("Scenario", "key"), *counts), cells, parts=parts)
 
 
 def _passed(passes: float, fails: float) -> Cell:
     value = ratio(passes, passes + fails)
     return Cell(share(value), value, "num bad" if fails else "num")
-
-
-def errors(document: Document) -> Table:
-    """Exceptions that the scenarios raised."""
-    cells = [
-        [
-            clipped(row.get("message"), "long"),
-            clipped(row.get("location"), "name"),
-            clipped(row.get("scenario"), "key"),
-            number(row.get("count")),
-        ]
-        for row in items(document, "errors")
-    ]
-    columns = (Column("Message", "long"), Column("Where", "name"), Column("Scenario", "key"), Column("count"))
-    return Table("errors", "Script errors", columns, cells)
 
 
 def tenants(document: Document, end: str) -> Table:
@@ -249,7 +261,7 @@ def events(document: Document) -> Table:
     return Table("events", "Events", (Column("no."), Column("second"), Column("Kind", "key"), Column("What", "long")), cells)
 
 
-def _guess_note(rows: Iterable[list[Cell]]) -> str:
+def guess_note(rows: Iterable[list[Cell]]) -> str:
     texts = [cell.text for row in rows for cell in row]
     notes = [GUESS_NOTE] if any(text.startswith("≈") for text in texts) else []
     notes += [INTERVAL_NOTE] if any(" ±" in text for text in texts) else []

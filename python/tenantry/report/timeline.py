@@ -62,6 +62,11 @@ def marks(document: Document) -> list[dict[str, Any]]:
     ]
 
 
+def fitted(values: object, length: int) -> Column:
+    """Any list of numbers as a column of that length."""
+    return _fitted(numbers({"values": values}, "values"), length)
+
+
 def _difference(whole: Column, some: Column) -> Column:
     return [None if a is None else a - (b or 0) for a, b in zip(whole, some, strict=False)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report.document import document
+from tenantry.report.document import page_document
 from tenantry.report.html import render
 from tenantry.results import open_run
 
@@ -17,7 +17,7 @@ REPORT = "report.html"
 def write_report(folder: Path) -> Path:
     """Make `report.html` of a run folder, from nothing but the folder; raises EnvironmentFault when it cannot be written."""
     with open_run(folder) as run:
-        return write_page(document(run), folder)
+        return write_page(page_document(run), folder)
 
 
 def write_page(told: dict[str, Any], folder: Path) -> Path:

@@ -130,16 +130,20 @@ class Distribution:
         return min(highest_ns(self._counts.bucket_at(wanted)), self._max_ns) / 1e9
 
 
-def sketch_quantile_s(buckets: Sequence[int], counts: Sequence[int], q: float, *, max_ns: int) -> float:
-    """The quantile `q` of a tenant's sketch, in seconds: at most 2 % off, and never above the exact maximum.
+def sketch_quantiles_s(buckets: Sequence[int], counts: Sequence[int], qs: Sequence[float], *, max_ns: int) -> list[float]:
+    """The quantiles `qs`, which grow, of a tenant's sketch, in seconds: at most 2 % off, and never above the exact maximum.
 
     The middle of a bucket between `low` and `low * base` that is equally far from both ends, relative to them, is `2 * low * base / (base
     + 1)`: `(base - 1) / (base + 1)` off (Masson, Rim and Lee, DDSketch, PVLDB 12, 2019).
     """
-    wanted, seen = rank(q, sum(counts)), 0
+    n, seen = sum(counts), 0
+    ranks = [rank(q, n) for q in qs]
+    found: list[float] = []
     for bucket, count in sorted(zip(buckets, counts, strict=True)):
         seen += count
-        if seen >= wanted:
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
             us = 2 * SKETCH_BASE ** (bucket + 1) / (SKETCH_BASE + 1)
-            return min(us * 1e3, max_ns) / 1e9
-    return max_ns / 1e9
+            found.append(min(us * 1e3, max_ns) / 1e9)
+        if len(found) == len(ranks):
+            break
+    return found + [max_ns / 1e9] * (len(ranks) - len(found))

@@ -25,13 +25,14 @@ class StoredVerdict(msgspec.Struct, frozen=True):
 
 
 class ScriptError(msgspec.Struct, frozen=True):
-    """An exception of a scenario: each kind once, with how often it came and the second of the first one."""
+    """An exception of a scenario: each kind once, with how often it came and the seconds of the first and the last one."""
 
     scenario: str = ""
     message: str = ""
     location: str = ""
     count: int = 0
     first_second: int | None = None
+    last_second: int | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ def merged_errors(found: Iterable[ScriptError]) -> list[ScriptError]:
     for error in found:
         kind = (error.scenario, error.message, error.location)
         before = kinds.get(kind, msgspec.structs.replace(error, count=0))
-        seconds = [second for second in (before.first_second, error.first_second) if second is not None]
-        kinds[kind] = msgspec.structs.replace(error, count=before.count + error.count, first_second=min(seconds, default=None))
+        first = min((second for second in (before.first_second, error.first_second) if second is not None), default=None)
+        last = max((second for second in (before.last_second, error.last_second) if second is not None), default=None)
+        kinds[kind] = msgspec.structs.replace(error, count=before.count + error.count, first_second=first, last_second=last)
     return sorted(kinds.values(), key=lambda error: -error.count)

@@ -79,12 +79,24 @@ class Iterations(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Requests of one scenario, the p95 of their response time, and the number of times it rests on; None without any."""
+    """Requests of one scenario, and their response times, of which there are `n`; None without any."""
 
     requests: int = 0
     failures: int = 0
     n: int = 0
     p95_s: float | None = None
+    p50_s: float | None = None
+    p99_s: float | None = None
+    max_s: float | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A scenario, or one of its groups, with what it sent and, of a scenario (`group` is None), its iterations."""
+
+    scenario: str
+    group: str | None
+    sent: Sent
+    iterations: Iterations | None
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -119,13 +131,54 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Failed requests of one kind, with the detail of one of them."""
+    """Failed requests of one kind, the seconds of the first and the last one, and one of them.
+
+    `request` and `response` are what was sent and what came, secrets redacted; empty where they were not kept.
+    """
 
     name: str
     scenario: str
     kind: str
     count: int
     detail: str
+    first_second: int | None = None
+    last_second: int | None = None
+    trace_id: str = ""
+    request: str = ""
+    response: str = ""
+
+
+class Slow(msgspec.Struct, frozen=True):
+    """One of the slowest requests; `tenant` by its number from 1, None without one; `second` is that of its end."""
+
+    second: float
+    name: str
+    scenario: str
+    group: str
+    tenant: int | None
+    status: int
+    kind: str
+    response_s: float
+    service_s: float
+    wait_s: float
+    trace_id: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Requests by the status of their answer (0: none came) and by whether they failed.
+
+    `requests` is exact where `estimated` is false; else it comes of the kept requests, by their weight. The times are those of the `n` kept
+    ones, by weight too.
+    """
+
+    status: int
+    failed: bool
+    requests: int
+    estimated: bool
+    n: int
+    p50_s: float
+    p95_s: float
+    max_s: float
 
 
 class Generator(msgspec.Struct, frozen=True):
@@ -169,7 +222,8 @@ class Tenant(msgspec.Struct, frozen=True):
 class Tenants(msgspec.Struct, frozen=True):
     """Tenants side by side. Only those with at least 20 requests are ranked; `p95_ratio` is the worst one's p95 by the median one's.
 
-    `failures_worst` is the share of failed requests of the ranked tenant that has the highest.
+    `failures_worst` is the share of failed requests of the ranked tenant that has the highest. `fairness` is Jain's index of the p95s of
+    all ranked tenants: 1 where they are the same, down to one by their number where one tenant has all of the time.
     """
 
     seen: int
@@ -178,6 +232,8 @@ class Tenants(msgspec.Struct, frozen=True):
     best: list[Tenant]
     p95_ratio: float | None
     failures_worst: float | None
+    ranked: int = 0
+    fairness: float | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -218,9 +274,27 @@ class Timeline(msgspec.Struct, frozen=True):
     response_p50: Column
     response_p95: Column
     response_p99: Column
+    service_p50: Column
     service_p95: Column
+    service_p99: Column
     start_delay_p50: Column
     start_delay_p99: Column
     start_delay_max: Column
     failure_kinds: dict[str, Column]
     phases_s: dict[str, Column]
+    bytes_sent: Column = []
+    bytes_received: Column = []
+    connections: Column = []
+    busy_share: Column = []
+    rss_bytes: Column = []
+    hand_over_p99: Column = []
+
+
+class Heat(msgspec.Struct, frozen=True):
+    """Response times over time: for each `step_s` seconds, pairs of a bucket and the number of requests in it.
+
+    Buckets are 8 to a doubling: bucket `i` from 16 on holds `(i % 8 + 8) << (i // 8 - 1)` microseconds and up to the next one.
+    """
+
+    step_s: int
+    columns: list[list[tuple[int, int]]]

@@ -13,6 +13,8 @@ from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
 _NONE = Iterations()
+# Between the parts of a key that is one text: grouping by lists is slow.
+_APART = "\x1f"
 
 
 def iterations(tables: Tables) -> dict[str, Iterations]:
@@ -34,12 +36,26 @@ def added(parts: Iterable[Iterations]) -> Iterations:
 
 def sent(tables: Tables) -> dict[str, Sent]:
     """Requests per scenario."""
+    return {scenario: found for (scenario,), found in _sent(tables, "http", ("scenario",)).items()}
+
+
+def sent_by_group(tables: Tables) -> dict[tuple[str, str], Sent]:
+    """Requests per scenario and group; those outside of any group are left out."""
+    return {(scenario, group): found for (scenario, group), found in _sent(tables, "http", ("scenario", '"group"')).items() if group}
+
+
+def _sent(tables: Tables, source: str, keys: Sequence[str]) -> dict[tuple[str, ...], Sent]:
+    key = f" || '{_APART}' || ".join(keys)
+    query = quantiles(source, histogram="response", key=key, permille=(500, 950, 990))
     times = {
-        scenario: (n, p95_ns / 1e9)
-        for scenario, n, _, _, p95_ns in tables.rows(quantiles("http", histogram="response", key="scenario", permille=(950,)), of=("http",))
+        tuple(found.split(_APART)): (n, *(ns / 1e9 for ns in (p95, p50, p99, longest)))
+        for found, n, _, longest, p50, p95, p99 in tables.rows(query, of=(source,))
     }
-    counts = "SELECT scenario, sum(requests)::BIGINT, sum(failures)::BIGINT FROM http GROUP BY scenario ORDER BY scenario"
-    return {scenario: Sent(*counted, *times.get(scenario, ())) for scenario, *counted in tables.rows(counts, of=("http",))}
+    counts = f"SELECT {key} AS key, sum(requests)::BIGINT, sum(failures)::BIGINT FROM {source} GROUP BY key ORDER BY key"
+    return {
+        tuple(found.split(_APART)): Sent(*counted, *times.get(tuple(found.split(_APART)), ()))
+        for found, *counted in tables.rows(counts, of=(source,))
+    }
 
 
 def all_sent(parts: Iterable[Sent]) -> Sent:
@@ -56,7 +72,7 @@ def waits(tables: Tables) -> Waits | None:
     quantiles_ns = ", ".join(f"min(wait_ns) FILTER (running >= {q} * whole)" for q in (0.5, 0.9, 0.95))
     ((p50_ns, p90_ns, p95_ns, max_ns, n),) = tables.rows(
         f"""WITH ranked AS (SELECT wait_ns, sum(weight) OVER (ORDER BY wait_ns) AS running, sum(weight) OVER () AS whole
-                            FROM kept_requests WHERE status > 0)
+                            FROM kept_requests WHERE status > 0 AND weight > 0)
             SELECT {quantiles_ns}, max(wait_ns), count(*) FROM ranked""",
         of=("kept_requests",),
     )

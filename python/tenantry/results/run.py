@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tenantry.errors import UsageError
 from tenantry.metrics.selector import Selectors
 from tenantry.plan.stages import Stage, courses, stage_span, steady_load
-from tenantry.results import custom, requests, side, timeline
+from tenantry.results import custom, heat, kept, requests, side, slices, timeline
 from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
 from tenantry.results.manifest import Manifest, ScriptError, merged_errors, read_errors, read_manifest
@@ -24,11 +24,15 @@ from tenantry.results.model import (
     Event,
     Failure,
     Generator,
+    Heat,
     Iterations,
     Metric,
+    Part,
     ScriptCost,
     Sent,
     Series,
+    Slow,
+    Status,
     Steady,
     Tenants,
     Timeline,
@@ -36,6 +40,7 @@ from tenantry.results.model import (
     Waits,
 )
 from tenantry.results.schedule import Kept, exhausted, schedule_kept
+from tenantry.results.slices import Slices
 from tenantry.results.source import Spans
 from tenantry.results.steady import steady_state
 from tenantry.results.tables import Tables, process_folders
@@ -107,6 +112,38 @@ class Run:
     def sent(self) -> dict[str, Sent]:
         """Requests per scenario."""
         return requests.sent(self.tables)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Scenarios, then groups within them, with their requests and iterations."""
+        names = sorted(name for name in self.sent.keys() | self.iterations.keys() if name)
+        scenarios = [Part(name, None, self.sent.get(name, Sent()), self.iterations.get(name, Iterations())) for name in names]
+        grouped = requests.sent_by_group(self.tables) if any(one.group for one in self.series) else {}
+        return scenarios + [Part(scenario, group, found, None) for (scenario, group), found in grouped.items()]
+
+    @cached_property
+    def statuses(self) -> list[Status]:
+        """Answers by status, the most frequent first."""
+        return kept.statuses(self.tables, requests=self.totals.requests, failures=self.totals.failures)
+
+    @cached_property
+    def slowest(self) -> list[Slow]:
+        """The slowest requests that were kept: of the whole run, and of each slice."""
+        return kept.slowest(self.tables, slice_s=max(-(-self.seconds // slices.MOST_SLICES), 1))
+
+    @cached_property
+    def slices(self) -> Slices:
+        """The run in coarse slices of time."""
+        checks = [(check.scenario, check.name) for check in self.checks]
+        failures = [(failure.name, failure.scenario, failure.kind) for failure in self.failures]
+        return slices.slices(
+            self.tables, seconds=self.seconds, load_s=self.duration_s, checks=checks, failures=failures, statuses=self.statuses
+        )
+
+    @cached_property
+    def heat(self) -> Heat:
+        """Response times over time."""
+        return heat.heat(self.tables, seconds=self.seconds)
 
     @cached_property
     def all_iterations(self) -> Iterations:

@@ -49,9 +49,9 @@ def schedule_kept(tables: Tables, open_streams: Sequence[str], *, duration_s: fl
 def exhausted(tables: Tables) -> dict[str, int]:
     """What the system ran out of while connections were made, with how many kept samples of failures say so."""
     rows = tables.rows(
-        "SELECT detail, count(*) FROM failed_requests WHERE list_contains(?, kind) GROUP BY detail",
+        "SELECT detail, count(*) FROM kept_requests WHERE kind <> '' AND list_contains(?, kind) GROUP BY detail",
         [list(_CONNECTING)],
-        of=("failed_requests",),
+        of=("kept_requests",),
     )
     counts = {what: sum(count for detail, count in rows if exhausted_resource(detail) == what) for what in _EXHAUSTED}
     return {what: count for what, count in counts.items() if count}

@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tenantry.metrics.confidence import samples_needed
-from tenantry.results.histogram import sketch_quantile_s
+from tenantry.results.histogram import sketch_quantiles_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
@@ -19,6 +19,7 @@ RANKED = 10
 QUANTILES = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99}
 BUSY_WINDOW = 10
 LEAST_READINGS = 3
+MOST_SAMPLES = 50
 
 
 def checks(tables: Tables) -> list[Check]:
@@ -32,16 +33,22 @@ def checks(tables: Tables) -> list[Check]:
 
 
 def failures(tables: Tables) -> list[Failure]:
-    """Failed requests per series and kind, the most frequent first, each with the detail of its first kept sample."""
+    """Failed requests per series and kind, the most frequent first, each with its first kept sample."""
     rows = tables.rows(
-        """WITH counted AS (SELECT name, scenario, kind, sum(count)::BIGINT AS count FROM failures GROUP BY ALL),
-                example AS (SELECT name, scenario, kind, arg_min({'status': status, 'detail': detail}, id) AS first
-                            FROM failed_requests GROUP BY ALL)
-           SELECT name, scenario, kind, count, first.status, first.detail
-           FROM counted LEFT JOIN example USING (name, scenario, kind) ORDER BY count DESC, scenario, name, kind""",
-        of=("failures", "failed_requests"),
+        """WITH counted AS (SELECT name, scenario, kind, sum(count)::BIGINT AS count, min(second) AS first, max(second) AS last
+                            FROM failures GROUP BY ALL),
+                sample AS (SELECT name, scenario, kind, arg_min({'id': id, 'file': filename, 'status': status, 'detail': detail,
+                                                                 'trace_id': trace_id}, id) AS kept
+                           FROM kept_requests WHERE kind <> '' GROUP BY ALL)
+           SELECT name, scenario, kind, count, first, last, kept.id, kept.file, kept.status, kept.detail, kept.trace_id
+           FROM counted LEFT JOIN sample USING (name, scenario, kind) ORDER BY count DESC, scenario, name, kind""",
+        of=("failures", "kept_requests"),
     )
-    return [Failure(name, scenario, kind, count, detail or _status(status)) for name, scenario, kind, count, status, detail in rows]
+    sent = tables.exchanges([(row[7], row[6]) for row in rows[:MOST_SAMPLES] if row[7]])
+    return [
+        Failure(name, scenario, kind, count, detail or _status(status), first, last, trace_id or "", *sent.get(number, ("", "")))
+        for name, scenario, kind, count, first, last, number, _, status, detail, trace_id in rows
+    ]
 
 
 def _status(status: int | None) -> str:
@@ -65,11 +72,22 @@ def tenants(tables: Tables) -> Tenants:
         best=ranked[: -RANKED - 1 : -1],
         p95_ratio=ranked[0].p95_s / middle if middle else None,
         failures_worst=max((tenant.failures / tenant.requests for tenant in ranked), default=None),
+        ranked=len(ranked),
+        fairness=fairness([tenant.p95_s for tenant in ranked]),
     )
 
 
+def fairness(values: Sequence[float]) -> float | None:
+    """Jain's fairness index, `sum(x)**2 / (n * sum(x**2))`; None for fewer than two values.
+
+    Jain, Chiu and Hawe, A quantitative measure of fairness and discrimination for resource allocation in shared computer systems, 1984.
+    """
+    squares = len(values) * sum(value * value for value in values)
+    return sum(values) ** 2 / squares if len(values) > 1 and squares else None
+
+
 def _ranked(tenant: int, requests: int, failures: int, max_ns: int, buckets: list[int], counts: list[int]) -> Tenant:
-    p50_s, p95_s, p99_s = (sketch_quantile_s(buckets, counts, q, max_ns=max_ns) for q in QUANTILES.values())
+    p50_s, p95_s, p99_s = sketch_quantiles_s(buckets, counts, tuple(QUANTILES.values()), max_ns=max_ns)
     few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
     return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)
 

@@ -13,7 +13,9 @@ from tenantry.results.tables import Tables
 PERMILLE = (500, 900, 950, 990, 999)
 PERCENTILES = tuple(f"p{permille / 10:g}" for permille in PERMILLE)
 _NEEDED = tuple(samples_needed(permille / 1000) for permille in PERMILLE)
-_BUCKETS = ", ".join(f"min(bucket) FILTER (seen * 1000 >= n * {permille})" for permille in PERMILLE)
+_WANTED = ", ".join(f"({permille})" for permille in PERMILLE)
+_BUCKETS = ", ".join(f"max(bucket) FILTER (q = {permille})" for permille in PERMILLE)
+_BLOCK = 128
 
 Row = Sequence[int]
 Where = tuple[str, Sequence[object]]
@@ -30,16 +32,18 @@ def summaries(
     length = slice_length(seconds)
     count = seconds // length if length else 0
     part = f"CASE WHEN second < {count * length} THEN second // {length} ELSE -1 END" if length else "-1"
-    query = _query(f"(SELECT *, {key} AS key, {part} AS slice FROM {source} WHERE {condition})", histogram, total=total)
+    base = f"(SELECT *, {key} AS key, {part} AS slice FROM {source} WHERE ({condition}) AND len({histogram}_buckets) > 0)"
+    _merge(tables, base, histogram, parameters, of=_table(source))
     whole: dict[int | None, Row] = {}
     slices: dict[int | None, list[Row]] = defaultdict(list)
-    for found, number, is_slice, n, sum_ns, max_ns, *buckets in tables.rows(query, parameters, of=(_table(source),)):
-        # Quantile q is the highest value of the bucket with rank ceil(q * n), at most the exact maximum.
-        values = [min(highest_ns(bucket), max_ns) for bucket in buckets]
-        if not is_slice:
-            whole[found] = (n, sum_ns, max_ns, *values)
-        elif number >= 0:
-            slices[found].append(values)
+    for level in (("key",), ("key", "slice"), *([(), ("slice",)] if total else [])):
+        for found, number, n, sum_ns, max_ns, *buckets in tables.rows(_quantiles(level), of=()):
+            # Quantile q is the highest value of the bucket with rank ceil(q * n), at most the exact maximum.
+            values = [min(highest_ns(bucket), max_ns) for bucket in buckets]
+            if "slice" not in level:
+                whole[found] = (n, sum_ns, max_ns, *values)
+            elif number >= 0:
+                slices[found].append(values)
     return {found: _summary(row, slices[found] if len(slices[found]) == count else []) for found, row in whole.items()}
 
 
@@ -47,25 +51,43 @@ def _table(source: str) -> str:
     return "http" if source == "requests" else source
 
 
-def _query(source: str, histogram: str, *, total: bool) -> str:
-    """Rows of (key, slice, whether it is a slice, n, sum_ns, max_ns, bucket of each quantile), merged once and then added up in levels."""
-    levels = [("key",), ("key", "slice"), *([(), ("slice",)] if total else [])]
-    sets, with_bucket = (", ".join(f"({', '.join((*level, *more))})" for level in levels) for more in ((), ("bucket",)))
-    is_slice = "GROUPING(slice) = 0 AS is_slice"
+def _merge(tables: Tables, base: str, histogram: str, parameters: Sequence[object], *, of: str) -> None:
+    """Fill two temporary tables: counts per key, slice and bucket, and the exact sums and maxima per key and slice."""
+    merged = f"""CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT key, slice, bucket, bucket // {_BLOCK} AS block, sum(c)::BIGINT AS c
+        FROM (SELECT key, slice, unnest({histogram}_buckets) AS bucket, unnest({histogram}_counts) AS c FROM {base}) GROUP BY ALL"""
+    exact = f"""CREATE OR REPLACE TEMP TABLE exact AS
+        SELECT key, slice, sum({histogram}_sum_ns)::BIGINT AS sum_ns, max({histogram}_max_ns) AS max_ns FROM {base} GROUP BY ALL"""
+    for sql in (merged, exact):
+        tables.rows(sql, parameters, of=(of,))
+
+
+def _quantiles(level: Sequence[str]) -> str:
+    """Rows of (key, slice, n, sum_ns, max_ns, bucket of each quantile), merged over what is not in `level` and null there.
+
+    Buckets are first counted in blocks of 128; only those of the blocks that hold a quantile are then told apart, as in
+    `tenantry.results.sql`.
+    """
+    keys = "".join(f"{column}, " for column in level)
+    within = f"PARTITION BY {', '.join(level)}" if level else ""
+    same = "".join(f" AND {{0}}.{column} = {{1}}.{column}" for column in level)
+    shown = ", ".join(f"found.{column}" if column in level else f"NULL AS {column}" for column in ("key", "slice"))
     return f"""
-        WITH base AS (SELECT key, slice, {histogram}_buckets AS buckets, {histogram}_counts AS counts, {histogram}_sum_ns AS sum_ns,
-                             {histogram}_max_ns AS max_ns FROM {source} WHERE len({histogram}_buckets) > 0),
-        entries AS (SELECT key, slice, unnest(buckets) AS bucket, unnest(counts) AS c FROM base),
-        merged AS MATERIALIZED (SELECT key, slice, bucket, sum(c)::BIGINT AS c FROM entries GROUP BY ALL),
-        added AS (SELECT key, slice, {is_slice}, bucket, sum(c)::BIGINT AS c FROM merged GROUP BY GROUPING SETS ({with_bucket})),
-        ranked AS (SELECT *, sum(c) OVER (PARTITION BY key, slice, is_slice ORDER BY bucket) AS seen,
-                   sum(c) OVER (PARTITION BY key, slice, is_slice) AS n FROM added),
-        found AS (SELECT key, slice, is_slice, any_value(n)::BIGINT AS n, {_BUCKETS} FROM ranked GROUP BY key, slice, is_slice),
-        exact AS (SELECT key, slice, {is_slice}, sum(sum_ns)::BIGINT AS sum_ns, max(max_ns) AS max_ns FROM base
-                  GROUP BY GROUPING SETS ({sets}))
-        SELECT found.key, found.slice, found.is_slice, n, sum_ns, max_ns, found.* EXCLUDE (key, slice, is_slice, n)
-        FROM found JOIN exact ON found.key IS NOT DISTINCT FROM exact.key AND found.slice IS NOT DISTINCT FROM exact.slice
-                             AND found.is_slice = exact.is_slice"""
+        WITH blocks AS (SELECT {keys}block, sum(c)::BIGINT AS c FROM merged GROUP BY ALL),
+        running AS (SELECT *, sum(c) OVER ({within} ORDER BY block) AS seen, sum(c) OVER ({within}) AS n FROM blocks),
+        target AS MATERIALIZED (SELECT {keys}q, n, min(block) AS block, min(seen - c) AS before
+                                FROM running, (VALUES {_WANTED}) AS wanted(q) WHERE seen * 1000 >= n * q GROUP BY {keys}q, n),
+        near AS (SELECT DISTINCT {keys}block FROM target),
+        inside AS (SELECT {"".join(f"merged.{column}, " for column in level)}merged.block, bucket, sum(c)::BIGINT AS c
+                   FROM merged JOIN near ON merged.block = near.block{same.format("merged", "near")} GROUP BY ALL),
+        fine AS (SELECT *, sum(c) OVER (PARTITION BY {keys}block ORDER BY bucket) AS seen FROM inside),
+        found AS (SELECT {"".join(f"target.{column}, " for column in level)}q, any_value(n)::BIGINT AS n, min(bucket) AS bucket
+                  FROM target JOIN fine ON fine.block = target.block{same.format("fine", "target")}
+                  WHERE (before + fine.seen) * 1000 >= n * q GROUP BY {"".join(f"target.{column}, " for column in level)}q),
+        sums AS (SELECT {keys}sum(sum_ns)::BIGINT AS sum_ns, max(max_ns) AS max_ns FROM exact GROUP BY {", ".join(level) or "()"})
+        SELECT {shown}, any_value(n), any_value(sum_ns), any_value(max_ns), {_BUCKETS}
+        FROM found JOIN sums ON true{same.format("found", "sums")}
+        GROUP BY {", ".join(f"found.{column}" for column in level) or "()"} HAVING count(*) > 0"""
 
 
 def _summary(row: Row, slices: list[Row]) -> Summary:

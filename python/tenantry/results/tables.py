@@ -5,7 +5,7 @@ Rows are deltas: the same key may occur several times, so every query sums. Unfi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TAGS = {"tags": "MAP(VARCHAR, VARCHAR)"}
+_LATER = ("trace_id", "request", "response")
 _REQUEST_KEY = {"second": "INTEGER", "scenario": "VARCHAR", "group": "VARCHAR", "name": "VARCHAR"}
 
 
@@ -30,11 +31,15 @@ def _histogram(name: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """Which files make up a table, the columns that are read, and which of their rows: by default those since the load began."""
+    """Which files make up a table, the columns that are read, and which of their rows: by default those since the load began.
+
+    With `named`, the table has a further column `filename`: the file that the row stands in.
+    """
 
     files: str
     columns: dict[str, str]
     where: str = "second >= 0"
+    named: bool = False
 
 
 TABLES: dict[str, TableSpec] = {
@@ -83,13 +88,19 @@ TABLES: dict[str, TableSpec] = {
             "counts": "BIGINT[]",
         },
     ),
-    "failed_requests": TableSpec(
-        "samples/requests-*.parquet",
-        {"id": "BIGINT", "scenario": "VARCHAR", "name": "VARCHAR", "kind": "VARCHAR", "status": "INTEGER", "detail": "VARCHAR"},
-        where="kind <> ''",
-    ),
     "kept_requests": TableSpec(
-        "samples/requests-*.parquet", {"status": "INTEGER", "wait_ns": "BIGINT", "weight": "DOUBLE"}, where="weight > 0"
+        "samples/requests-*.parquet",
+        {
+            "id": "BIGINT",
+            **dict.fromkeys(("scenario", "group", "name"), "VARCHAR"),
+            "tenant": "INTEGER",
+            **dict.fromkeys(("intended_start_ns", "start_ns", "end_ns", "wait_ns"), "BIGINT"),
+            "status": "INTEGER",
+            **dict.fromkeys(("kind", "detail", "trace_id", "reason"), "VARCHAR"),
+            "weight": "DOUBLE",
+        },
+        where="true",
+        named=True,
     ),
     "tenants": TableSpec(
         "tenants.parquet",
@@ -186,7 +197,7 @@ class Tables:
             return
         self._loaded.add(table)
         spec = TABLES[table]
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in spec.columns.items())
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in spec.columns.items()) + (", filename VARCHAR" if spec.named else "")
         self.connection.execute(f"CREATE TABLE {table} (process INTEGER, {columns})")
         for process, folder in enumerate(process_folders(self.folder)):
             files = sorted(str(path) for path in folder.glob(spec.files))
@@ -209,9 +220,9 @@ class Tables:
         from duckdb import Error, OutOfMemoryException
 
         spec = TABLES[table]
-        columns = ", ".join(f'"{name}"' for name in spec.columns)
         try:
-            source = f"SELECT {process}, {columns} FROM read_parquet(?) WHERE {spec.where}"
+            columns = ", ".join([*self._present(spec, files[0]), *(["filename"] if spec.named else [])])
+            source = f"SELECT {process}, {columns} FROM read_parquet(?, filename = true) WHERE {spec.where}"
             self.connection.execute(f"INSERT INTO {table} {source}", [files])
         except OutOfMemoryException:
             raise
@@ -221,6 +232,31 @@ class Tables:
                 self.warnings.append(f"{Path(files[0]).relative_to(self.folder)} is damaged and was skipped: {first_line}")
             return False
         return True
+
+    def _present(self, spec: TableSpec, file: str) -> Iterator[str]:
+        """The columns as they are read; what files of an older tenantry do not have yet is empty."""
+        later = spec.columns.keys() & _LATER
+        if not later:
+            yield from (f'"{name}"' for name in spec.columns)
+            return
+        there = {name for name, *_ in self.connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall()}
+        for name in spec.columns:
+            yield f'"{name}"' if name not in later or name in there else f"'' AS \"{name}\""
+
+    def exchanges(self, wanted: Sequence[tuple[str, int]]) -> dict[int, tuple[str, str]]:
+        """What was sent and what came back, by the number of the request, from the files that each is in."""
+        from duckdb import Error
+
+        files, numbers = sorted({file for file, _ in wanted}), [number for _, number in wanted]
+        if not files:
+            return {}
+        sql = """SELECT id, any_value(request), any_value(response) FROM read_parquet(?)
+                 WHERE list_contains(?, id) AND request <> '' GROUP BY id"""
+        try:
+            return {number: (sent, came) for number, sent, came in self.connection.execute(sql, [files, numbers]).fetchall()}
+        except Error:
+            # Files of an older tenantry do not have them.
+            return {}
 
     def _number_series(self) -> None:
         """Grouping by one number is several times quicker than by three strings."""

@@ -22,9 +22,11 @@ def timeline(tables: Tables, *, seconds: int, load_s: float, is_open: bool) -> T
     """
     step = next((step for step in _STEPS if seconds <= MOST_POINTS * step), -(-seconds // MOST_POINTS))
     axis = _Axis(tables, step, -(-seconds // step))
-    counts = axis.columns(_REQUESTS, 2, of="http", empty=0, scale=1 / step)
+    counts = axis.columns(_REQUESTS, 5, of="http", empty=0, scale=1 / step)
     began = axis.columns(_ITERATIONS, 4, of="iterations", empty=0, scale=1 / step)
     response = axis.quantiles("http", "response", (500, 950, 990))
+    service = axis.quantiles("http", "service", (500, 950, 990))
+    own = axis.columns(_GENERATOR, 2, of="generator")
     delay = axis.quantiles("iterations", "delay", (500, 990))
     asked = [column[: ceil(load_s / step)] + [None] * (axis.length - ceil(load_s / step)) for column in began[:2]]
     nothing: Column = [None] * axis.length
@@ -41,16 +43,31 @@ def timeline(tables: Tables, *, seconds: int, load_s: float, is_open: bool) -> T
         response_p50=response[1],
         response_p95=response[2],
         response_p99=response[3],
-        service_p95=axis.quantiles("http", "service", (950,))[1],
+        service_p50=service[1],
+        service_p95=service[2],
+        service_p99=service[3],
         start_delay_p50=delay[1],
         start_delay_p99=delay[2],
         start_delay_max=delay[0],
         failure_kinds=_failure_kinds(axis),
         phases_s=dict(zip(PHASES, axis.columns(_PHASES, len(PHASES), of="http"), strict=True)),
+        bytes_sent=counts[2],
+        bytes_received=counts[3],
+        connections=counts[4],
+        busy_share=own[0],
+        rss_bytes=own[1],
+        hand_over_p99=axis.quantiles("generator", "hand_over", (990,))[1],
     )
 
 
-_REQUESTS = "SELECT second // {step} AS point, sum(requests)::BIGINT, sum(failures)::BIGINT FROM http GROUP BY point"
+_REQUESTS = """SELECT second // {step} AS point, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_sent)::BIGINT,
+    sum(bytes_received)::BIGINT, sum(connections)::BIGINT FROM http GROUP BY point"""
+_GENERATOR = """SELECT second // {step} AS point, max(busy), max(rss)
+    FROM (SELECT second, max(CASE WHEN isnan(loop_busy) THEN NULL ELSE greatest(loop_busy, io_busy) END) AS busy,
+                 sum(rss_bytes)::BIGINT AS rss
+          FROM (SELECT second, process, avg(loop_busy) AS loop_busy, avg(io_busy) AS io_busy, max(rss_bytes) AS rss_bytes
+                FROM generator GROUP BY ALL) GROUP BY second)
+    GROUP BY point"""
 _ITERATIONS = """SELECT second // {step} AS point, sum(due)::BIGINT, sum(started)::BIGINT, sum(completed)::BIGINT, sum(dropped)::BIGINT
     FROM iterations GROUP BY point"""
 _VUS = """SELECT second // {step} AS point, max(vus)::BIGINT

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.compare.baselines import MAIN
-from tenantry.report.document import document
+from tenantry.report.document import document, page_document
 from tenantry.report.html import render
 from tenantry.report.write import REPORT
 from tenantry.results import open_run
@@ -42,7 +42,7 @@ def report(site: Site, request: Request) -> Response:
     if stored is not None:
         return HTMLResponse(stored, headers={"content-security-policy": _APART})
     with site.heavy(), open_run(folder) as opened:
-        made = render(document(opened))
+        made = render(page_document(opened))
     return HTMLResponse(made, headers={"content-security-policy": _APART})
 
 
