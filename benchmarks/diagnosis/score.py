@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from benchmarks.diagnosis import blind, simple
 from benchmarks.diagnosis.collect import LABEL, Injected
-from benchmarks.faults import LEAST_FAILED, MOVES
+from benchmarks.fault_proofs import LEAST_FAILED, MOVES
 
 from tenantry.diagnose.answer import diagnose
 from tenantry.results import open_run

@@ -136,6 +136,7 @@ def test_an_operator_that_leaks_is_kept_from_its_index(scene: Scene, tmp_path: P
 def test_a_table_that_changed_since_it_was_analyzed_misleads_the_planner(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=42, app=2)
     scene.table("invoices", n_live_tup=100_000, n_mod_since_analyze=90_000, options="autovacuum_enabled=false")
+    scene.grows("table.n_tup_upd", 90_000, "public.invoices")
     scene.sessions(2, query_id="1")
     scene.statement("1", "SELECT * FROM invoices LIMIT $1", **WASTEFUL, plan=scan("invoices", index="i", condition=OWN))
     assert problems(scene.diagnosed(tmp_path)) == ["stale_statistics"]

@@ -53,7 +53,9 @@ def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule])
     sure = {name for name, finding in best.items() if _explains(finding, evidence)}
     causes = {name: _causes(name, best, sure, known) for name in best}
     problems = [_with_symptoms(finding, best, causes) for name, finding in best.items() if not causes[name]]
-    problems = sorted((finding for finding in problems if _counts(finding, evidence)), key=lambda finding: -_weight(finding))
+    problems = sorted(
+        (finding for finding in problems if _counts(finding, evidence)), key=lambda finding: (known[finding.id].general, -_weight(finding))
+    )
     order = {finding.id: place for place, finding in enumerate(problems)}
     symptoms = [
         replace(best[name], kind="symptom", explained_by=min(by, key=lambda cause: order[cause]))

@@ -13,7 +13,8 @@ from tenantry.diagnose.model import Finding
 class Rule:
     """One class. `find` yields what it sees of it; `explains` names the classes that are only symptoms where this one is seen.
 
-    `signals` is what it looks at, `confounders` what looks alike and how it is told apart, `remedy` what helps; all for people.
+    `signals` is what it looks at, `confounders` what looks alike and how it is told apart, `remedy` what helps; all for people. A `general`
+    rule says what is exhausted rather than by what: every other problem goes before it.
     """
 
     id: str
@@ -23,3 +24,4 @@ class Rule:
     remedy: str
     find: Callable[[Evidence], Iterator[Finding]]
     explains: tuple[str, ...] = ()
+    general: bool = False

@@ -41,4 +41,5 @@ RULE = Rule(
     "Cheaper statements, more cores.",
     _find,
     explains=("app_pool_small", "machine_cpu"),
+    general=True,
 )

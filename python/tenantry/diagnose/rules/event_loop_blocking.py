@@ -17,10 +17,12 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     if lag is None or lag < 0.008 or share < 0.35:
         return
     idle = busiest is not None and busiest < 0.6
+    machine = evidence.machine_busy
+    room = machine is None or machine < 0.9
     yield Finding(
         RULE.id,
         share,
-        grade((2.0, True), (2.0, idle), (1.0, lag >= 0.02)),
+        grade((1.0, True), (2.0, idle), (1.0, lag >= 0.02), (3.0, room)),
         "something blocks the app's event loop",
         (
             f"timers of the event loop are {ms(lag)} late",
@@ -30,7 +32,14 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         Fix(
             "find the synchronous call in asynchronous code (asyncio debug mode names it); use an asynchronous client, or asyncio.to_thread"
         ),
-        () if idle else ("the processor is busy, too: it may be computing rather than blocking",),
+        tuple(
+            text
+            for text, holds in (
+                ("the processor is busy, too: it may be computing rather than blocking", not idle),
+                ("the machine has no processor to spare: the app may be waiting for one", not room),
+            )
+            if holds
+        ),
     )
 
 

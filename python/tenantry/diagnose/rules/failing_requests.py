@@ -35,4 +35,5 @@ RULE = Rule(
     "Nearly every other class makes requests fail when it is bad enough: then this is its symptom.",
     "The report keeps failed requests with their answers.",
     _find,
+    general=True,
 )

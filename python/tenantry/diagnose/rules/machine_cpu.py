@@ -39,4 +39,5 @@ RULE = Rule(
     "More cores; separate machines.",
     _find,
     explains=("distant_database", "event_loop_blocking", "few_workers"),
+    general=True,
 )

@@ -15,7 +15,7 @@ _LEAST_ROWS = 10_000
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
-    for statement in wasteful(evidence):
+    for statement in wasteful(evidence, blocks_per_row=100, blocks=500):
         if statement.says(r"\bOFFSET\b") or statement.says(r"^\s*(?:BEGIN|COMMIT|INSERT INTO \S+ \([^)]*\) VALUES)"):
             continue
         for scan in statement.scans:
