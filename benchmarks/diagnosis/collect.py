@@ -20,6 +20,8 @@ from tenantry_clinic import faults
 from tenantry_clinic.faults._model import Fault
 
 FACTORS = (1.0, 0.6, 1.6, 0.8, 2.5)
+# Of runs with nothing wrong the value is what their rate is multiplied by; the last ones ask for more than the machine can do.
+HEALTHY_RATES = (1.0, 0.3, 0.5, 0.75, 1.5, 2.0, 2.5, 3.0, 6.0, 10.0)
 SHAPES = ("plateau", "ramp")
 LABEL = "injected.json"
 _RAMP = """from dataclasses import replace
@@ -60,8 +62,10 @@ def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator
     for name in names:
         fault = faults.fault(name)
         for shape in shapes:
-            yield Injected(name, fault.default, shape, wrong=False)
-            if name != "none":
+            if name == "none":
+                yield from (Injected(name, value, shape, wrong=False) for value in HEALTHY_RATES[: 2 * count])
+            else:
+                yield Injected(name, fault.default, shape, wrong=False)
                 yield from (Injected(name, value, shape, wrong=True) for value in values(fault, count))
 
 
@@ -75,8 +79,9 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
         where = ["--target", target, "--tenants", str(fault.shown.tenants)]
         plain = f"{faults.LOADS}:{fault.shown.workload}"
-        tenantry("run", plain, *where, "--runs", f"{folder}/warm", *_set(fault, WARM_UP), limit_s=120)
-        spec, how = _shaped(fault, injected.shape, Path(folder), seconds)
+        tenantry("run", plain, *where, "--runs", f"{folder}/warm", *_set(_rate(fault), WARM_UP), limit_s=120)
+        rate = _rate(fault) * (injected.value if injected.fault == "none" else 1)
+        spec, how = _shaped(fault, rate, injected.shape, Path(folder), seconds)
         told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
         kept = into / injected.folder
         shutil.rmtree(kept, ignore_errors=True)
@@ -84,15 +89,18 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         (kept / LABEL).write_text(json.dumps(asdict(injected)))
 
 
-def _set(fault: Fault, duration: str) -> list[str]:
-    return ["--set", f"rate={fault.shown.rate}", "--set", f"duration={duration}"]
+def _rate(fault: Fault) -> float:
+    return float(fault.shown.rate.removesuffix("/s"))
 
 
-def _shaped(fault: Fault, shape: str, folder: Path, seconds: int) -> tuple[str, list[str]]:
+def _set(rate: float, duration: str) -> list[str]:
+    return ["--set", f"rate={rate:g}/s", "--set", f"duration={duration}"]
+
+
+def _shaped(fault: Fault, rate: float, shape: str, folder: Path, seconds: int) -> tuple[str, list[str]]:
     """The workload under a shape of load, with its settings."""
     if shape == "plateau":
-        return f"{faults.LOADS}:{fault.shown.workload}", _set(fault, f"{seconds}s")
-    rate = float(fault.shown.rate.removesuffix("/s"))
+        return f"{faults.LOADS}:{fault.shown.workload}", _set(rate, f"{seconds}s")
     names = {"module": faults.LOADS, "name": fault.shown.workload, "rate": f"{rate:g}", "low": f"{rate / 5:g}"}
     (folder / "ramped.py").write_text(_RAMP.format(**names, rise=round(seconds * 0.6), hold=seconds - round(seconds * 0.6)))
     return f"{folder}/ramped.py:{fault.shown.workload}", []

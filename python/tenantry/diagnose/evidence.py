@@ -94,6 +94,10 @@ class Evidence:
         """A part of all request time, from 0 to 1."""
         return min(max(at_a_time / self.time, 0.0), 1.0) if self.time else 0.0
 
+    def held_share(self, at_a_time: float) -> float:
+        """A part of the time in which requests were being worked on, from 0 to 1."""
+        return min(max(at_a_time / self.held, 0.0), 1.0)
+
     @cached_property
     def failed(self) -> float:
         """The share of the requests that failed."""

@@ -13,6 +13,8 @@ from tenantry.diagnose.words import count, grade, percent
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     for statement in evidence.heavy(0.4):
+        if statement.calls > 0.5 * evidence.requests:
+            continue
         bursts = _bursts(evidence, statement.id)
         if bursts is None:
             continue
@@ -42,10 +44,10 @@ def _bursts(evidence: Evidence, number: str) -> tuple[int, int, float] | None:
     )
     at_once = max((sessions for _, sessions in rows), default=0)
     seen = len(rows) / max(evidence.sessions.samples, 1)
-    if at_once < 4 or seen > 0.5:
+    if at_once < 4 or seen > 0.8:
         return None
     crowds = [at_ns for at_ns, sessions in rows if sessions >= max(3, at_once / 3)]
-    bursts = sum(at - before > 1_000_000_000 for before, at in zip([-(10**12), *crowds], crowds, strict=False))
+    bursts = sum(at - before > 800_000_000 for before, at in zip([-(10**12), *crowds], crowds, strict=False))
     calm = sum(sessions for _, sessions in rows if sessions < 3)
     return (bursts, at_once, seen) if bursts >= 2 and calm <= 0.3 * sum(sessions for _, sessions in rows) else None
 

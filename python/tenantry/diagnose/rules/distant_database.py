@@ -11,7 +11,7 @@ from tenantry.diagnose.words import count, grade, ms, percent
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
-    travel, share = evidence.travel, evidence.share(evidence.travel)
+    travel, share = evidence.travel, evidence.held_share(evidence.travel)
     told = evidence.part("db")
     calls = sum(statement.calls for statement in evidence.statements.all)
     if not evidence.is_sampled or share < 0.4 or travel < 0.75 * told:
@@ -23,7 +23,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         RULE.id,
-        share,
+        evidence.share(travel),
         grade((2.0, trip >= 0.0015), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working)),
         "statements spend their time on the way to the database and back",
         (

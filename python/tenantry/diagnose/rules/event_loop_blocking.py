@@ -13,21 +13,21 @@ from tenantry.diagnose.words import grade, ms, percent
 def _find(evidence: Evidence) -> Iterator[Finding]:
     lag, busiest = evidence.loop_lag_s, evidence.busiest_worker
     late = evidence.part("app") + evidence.part("door") + evidence.travel
-    share = evidence.share(late)
-    if lag is None or lag < 0.008 or share < 0.35:
+    share = evidence.held_share(late)
+    if lag is None or lag < 0.025 or share < 0.35:
         return
     idle = busiest is not None and busiest < 0.6
     machine = evidence.machine_busy
     room = machine is None or machine < 0.9
     yield Finding(
         RULE.id,
-        share,
-        grade((1.0, True), (2.0, idle), (1.0, lag >= 0.02), (3.0, room)),
+        evidence.share(late),
+        grade((1.0, True), (2.0, idle), (1.0, lag >= 0.05), (3.0, room)),
         "something blocks the app's event loop",
         (
             f"timers of the event loop are {ms(lag)} late",
             *([f"the app's busiest process uses only {percent(busiest)} of a core"] if busiest is not None else []),
-            f"{percent(share)} of the request time is spent in the app, at its door or on the way to the database, in all endpoints alike",
+            f"{percent(share)} of the time in which requests are worked on passes in the app, at its door or on the way to the database",
         ),
         Fix(
             "find the synchronous call in asynchronous code (asyncio debug mode names it); use an asynchronous client, or asyncio.to_thread"

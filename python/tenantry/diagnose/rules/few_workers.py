@@ -12,7 +12,7 @@ from tenantry.diagnose.words import count, grade, ms, percent
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     door = evidence.part("door")
-    share = evidence.share(door)
+    share = evidence.held_share(door)
     lag, busiest = evidence.loop_lag_s, evidence.busiest_worker
     # Wait less service on a machine that is merely busy is a few milliseconds.
     each = door * evidence.duration_s / max(evidence.requests, 1)
@@ -22,11 +22,11 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     inside = [endpoint.inside_s for endpoint in evidence.endpoints]
     yield Finding(
         RULE.id,
-        share,
+        evidence.share(door),
         grade((2.0, True), (2.0, calm)),
         "requests wait before the app begins with them",
         (
-            f"{percent(share)} of the request time, {ms(each)} per request, passes before the app sees the request",
+            f"{percent(share)} of the time of requests, {ms(each)} each, passes before the app sees them",
             f"in the app they take {ms(sum(inside) / max(evidence.requests, 1))}, and {count(sum(inside) / evidence.duration_s)}"
             f" are in it at a time",
             *([f"its event loop is {ms(lag)} late"] if lag is not None else []),

@@ -19,7 +19,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         time = endpoint.response_s / evidence.duration_s
         cheap = endpoint.part("db") < 0.7 * endpoint.response_s
         share = evidence.share(time)
-        if share < 0.25:
+        if share < 0.2:
             continue
         toast = sum(evidence.readings.grown("table.toast_blks_hit").values()) + sum(
             evidence.readings.grown("table.toast_blks_read").values()

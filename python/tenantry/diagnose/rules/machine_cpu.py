@@ -38,6 +38,6 @@ RULE = Rule(
     "Whatever wastes processor time is the cause: a statement, the app's code. Here none of them stands out.",
     "More cores; separate machines.",
     _find,
-    explains=("distant_database", "event_loop_blocking", "few_workers"),
+    explains=("distant_database", "few_workers"),
     general=True,
 )

@@ -15,7 +15,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     for endpoint in callers(evidence):
         outside = endpoint.part("ext") / evidence.duration_s
         each = endpoint.part("ext") / endpoint.requests
-        if evidence.share(outside) < 0.25 or each < 0.01 or held(evidence, endpoint) >= 0.5 * outside:
+        if evidence.held_share(outside) < 0.25 or each < 0.01 or held(evidence, endpoint) >= 0.5 * outside:
             continue
         yield Finding(
             RULE.id,
