@@ -91,6 +91,10 @@ bench-faults: native ## That each fault of the clinic shows, and is gone when it
 bench-second: native ## That each fault of the second app shows, and is gone without it: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.second_app.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+bench-diagnosis: native ## Whether the diagnosis names what was built in: RUNS=folder ONLY=name,... VALUES=5 SHAPES=plateau,ramp SECONDS=20
+	$(BIN)/python -m benchmarks.diagnosis.collect --runs $(or $(RUNS),build/diagnosis) --only "$(ONLY)" $(if $(VALUES),--values $(VALUES)) $(if $(SHAPES),--shapes $(SHAPES)) $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python -m benchmarks.diagnosis.score --runs $(or $(RUNS),build/diagnosis) --blind --verbose
+
 bench-compare: native ## False alarms of `compare`, and regressions that it sees: PAIRS=200, RUNS=folder of real runs, which are made if there are none
 	$(if $(RUNS),test -d "$(RUNS)" || $(BIN)/python -m benchmarks.comparing_runs "$(RUNS)")
 	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
@@ -98,4 +102,4 @@ bench-compare: native ## False alarms of `compare`, and regressions that it sees
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-compare peers
+.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-diagnosis bench-compare peers

@@ -33,7 +33,7 @@ class Case:
 
     @property
     def counts(self) -> bool:
-        """Faults count that move something; of the runs without, those whose surroundings are not slow themselves (a distant database...)."""
+        """Faults count that move something; of the runs without, those whose surroundings are not slow themselves."""
         fault = faults.fault(self.injected.fault)
         return self.moved if self.injected.wrong else fault.healthy is None and not fault.shown.server
 
