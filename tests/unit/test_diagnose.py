@@ -237,7 +237,7 @@ def test_bursts_of_one_statement_are_a_stampede(scene: Scene, tmp_path: Path) ->
     scene.endpoint(pool=10, db=60, app=2)
     for burst in (10, 50, 80):
         scene.sessions(9, query_id="1", samples=range(burst, burst + 4))
-    scene.statement("1", "SELECT count(*) FROM visits", calls=500, ms=25)
+    scene.statement("1", "SELECT count(*) FROM visits", calls=100, ms=125)
     assert problems(scene.diagnosed(tmp_path))[0] == "cache_stampede"
 
 

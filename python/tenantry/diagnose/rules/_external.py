@@ -7,8 +7,8 @@ from tenantry.diagnose.requests import Endpoint
 
 
 def callers(evidence: Evidence) -> list[Endpoint]:
-    """Endpoints that wait for another service for a noticeable part of their time, the slowest first."""
-    found = [endpoint for endpoint in evidence.endpoints if endpoint.part("ext") >= 0.1 * endpoint.response_s > 0]
+    """Endpoints that wait for another service for a noticeable part of the time that they work, the slowest first."""
+    found = [endpoint for endpoint in evidence.endpoints if endpoint.part("ext") > 0.2 * (endpoint.inside_s - endpoint.part("pool"))]
     return sorted(found, key=lambda endpoint: -endpoint.part("ext"))
 
 

@@ -13,7 +13,8 @@ from tenantry.diagnose.words import grade, percent
 def _find(evidence: Evidence) -> Iterator[Finding]:
     by_tenant = evidence.sessions.by("tenant", lambda each: each.works)
     whole = sum(by_tenant.values())
-    if not whole or whole < 0.05:
+    seen = sum(each.seen for each in evidence.sessions.doing if each.works)
+    if seen < 20 or whole < 0.1 * evidence.held:
         return
     tenant, most = next(((name, by) for name, by in by_tenant.most_common(2) if name), ("", 0.0))
     part = most / whole

@@ -15,11 +15,11 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     asked = readings.growth("checkpointer.num_requested") + readings.growth("bgwriter.checkpoints_req")
     images, records = readings.growth("wal.wal_fpi"), readings.growth("wal.wal_records")
     waits = evidence.sessions.waiting("IO", "WALSync", "WALWrite", "WalSync", "WalWrite") + evidence.sessions.waiting("LWLock", "WALWrite")
-    if asked < 2 or asked / evidence.duration_s < 0.05 or (evidence.share(waits) < 0.1 and images < 0.1 * records):
+    if asked < 2 or asked / evidence.duration_s < 0.05 or (evidence.held_share(waits) < 0.1 and images < 0.1 * records):
         return
     yield Finding(
         RULE.id,
-        evidence.share(waits),
+        evidence.share(waits + evidence.sessions.waiting("Lock")),
         grade((2.0, True), (1.0, images >= 0.2 * records), (1.0, waits > 0)),
         "checkpoints follow each other, and whole pages are logged again and again",
         (
