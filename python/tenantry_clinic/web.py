@@ -144,6 +144,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _on_unavailable(request: Request, error: Exception) -> Response:
+    if isinstance(error, asyncpg.InterfaceError) and str(error).startswith("the server expects"):
+        raise error  # a query was called with the wrong number of values: ours, not the database's
     return answer({"error": "the database is not available"}, 503)
 
 

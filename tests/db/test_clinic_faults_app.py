@@ -334,6 +334,18 @@ async def test_a_page_by_offset_repeats_a_row_when_another_came_before_it(databa
     assert await repeated("none") == 0
 
 
+async def test_a_search_with_like_finds_what_the_healthy_one_finds(database: Database) -> None:
+    found = []
+    for choice in ("none", "rls_non_leakproof=10"):
+        async with app(database, choice) as clinic:
+            name = (await clinic.get("/api/patients")).json()["patients"][0]["name"]
+            answer = await clinic.get(f"/api/search?q={name[:2].lower()}")
+            assert answer.status_code == 200
+            found.append(answer.json())
+    assert found[0] == found[1]
+    assert found[0]["patients"]
+
+
 async def test_pages_by_offset_come_to_all_rows(database: Database) -> None:
     seen: list[int] = []
     async with app(database, "offset_pagination=30") as clinic:

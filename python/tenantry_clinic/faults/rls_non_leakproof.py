@@ -31,7 +31,7 @@ async def search(call: Call, query: Wanted) -> Response:
     pattern = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     async with call.reading() as session:
         patients = await session.fetch(PATIENTS, pattern)
-        people = await session.fetch(PEOPLE, name, name + _BEHIND_ALL)
+        people = await session.fetch(PEOPLE, wanted)
         invoices = await session.fetch(FOUND_INVOICES, number, number + _BEHIND_ALL)
     return answer({"q": wanted, "patients": patients, "people": people, "invoices": invoices})
 
