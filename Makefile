@@ -95,6 +95,9 @@ bench-diagnosis: native ## Whether the diagnosis names what was built in: RUNS=f
 	$(BIN)/python -m benchmarks.diagnosis.collect --runs $(or $(RUNS),build/diagnosis) --only "$(ONLY)" $(if $(VALUES),--values $(VALUES)) $(if $(SHAPES),--shapes $(SHAPES)) $(if $(SECONDS),--seconds $(SECONDS))
 	$(BIN)/python -m benchmarks.diagnosis.score --runs $(or $(RUNS),build/diagnosis) --blind --verbose
 
+bench-observing: native ## What observing costs the app at saturation
+	$(BIN)/python -m benchmarks.observing $(BENCH)
+
 bench-compare: native ## False alarms of `compare`, and regressions that it sees: PAIRS=200, RUNS=folder of real runs, which are made if there are none
 	$(if $(RUNS),test -d "$(RUNS)" || $(BIN)/python -m benchmarks.comparing_runs "$(RUNS)")
 	$(BIN)/python -m benchmarks.comparing $(if $(RUNS),--runs $(RUNS)) $(if $(PAIRS),--pairs $(PAIRS))
@@ -102,4 +105,4 @@ bench-compare: native ## False alarms of `compare`, and regressions that it sees
 peers: $(VENV)/synced ## The peers that `make bench` compares with, as far as this machine can install them
 	bash benchmarks/peers/install.sh
 
-.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-diagnosis bench-compare peers
+.PHONY: help native web build demo check fix test browser postgres pooler second-app bench soak bench-seeding bench-faults bench-second bench-diagnosis bench-observing bench-compare peers
