@@ -103,6 +103,18 @@ def test_no_index_is_asked_for_where_one_is_there_already(scene: Scene, tmp_path
     assert "missing_index" not in problems(scene.diagnosed(tmp_path))
 
 
+def test_a_table_without_an_index_on_the_tenant_needs_one(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("scan")
+    scene.index("scan", "scan_id")
+    scene.sessions(2, query_id="1")
+    plan = scan("scan", index="scan_idx", condition="(scan.scan_id < $1)", kept=OWN)
+    scene.statement("1", "SELECT * FROM scan WHERE scan_id < $1 LIMIT $2", calls=500, ms=40, rows=100, blocks=3400, plan=plan)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["missing_index"]
+    assert first(told).fix.statement == "CREATE INDEX CONCURRENTLY scan_clinic_id_idx ON public.scan (clinic_id)"
+
+
 def test_deep_pages_are_not_a_missing_index(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=42, app=2)
     scene.table("records")

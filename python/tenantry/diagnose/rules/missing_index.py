@@ -12,19 +12,30 @@ from tenantry.diagnose.statements import Scan, Statement
 from tenantry.diagnose.words import count, grade, ms, percent
 
 _LEAST_ROWS = 10_000
+_PER_ROW, _PER_ROW_OF_TENANT = 100, 10
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
-    for statement in wasteful(evidence, blocks_per_row=100, blocks=500):
+    for statement in wasteful(evidence, blocks_per_row=_PER_ROW_OF_TENANT, blocks=500):
         if statement.says(r"\bOFFSET\b") or statement.says(r"^\s*(?:BEGIN|COMMIT|INSERT INTO \S+ \([^)]*\) VALUES)"):
             continue
         for scan in statement.scans:
-            columns = [column for column, operator in filtered(scan) if operator == "="]
-            missing = [column for column in columns if column not in tenant_columns(evidence, scan.table)]
             rows = float(table_facts(evidence, scan.table).get("rows") or 0)  # type: ignore[arg-type]
-            if missing and rows >= _LEAST_ROWS and not _has_index(evidence, scan, missing):
+            missing = _missing(evidence, statement, scan)
+            if missing and rows >= _LEAST_ROWS:
                 yield _finding(evidence, statement, scan, missing, rows)
                 break
+
+
+def _missing(evidence: Evidence, statement: Statement, scan: Scan) -> list[str]:
+    """Columns that the scan filters by and no index has; the tenant's own where no index begins with it."""
+    tenant = tenant_columns(evidence, scan.table)
+    columns = [column for column, operator in filtered(scan) if operator == "="]
+    others = [column for column in columns if column not in tenant]
+    if others and not _has_index(evidence, scan, others):
+        return others if statement.blocks >= _PER_ROW * max(statement.rows, statement.calls) or not statement.calls else []
+    leads = {next(iter(index["columns"])) for index in indexes_of(evidence, scan.table) if index["columns"]}  # type: ignore[call-overload]
+    return [column for column in columns if column in tenant and column not in leads]
 
 
 def _has_index(evidence: Evidence, scan: Scan, columns: list[str]) -> bool:

@@ -1,0 +1,80 @@
+"""Observed runs of the second app, which shares no code, schema or names with the clinic; scored as those of the clinic are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import asyncpg
+import click
+from benchmarks.diagnosis.collect import LABEL, Injected
+from benchmarks.fault_runs import WARM_UP, tenantry
+from benchmarks.second_app.app import HERE, SEEDED, Depot, Running
+from benchmarks.second_app.faults import SHOWN, Show, load
+
+from tenantry.errors import TenantryError
+
+
+def collect(depot: Depot, injected: Injected, into: Path, seconds: int) -> None:
+    """Carry out one observed run and keep its folder."""
+    shown = SHOWN[injected.fault]
+    given = (f"{injected.fault}={injected.value:g}",) if injected.wrong else ()
+    with depot.running(*given, distance_ms=shown.distance_ms) as running, tempfile.TemporaryDirectory() as folder:
+        load(depot, running, shown, WARM_UP, folder)
+        run = _observed(depot, running, shown, f"{seconds}s", folder)
+        kept = into / injected.folder
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.move(run, kept)
+        (kept / LABEL).write_text(json.dumps(asdict(injected)))
+
+
+def _observed(depot: Depot, running: Running, shown: Show, duration: str, folder: str) -> str:
+    environment = {"DEPOT_ORGS": str(depot.orgs), "OBSERVED": running.owner_dsn, "TENANTRY_OBSERVE_DSN_ENV": "OBSERVED"}
+    environment["TENANTRY_OBSERVE_METRICS"] = f"{running.url}/metrics"
+    where = ["--target", running.url, "--runs", f"{folder}/observed"]
+    how = ["--set", f"rate={shown.rate}", "--set", f"duration={duration}"]
+    return str(tenantry("run", f"{HERE / 'scenarios.py'}:{shown.workload}", *where, *how, limit_s=240, **environment)["run"])
+
+
+async def _count_statements(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    finally:
+        await connection.close()
+
+
+@click.command()
+@click.option("--runs", "into", required=True, type=click.Path(path_type=Path), help="Folder for the runs; those that are there are kept.")
+@click.option("--only", default="", help="Names of faults with commas between them.  [default: all]")
+@click.option("--seconds", default=12, show_default=True, type=click.IntRange(5, 120))
+def main(into: Path, only: str, seconds: int) -> None:
+    """Carry out the runs that are not there yet: each fault at its default value, and once without it."""
+    into.mkdir(parents=True, exist_ok=True)
+    names = [name.strip() for name in only.split(",") if name.strip()] or list(SHOWN)
+    failed = 0
+    with Depot() as depot:
+        asyncio.run(_count_statements(depot.dsn(SEEDED)))
+        known = depot.faults()
+        for name in names:
+            for wrong in (False, True) if name != "none" else (False,):
+                injected = Injected(name, float(known[name]["default"] or 1), "plateau", wrong)
+                if (into / injected.folder / LABEL).exists():
+                    continue
+                try:
+                    collect(depot, injected, into, seconds)
+                    click.echo(injected.folder)
+                except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
+                    failed += 1
+                    click.echo(f"{injected.folder} could not be measured: {error}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
