@@ -160,7 +160,7 @@ def test_an_exception_is_an_error_of_its_iteration_with_message_and_place(truth:
 
     run = drive(workload(broken, constant_rate("10/s", "1s", max_vus=5)), truth.url)
     assert run.total("series/iterations", "errors") == 10
-    ((scenario_name, message, place), (count, _)) = next(iter(run.errors.found.items()))
+    ((scenario_name, message, place), (count, *_)) = next(iter(run.errors.found.items()))
     assert (scenario_name, message, count) == ("broken", "KeyError: 'no such key'", 10)
     assert place.startswith(__file__)
 
