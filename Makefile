@@ -57,11 +57,11 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-# Those of the engine look at when things happen, so they have the machine for themselves; those of `check` are not run twice.
+# Those of the engine and of the demo look at when things happen, so they have the machine for themselves; those of `check` are not run twice.
 test: build browser postgres pooler second-app ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
-	$(BIN)/pytest tests/engine
-	$(BIN)/pytest tests --ignore tests/engine --ignore tests/agree --numprocesses $(TESTERS) --dist loadfile
+	$(BIN)/pytest tests/engine tests/e2e/test_demo.py
+	$(BIN)/pytest tests --ignore tests/engine --ignore tests/e2e/test_demo.py --ignore tests/agree --numprocesses $(TESTERS) --dist loadfile
 
 browser:
 	bash tests/browser.sh
