@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tenantry.channel import send
+from tenantry.driver import write_whole
 from tenantry.observe import app, linux, pooler
 from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog, may_see_all
@@ -167,10 +168,7 @@ class _Observed:
         )
 
     def _write_facts(self) -> None:
-        path = self.folder / FOLDER / FACTS
-        part = path.with_name(f"{FACTS}.part")
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(self.facts)))
-        part.replace(path)
+        write_whole(self.folder / FOLDER / FACTS, msgspec.json.format(msgspec.json.encode(self.facts)))
 
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do something that may fail; what fails is noted once."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 # https://google.github.io/sqlcommenter/spec/: /*key='value',key='value'*/ with URL-encoded values.
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)\s*[=:]\s*(?:'((?:[^'\\]|\\.)*)'|([\w@.+%-]+))")
-_TENANT_KEYS: tuple[str, ...] = (
+_TENANT_KEYS = (
     "tenant",
     "tenant_id",
     "org",
@@ -20,10 +20,14 @@ _TENANT_KEYS: tuple[str, ...] = (
     "account_id",
     "clinic",
     "clinic_id",
+    "customer",
+    "customer_id",
+    "company",
+    "workspace",
+    "shop",
+    "site",
 )
-_TENANT_KEYS += ("customer", "customer_id", "company", "workspace", "shop", "site")
 _ROUTE_KEYS = ("route", "http_route", "endpoint", "action", "controller", "operation")
-_NUMBER = re.compile(r"\b\d+\b")
 _MOST = 120
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tenantry.datasets.database import literal, quoted
 from tenantry.engine import DatabaseError
 from tenantry.observe.counters import statements_schema
 from tenantry.observe.postgres import MARK, NAME, Session
@@ -92,9 +93,9 @@ def _plan(session: Session, number: str, text: str, role: str | None, setting: s
         session.execute("BEGIN READ ONLY")
         session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         if setting and tenant:
-            session.rows(f"SELECT set_config({_literal(setting)}, {_literal(tenant)}, true)")
+            session.rows(f"SELECT set_config({literal(setting)}, {literal(tenant)}, true)")
         if role:
-            session.execute(f"SET LOCAL ROLE {_name(role)}")
+            session.execute(f"SET LOCAL ROLE {quoted(role)}")
         session.execute(f"PREPARE observed AS {text}")
         rows = session.rows(f"EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE observed{values}")
         return {**entry, "plan": json.loads("\n".join(str(row[0]) for row in rows))[0]["Plan"]}
@@ -110,11 +111,3 @@ def _undo(session: Session) -> None:
             session.execute(statement)
         except DatabaseError:
             return
-
-
-def _literal(text: str) -> str:
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'

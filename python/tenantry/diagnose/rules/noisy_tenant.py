@@ -19,8 +19,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     tenant, most = next(((name, by) for name, by in by_tenant.most_common(2) if name), ("", 0.0))
     part = most / whole
     fair = 1 / max(evidence.run.tenants.seen, 1)
-    own = _of_the_load(evidence, tenant)
-    if not tenant or part < 0.3 or part < 5 * max(fair, own or 0.0) or evidence.run.tenants.seen < 10:
+    if not tenant or part < 0.3 or part < 5 * fair or evidence.run.tenants.seen < 10:
         return
     routes = evidence.sessions.by("route", lambda each: each.works and each.tenant == tenant).most_common(1)
     statements = evidence.sessions.by("query_id", lambda each: each.works and each.tenant == tenant).most_common(1)
@@ -38,11 +37,6 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         Fix("a limit per tenant: so many requests at a time, heavy work in a queue of its own"),
         subject={"tenant": tenant, **({"statement": statement.short, "query_id": statement.id} if statement else {})},
     )
-
-
-def _of_the_load(evidence: Evidence, tenant: str) -> float | None:
-    """The part of the generator's requests that it sent for this tenant, if the tenant's name is its number."""
-    return None
 
 
 RULE = Rule(
