@@ -17,9 +17,9 @@ from tenantry.datasets.population import Population
 from tenantry.driver import Crew, ScriptErrors
 from tenantry.engine import close_engine, open_engine
 from tenantry.folder import RunFolder
-from tenantry.observe.observer import FACTS, FOLDER
 from tenantry.observe.recorder import Recorder
 from tenantry.plan.plan import Plan
+from tenantry.results.probes import FACTS
 from tenantry.workers import Workers
 
 shops = Dataset(
@@ -85,4 +85,4 @@ def _observe(folder: Path) -> None:
     own, blocker = ("tuple", "ExclusiveLock", "stock", "7", "GET /", "1"), ("11", "active", "", "", "8", "POST /", "2")
     recorder.blocking([(1, *own, *blocker, 1, 0.1, 0.5)])
     recorder.write()
-    (folder / FOLDER / FACTS).write_text("{}")
+    (folder / FACTS).write_text("{}")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tenantry.observe import cgroup, linux, sockets
-from tenantry.observe.processes import TICKS, Process, everybody, family, named, process
+from tenantry.observe.kernel import TICKS
+from tenantry.observe.processes import Process, everybody, family, named, process
 
 STAT = """cpu  1000 200 300 5000 70 10 20 30 0 0
 cpu0 500 100 150 2500 35 5 10 15 0 0

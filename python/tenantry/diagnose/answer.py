@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from tenantry.diagnose.evidence import FACTS, Evidence
+from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Answer, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
 from tenantry.diagnose.words import percent
+from tenantry.results.probes import FACTS
 from tenantry.results.run import Run
 
 LEAST_SHARE = 0.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -13,9 +12,9 @@ from tenantry.diagnose.requests import Endpoint, endpoints
 from tenantry.diagnose.sessions import Sessions, sessions
 from tenantry.diagnose.statements import Statement, Statements, statements
 from tenantry.results.model import Check, Failure
+from tenantry.results.probes import read_facts
 from tenantry.results.run import Run
 
-FACTS = "probes/facts.json"
 _NS = 1_000_000_000
 
 
@@ -30,11 +29,7 @@ class Evidence:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What the observer wrote down once; empty when nothing was observed."""
-        try:
-            found: dict[str, Any] = json.loads((self.run.folder / FACTS).read_text())
-        except (OSError, ValueError):
-            return {}
-        return found
+        return read_facts(self.run.folder)
 
     @cached_property
     def postgres(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Readings:
 
     def __init__(self, tables: Tables, span: tuple[int, int]) -> None:
         self._tables, self._span = tables, span
+        self._gauges: dict[str, list[tuple[float, float, float]]] = {}
 
     @cached_property
     def _counters(self) -> dict[str, dict[str, tuple[float, float]]]:
@@ -36,12 +37,6 @@ class Readings:
         ):
             found[metric][subject] = (first, last)
         return found
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether the server's counters were read at least twice."""
-        rows = self._tables.rows("SELECT count(*) FROM readings WHERE metric = 'snapshot'", of=("readings",))
-        return bool(rows[0][0] >= 2)
 
     def grown(self, metric: str) -> dict[str, float]:
         """What a counter grew by, by subject; one that first appeared later counts from there."""
@@ -68,11 +63,14 @@ class Readings:
 
     def gauge(self, metric: str, *, worst: bool = False) -> Gauge | None:
         """A gauge over the span, its subjects added up, or the `worst` of them; None when nobody read it."""
-        rows = self._tables.rows(
-            """SELECT subject, avg(value), max(value), arg_max(value, at_ns) FROM readings
-               WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject""",
-            [metric, *self._span],
-            of=("readings",),
-        )
+        # Several rules ask for the same few.
+        if metric not in self._gauges:
+            self._gauges[metric] = self._tables.rows(
+                """SELECT avg(value), max(value), arg_max(value, at_ns) FROM readings
+                   WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject""",
+                [metric, *self._span],
+                of=("readings",),
+            )
         fold = max if worst else sum
-        return Gauge(*(fold(row[place] for row in rows) for place in (1, 2, 3))) if rows else None
+        rows = self._gauges[metric]
+        return Gauge(*(fold(column) for column in zip(*rows, strict=True))) if rows else None

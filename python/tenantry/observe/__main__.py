@@ -20,7 +20,7 @@ from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog, may_see_all
 from tenantry.observe.counters import Counters
 from tenantry.observe.host import Host
-from tenantry.observe.observer import FACTS, FOLDER, Begin, Task, Watching, Written
+from tenantry.observe.observer import Begin, Task, Watching, Written
 from tenantry.observe.pooler import Pooler
 from tenantry.observe.postgres import Session
 from tenantry.observe.probe import FAILURES, Probe, Watch, said
@@ -28,6 +28,7 @@ from tenantry.observe.procs import Processes
 from tenantry.observe.recorder import Recorder
 from tenantry.observe.settings import Observing
 from tenantry.observe.statements import MOST_PLANS, own_statements, plans, redacted, tenant_setting, texts
+from tenantry.results.probes import FACTS
 
 WRITE_S = 1.5
 # Sessions tell the collector what they did at most once a second.
@@ -152,7 +153,7 @@ class _Observed:
             tenant = next((name for name, _ in activity.tenants.most_common(1)), None)
             facts["plans"] = plans(session, known, wanted, role=role, setting=setting, tenant=tenant)
             facts["statements"] = {number: redacted(text) for number, text in known.items()}
-            facts["missing"] = sorted({*facts.get("missing", ()), *counters.missing})
+            facts["missing"] = sorted(counters.missing)
             facts["app_role"], facts["tenant_setting"] = role, setting
             facts["cost"] = self._cost(session)
         finally:
@@ -168,7 +169,7 @@ class _Observed:
         )
 
     def _write_facts(self) -> None:
-        write_whole(self.folder / FOLDER / FACTS, msgspec.json.format(msgspec.json.encode(self.facts)))
+        write_whole(self.folder / FACTS, msgspec.json.format(msgspec.json.encode(self.facts)))
 
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do something that may fail; what fails is noted once."""

@@ -124,8 +124,8 @@ def _folded(at_ns: int, found: Sequence[_Session]) -> Iterator[tuple[Any, ...]]:
     for session in found:
         if session.where == "elsewhere":
             continue
-        waits = (session.wait_type, session.wait_event) if session.state in IN_USE or session.state.startswith("idle in") else ("", "")
-        waits = (session.wait_type, session.wait_event) if session.where == "" else waits
+        tells_waits = session.where == "" or session.state in IN_USE or session.state.startswith("idle in")
+        waits = (session.wait_type, session.wait_event) if tells_waits else ("", "")
         # An idle session's statement and name are those of its last work.
         at_work = (session.query_id, session.route, session.tenant) if session.state != "idle" else ("", "", "")
         groups[session.kind, session.state, *waits, *at_work].append(session)

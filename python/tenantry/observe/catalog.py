@@ -56,13 +56,12 @@ _QUERIES = {
 
 
 def catalog(session: Session) -> dict[str, Any]:
-    """Facts by kind, each a list of objects; `settings` and `role` are one each. What the server refuses is named in `missing`."""
+    """Facts by kind, each a list of objects; `settings` and `role` are one each."""
     names = ", ".join(f"'{name}'" for name in _SETTINGS.split())
     found: dict[str, Any] = {
         "role": session.value("SELECT to_json(current_user)"),
         "database": session.value("SELECT to_json(current_database())"),
         "settings": {row["name"]: row for row in session.objects(f"(SELECT name, setting, unit FROM pg_settings WHERE name IN ({names}))")},
-        "missing": [],
     }
     for kind, query in _QUERIES.items():
         found[kind] = session.objects(f"({query})")

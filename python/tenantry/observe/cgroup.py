@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from tenantry.observe.kernel import text
+
 _ROOT = "sys/fs/cgroup"
 # Memory "without a limit" is this or more.
 _NO_LIMIT = 1 << 60
@@ -29,7 +31,7 @@ def read(root: Path, process: str) -> dict[str, float]:
 def _folders(root: Path, process: str) -> Iterator[Path]:
     """From the group of the process up to the root of what is mounted here; in a container that is often all there is."""
     seen = set()
-    for line in _text(root / "proc" / process / "cgroup").splitlines():
+    for line in text(root / "proc" / process / "cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers not in ("", "memory") and "cpu" not in controllers.split(","):
             continue
@@ -43,9 +45,9 @@ def _folders(root: Path, process: str) -> Iterator[Path]:
 
 def _quota(folder: Path) -> float | None:
     """How many cores' worth of time a group may use."""
-    words = _text(folder / "cpu.max").split()
+    words = text(folder / "cpu.max").split()
     if len(words) != 2:
-        words = [_text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()]
+        words = [text(folder / "cpu.cfs_quota_us").strip(), text(folder / "cpu.cfs_period_us").strip()]
     quota, period = words
     return float(quota) / float(period) if quota.isdigit() and period.isdigit() and int(period) else None
 
@@ -58,17 +60,10 @@ def _tighten(values: dict[str, float], name: str, limit: float | None) -> bool:
 
 
 def _numbers(path: Path) -> dict[str, float]:
-    pairs = (line.split() for line in _text(path).splitlines())
+    pairs = (line.split() for line in text(path).splitlines())
     return {words[0]: float(words[1]) for words in pairs if len(words) == 2}
 
 
 def _number(*paths: Path) -> float | None:
-    found = next((word for path in paths if (word := _text(path).strip())), "")
+    found = next((word for path in paths if (word := text(path).strip())), "")
     return float(found) if found.isdigit() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

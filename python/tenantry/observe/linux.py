@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tenantry.observe import cgroup
+from tenantry.observe.kernel import TICKS, text
 from tenantry.observe.sockets import most_to_one_place
 
 Values = dict[tuple[str, str], float]
 
-TICKS = float(os.sysconf("SC_CLK_TCK"))
 _SECTOR = 512
 _KB = 1024
 _MOST_DEVICES = 32
@@ -46,14 +45,6 @@ _TCP = {
     },
     "TcpExt": {"ListenOverflows": "tcp.listen_overflows", "ListenDrops": "tcp.listen_drops", "TCPTimeouts": "tcp.timeouts"},
 }
-
-
-def text(path: Path) -> str:
-    """A file of the kernel's; empty where it does not have it, or does not show it."""
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def machine(root: Path) -> Values:

@@ -17,7 +17,6 @@ from tenantry.observe.settings import Observing
 READY_S = 10.0
 LAST_WORDS_S = 15.0
 FOLDER = "probes"
-FACTS = "facts.json"
 LOG = f"{FOLDER}/log.txt"
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-TICKS = float(os.sysconf("SC_CLK_TCK"))
+from tenantry.observe.kernel import TICKS
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Their places in /proc/PID/stat after the name, which stands in parentheses and may contain anything.
 _PARENT, _USER, _SYSTEM, _USER_OF_DEAD, _SYSTEM_OF_DEAD, _THREADS, _RESIDENT = 1, 11, 12, 13, 14, 17, 21

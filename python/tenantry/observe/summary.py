@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tenantry.observe.activity import IN_USE
-from tenantry.observe.observer import FACTS, FOLDER
+from tenantry.results.probes import read_facts
 from tenantry.results.tables import Tables
 
 MOST_WAITS = 12
@@ -53,15 +51,6 @@ def summary(folder: Path) -> dict[str, Any]:
             "probes": list(_probes(facts)),
             "cost": _cost(facts, length_s),
         }
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What the observer learnt; empty where it wrote nothing."""
-    try:
-        found = msgspec.json.decode((folder / FOLDER / FACTS).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _sessions(tables: Tables, facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from tenantry.results.tables import Tables
 
+FACTS = "probes/facts.json"
 _NS = 1_000_000_000
 _MOST_WAITS = 6
 Column = list[float | None]
@@ -18,6 +22,15 @@ class Axis(NamedTuple):
 
     points: int
     step_s: int
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What the observer of a run wrote down once; empty where there was none, or its file cannot be read."""
+    try:
+        found = msgspec.json.decode((folder / FACTS).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def charts(tables: Tables, axis: Axis) -> list[dict[str, Any]]:
