@@ -34,6 +34,7 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.TransactionRollbackError,  # a deadlock's victim
 )
 _ACQUIRE_S = 30
+_READING = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 T = TypeVar("T")
 
 
@@ -118,14 +119,15 @@ class Database:
     async def tenant(self, clinic_id: int, timing: Timing | None = None, *, write: bool = False) -> AsyncIterator[Session]:
         """A transaction in which row-level security shows one clinic; rolled back on an exception.
 
-        BEGIN, the tenant and the name under which Postgres shows the work (`GET /api/dashboard clinic=7`) go in one message. All of
-        it ends with the transaction, so a pooled connection never carries it on.
+        One that only reads sees one state of the database: a page of several queries does not contradict itself. BEGIN, the tenant and
+        the name under which Postgres shows the work (`GET /api/dashboard clinic=7`) go in one message. All of it ends with the
+        transaction, so a pooled connection never carries it on.
         """
         timing = timing or Timing()
         async with self._connection(timing) as connection:
             session = Session(connection, timing)
             await session.execute(
-                f"BEGIN {'READ WRITE' if write else 'READ ONLY'}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true),"
+                f"BEGIN {'READ WRITE' if write else _READING}; SELECT set_config('app.clinic_id', '{clinic_id:d}', true),"
                 f" set_config('application_name', '{timing.route} clinic={clinic_id:d}', true)"
             )
             try:

@@ -54,6 +54,17 @@ async def test_a_reading_transaction_cannot_write(clinic: Clinic) -> None:
                 await connection.execute("UPDATE products SET stock = 1 WHERE id = 20")
 
 
+async def test_a_reading_transaction_sees_one_state_whatever_others_write_meanwhile(clinic: Clinic) -> None:
+    async with Database.connect(Settings(clinic.database.dsn, pool=2)) as db:
+        async with db.tenant(1) as reading:
+            async with db.tenant(1, write=True) as writing:
+                await writing.execute("UPDATE products SET stock = 77 WHERE id = 20")
+            assert await reading.fetchval("SELECT stock FROM products WHERE id = 20") == 100
+        async with db.tenant(1, write=True) as writing:
+            assert await writing.fetchval("SELECT stock FROM products WHERE id = 20") == 77
+            await writing.execute("UPDATE products SET stock = 100 WHERE id = 20")
+
+
 @pytest.mark.parametrize("pause", [0, 0.0002, 0.001, 0.01])
 async def test_a_lost_connection_counts_as_unavailable_and_is_replaced(clinic: Clinic, pause: float) -> None:
     async with Database.connect(Settings(clinic.database.dsn, pool=1)) as db:
