@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -83,10 +84,26 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         rate = _rate(fault) * (injected.value if injected.fault == "none" else 1)
         spec, how = _shaped(fault, rate, injected.shape, Path(folder), seconds)
         told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
-        kept = into / injected.folder
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.move(told["run"], kept)
-        (kept / LABEL).write_text(json.dumps(asdict(injected)))
+        keep(told["run"], into, injected)
+
+
+def keep(run: str, into: Path, injected: Injected) -> None:
+    """Move a run folder to where it is scored, with a label of what was built in."""
+    kept = into / injected.folder
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.move(run, kept)
+    (kept / LABEL).write_text(json.dumps(asdict(injected)))
+
+
+def attempted(injected: Injected, carry_out: Callable[[], None]) -> bool:
+    """Carry out one run and tell how it went; one that fails does not keep the others from being measured."""
+    try:
+        carry_out()
+    except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
+        click.echo(f"{injected.folder} could not be measured: {error}", err=True)
+        return False
+    click.echo(injected.folder)
+    return True
 
 
 def _rate(fault: Fault) -> float:
@@ -137,12 +154,7 @@ def main(into: Path, only: str, seconds: int, count: int, shapes: str) -> None:
                 stages.close()
                 last = _stage_of(injected)
                 stage = Stage(stages, _server(faults.fault(injected.fault), injected), faults.fault(injected.fault).shown.tenants)
-            try:
-                collect(injected, stage, into, seconds)
-                click.echo(injected.folder)
-            except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                click.echo(f"{injected.folder} could not be measured: {error}", err=True)
+            failed += not attempted(injected, partial(collect, injected, stage, into, seconds))
     sys.exit(1 if failed else 0)
 
 

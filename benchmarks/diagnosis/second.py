@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import click
-from benchmarks.diagnosis.collect import LABEL, Injected
+from benchmarks.diagnosis.collect import LABEL, Injected, attempted, keep
 from benchmarks.fault_runs import WARM_UP, tenantry
 from benchmarks.second_app.app import HERE, SEEDED, Depot, Running
 from benchmarks.second_app.faults import SHOWN, Show, load
-
-from tenantry.errors import TenantryError
 
 
 def collect(depot: Depot, injected: Injected, into: Path, seconds: int) -> None:
@@ -27,11 +22,7 @@ def collect(depot: Depot, injected: Injected, into: Path, seconds: int) -> None:
     given = (f"{injected.fault}={injected.value:g}",) if injected.wrong else ()
     with depot.running(*given, distance_ms=shown.distance_ms) as running, tempfile.TemporaryDirectory() as folder:
         load(depot, running, shown, WARM_UP, folder)
-        run = _observed(depot, running, shown, f"{seconds}s", folder)
-        kept = into / injected.folder
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.move(run, kept)
-        (kept / LABEL).write_text(json.dumps(asdict(injected)))
+        keep(_observed(depot, running, shown, f"{seconds}s", folder), into, injected)
 
 
 def _observed(depot: Depot, running: Running, shown: Show, duration: str, folder: str) -> str:
@@ -67,12 +58,7 @@ def main(into: Path, only: str, seconds: int) -> None:
                 injected = Injected(name, float(known[name]["default"] or 1), "plateau", wrong)
                 if (into / injected.folder / LABEL).exists():
                     continue
-                try:
-                    collect(depot, injected, into, seconds)
-                    click.echo(injected.folder)
-                except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
-                    failed += 1
-                    click.echo(f"{injected.folder} could not be measured: {error}", err=True)
+                failed += not attempted(injected, partial(collect, depot, injected, into, seconds))
     sys.exit(1 if failed else 0)
 
 

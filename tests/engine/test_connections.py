@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,22 +74,22 @@ def proxy(server: TruthServer, refusal: bytes = b"") -> tuple[int, list[bytes], 
                     client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 else:
                     upstream.sendall(re.sub(rb"http://[^/]+", b"", head, count=1))
-                for one, two in ((client, upstream), (upstream, client)):
-                    threading.Thread(target=_pump, args=(one, two), daemon=True).start()
-                done.wait(10)
+                pumps = [threading.Thread(target=_pump, args=ends, daemon=True) for ends in ((client, upstream), (upstream, client))]
+                for pump in pumps:
+                    pump.start()
+                for pump in pumps:
+                    pump.join(10)
 
-    done = threading.Event()
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     return listener.getsockname()[1], seen, thread
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
-    except OSError:
-        pass
+        sink.shutdown(socket.SHUT_WR)
 
 
 def test_a_proxy_gets_whole_urls_for_plain_http(web: WebServer, act: Act) -> None:

@@ -73,9 +73,7 @@ class TruthServer:
         ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.run_until_complete(_end_all_tasks())
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,7 +88,7 @@ class TruthServer:
         except (ConnectionError, asyncio.IncompleteReadError):
             self.closed_by_client += 1
         except asyncio.CancelledError:
-            pass
+            writer.transport.abort()  # the server ends: over TLS, `close` would wait for a client that may never answer
         finally:
             writer.close()
 
@@ -141,6 +139,16 @@ class TruthServer:
         await reader.read(1)
         self.closed_by_client += 1
         return False
+
+
+async def _end_all_tasks() -> None:
+    """Cancel them, those too that accept a connection just now, and let their connections close."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others)
+    for _ in range(3):  # a TLS connection tells its end to the one below, which closes the socket in a turn of its own
+        await asyncio.sleep(0)
 
 
 def _response(path: str, query: dict[str, str], arrival: Arrival) -> bytes:
