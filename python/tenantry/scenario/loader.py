@@ -7,8 +7,10 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 from tenantry.errors import TenantryError, UsageError
 from tenantry.plan.declared import Declared, collecting
@@ -61,7 +63,7 @@ def _import_file(path: Path) -> ModuleType:
     known = sys.modules.get(path.stem)
     own = known is None or getattr(known, "__file__", None) == str(path)
     title = path.stem if own else f"tenantry_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(title, path)
+    spec = importlib.util.spec_from_file_location(title, path, loader=_FromSource(title, str(path)))
     if spec is None or spec.loader is None:
         raise UsageError("this is not a Python file", where=str(path), hint="a scenario file ends in .py")
     module = importlib.util.module_from_spec(spec)
@@ -72,6 +74,13 @@ def _import_file(path: Path) -> ModuleType:
         sys.modules.pop(title, None)
         raise _told(error, path) from error
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Never from stored bytecode: whether that is current is told by whole seconds and sizes, and a file may change twice in one second."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        raise OSError(f"{path} is read from its source")
 
 
 def _import_module(title: str) -> ModuleType:
