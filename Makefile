@@ -57,11 +57,13 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-# Those of the engine and of the demo look at when things happen, so they have the machine for themselves; those of `check` are not run twice.
+# Those that look at when things happen have the machine for themselves; those of `check` are not run twice.
+ALONE := tests/engine tests/e2e/test_demo.py tests/e2e/test_several_processes.py
+
 test: build browser postgres pooler second-app ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
-	$(BIN)/pytest tests/engine tests/e2e/test_demo.py
-	$(BIN)/pytest tests --ignore tests/engine --ignore tests/e2e/test_demo.py --ignore tests/agree --numprocesses $(TESTERS) --dist loadfile
+	$(BIN)/pytest $(ALONE)
+	$(BIN)/pytest tests $(addprefix --ignore ,$(ALONE) tests/agree) --numprocesses $(TESTERS) --dist loadfile
 
 browser:
 	bash tests/browser.sh

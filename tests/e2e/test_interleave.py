@@ -118,14 +118,17 @@ def test_the_worse_one_of_two_targets_is_found_from_pairs_in_balanced_order(shel
 def test_ctrl_c_keeps_the_pairs_that_were_measured(shell: Shell, quick: Late, slow: Late) -> None:
     write_scenarios(shell.folder, LOAD)
     with shell.start(*between(quick.url, slow.url, "--slices", "9", "--json")) as running:
-        running.wait_for("pair 1 of 9", times=2)
-        quick.wait_until(lambda: len(slow.arrivals) >= 200)
+        running.wait_for("pair 2 of 9")
+        before = len(quick.arrivals)
+        quick.wait_until(lambda: len(quick.arrivals) >= before + 100)
         running.signal(signal.SIGINT)
         done = running.done()
     told = done.document
     assert (done.code, told["exit"], told["end"], told["pairs"]) == (130, 130, "interrupted", 1)
     assert told["judgement"] == "cannot tell" and "takes 3 pairs" in told["reason"]
-    assert [each["counts"] for each in told["slices"]] == [True, True, False]
+    # A slice that a busy machine spoiled was measured again, and does not count.
+    assert [each["pair"] for each in told["slices"] if each["counts"]] == [1, 1]
+    assert (told["slices"][-1]["pair"], told["slices"][-1]["counts"]) == (2, False)
     shell.wait_until_nothing_is_left()
 
 

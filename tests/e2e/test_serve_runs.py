@@ -8,7 +8,7 @@ import pytest
 from commandline import Shell
 from serving import dashboard, edit, store
 
-from tenantry.report.document import document
+from tenantry.report.document import page_document
 from tenantry.report.html import render
 from tenantry.results import open_run
 
@@ -34,7 +34,7 @@ def test_a_report_that_is_not_stored_is_made_and_not_left_behind(shell: Shell, r
     edit(runs / name, end=None, elapsed_ns=None, verdict=None)
     before = sorted(path.name for path in (runs / name).iterdir())
     with open_run(runs / name) as run:
-        expected = render(document(run))
+        expected = render(page_document(run))
     with dashboard(shell) as server:
         assert server.get(f"/runs/{name}/report").text == expected
         assert server.get(f"/api/runs/{name}").json()["totals"]["requests"] > 0
