@@ -10,6 +10,8 @@ import duckdb
 
 SECOND = 1_000_000_000
 CHUNK_S = 1.5
+# A real run's files grow up to a megabyte; at this size and rate, that is about a minute.
+CHUNKS_IN_FILE = 40
 _TAGS = "MAP {}::MAP(VARCHAR, VARCHAR) AS tags"
 
 
@@ -25,7 +27,7 @@ class Size:
 
 
 def write_run(folder: Path, size: Size = Size()) -> Path:
-    """Write a run of that size, in chunks of 1.5 s as a real one is; returns the folder."""
+    """Write a run of that size, in rows of chunks of 1.5 s as those of a real one are; returns the folder."""
     for part in ("series", "samples", "probes"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(_manifest(folder, size)))
@@ -63,12 +65,12 @@ def _requests(connection: duckdb.DuckDBPyConnection, size: Size) -> None:
 
 
 def _chunks(connection: duckdb.DuckDBPyConnection, table: str, pattern: Path) -> None:
-    """One file for each chunk, named as the engine names them."""
+    """Files of several chunks, named as the engine names them."""
     connection.execute(f"CREATE TEMP TABLE sorted AS SELECT * FROM {table} ORDER BY chunk")
-    for chunk, first, count in connection.execute(
-        "SELECT chunk, min(rowid), count(*) FROM sorted GROUP BY chunk ORDER BY chunk"
+    for file, first, count in connection.execute(
+        f"SELECT chunk // {CHUNKS_IN_FILE} AS file, min(rowid), count(*) FROM sorted GROUP BY file ORDER BY file"
     ).fetchall():
-        target = str(pattern).replace("*", f"{chunk + 1:06}")
+        target = str(pattern).replace("*", f"{file + 1:06}")
         within = f"rowid >= {first} AND rowid < {first + count}"
         connection.execute(f"COPY (SELECT * EXCLUDE (chunk) FROM sorted WHERE {within}) TO '{target}' (FORMAT parquet)")
     connection.execute(f"DROP TABLE sorted; DROP TABLE {table}")

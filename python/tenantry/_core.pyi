@@ -1,4 +1,4 @@
-"""The native module: the engine, its awaitables, and the population."""
+"""The native module: the engine, its awaitables, the histograms of stored runs, and the population."""
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
@@ -18,6 +18,7 @@ __all__ = [
     "DatabaseError",
     "Direct",
     "Engine",
+    "Merged",
     "Pending",
     "Population",
     "Response",
@@ -25,6 +26,7 @@ __all__ = [
     "Schedule",
     "Session",
     "Starts",
+    "Stored",
     "Stream",
     "__version__",
 ]
@@ -162,6 +164,34 @@ class Response:
     def wait_s(self) -> float: ...
     @property
     def receive_s(self) -> float: ...
+
+# stored runs
+
+@final
+class Stored:
+    def __new__(
+        cls, files: Sequence[str], histograms: Sequence[str], *, names: Sequence[str], tags: bool, until: int | None = None
+    ) -> Self: ...
+    @property
+    def damaged(self) -> list[tuple[Path, str]]: ...
+    @property
+    def labels(self) -> list[tuple[list[str], dict[str, str]]]: ...
+    def merged(self, histogram: int, lines: Sequence[int], step: int, start: int, end: int) -> list[tuple[int, int, Merged]]: ...
+
+@final
+class Merged:
+    @staticmethod
+    def sum(parts: Sequence[Merged]) -> Merged: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def sum_ns(self) -> int: ...
+    @property
+    def max_ns(self) -> int: ...
+    def at_rank(self, rank: int) -> int: ...
+    def buckets(self) -> list[tuple[int, int]]: ...
+    def coarse(self) -> list[tuple[int, int]]: ...
+    def flat(self, base: Merged | None = None) -> list[int]: ...
 
 # population
 

@@ -243,5 +243,5 @@ def _quantiles(histograms: Iterable[Buckets], wanted: dict[str, float]) -> dict[
     """Quantiles in nanoseconds of histograms together; -1 without a sample."""
     counts = Counts()
     for histogram in filter(None, histograms):
-        counts.add(*zip(*histogram, strict=True))
+        counts.add(histogram)
     return {name: highest_ns(counts.bucket_at(rank(q, counts.n))) if counts.n else -1 for name, q in wanted.items()}

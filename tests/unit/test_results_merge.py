@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runfolder import SECOND, Iteration, Reading, Request, RunFolder
@@ -39,8 +40,11 @@ def python_merge(run: Run, name: str) -> Distribution:
     """All rows of a name added up one by one."""
     counts, sum_ns, max_ns = Counts(), 0, 0
     columns = "response_buckets, response_counts, response_sum_ns, response_max_ns"
-    for buckets, numbers, row_sum, row_max in run.tables.rows(f"SELECT {columns} FROM http WHERE name = ?", [name], of=("http",)):
-        counts.add(buckets, numbers)
+    files = str(run.folder / "**" / "http-*.parquet")
+    for buckets, numbers, row_sum, row_max in duckdb.execute(
+        f"SELECT {columns} FROM read_parquet(?) WHERE name = ?", [files, name]
+    ).fetchall():
+        counts.add(zip(buckets, numbers, strict=True))
         sum_ns, max_ns = sum_ns + row_sum, max(max_ns, row_max)
     return Distribution(counts, sum_ns=sum_ns, max_ns=max_ns)
 

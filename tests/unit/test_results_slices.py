@@ -8,11 +8,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from runfolder import SECOND, Request, RunFolder, clinic_run, hdr_bucket
+from runfolder import SECOND, Request, RunFolder, clinic_run
 
 from tenantry.results import Run, open_run
 from tenantry.results.heat import lowest_us, row_of
-from tenantry.results.slices import COARSE, Line, coarse_of, highest_us
+from tenantry.results.slices import Line, coarse_of, highest_us
+from tenantry.results.stored import everything
 
 PARTS = [(0, 20), (3, 4), (5, 12)]
 
@@ -55,10 +56,12 @@ def quantile_us(counts: Counter[int], q: float) -> int:
 
 
 @pytest.mark.parametrize("us", [0, 1, 63, 64, 65, 2047, 2048, 2049, 5000, 123_456, 599_999_999])
-def test_coarse_buckets_hold_whole_fine_ones_and_are_at_most_a_32nd_wide(us: int) -> None:
-    ((found,),) = duckdb.execute(f"SELECT {COARSE} FROM (SELECT ?::INTEGER AS bucket)", [hdr_bucket(us)]).fetchall()
-    assert found == coarse_of(us)
-    assert us <= highest_us(found) <= us * 33 / 32 + 1
+def test_coarse_buckets_hold_whole_fine_ones_and_are_at_most_a_32nd_wide(us: int, tmp_path: Path) -> None:
+    one = RunFolder(requests=[Request(0, 0, us * 1000)], elapsed_s=us // 1_000_000 + 1.0)
+    with open_run(one.write(tmp_path / "run")) as run:
+        ((_, merged),) = run.tables.merged("http", "response", everything).items()
+    assert merged.coarse() == [(coarse_of(us), 1)]
+    assert us <= highest_us(coarse_of(us)) <= us * 33 / 32 + 1
 
 
 @pytest.mark.parametrize(("start", "end"), PARTS)

@@ -78,29 +78,23 @@ def cut(run: Run, *, after_s: int = 0) -> dict[SeriesKey, Blocks]:
     count = (last - after_s) // length
     if count < 1:
         return {}
-    span = [after_s, after_s + count * length]
+    span = (after_s, after_s + count * length)
     sent = run.tables.rows(
         f"""SELECT scenario, "group", name, ((second - {after_s}) // {length})::INTEGER, sum(requests)::BIGINT, sum(failures)::BIGINT
             FROM http WHERE second >= ? AND second < ? GROUP BY ALL""",
         span,
         of=("http",),
     )
-    times = run.tables.rows(
-        f"""SELECT scenario, "group", name, block, bucket, sum(c)::BIGINT FROM (
-                SELECT scenario, "group", name, ((second - {after_s}) // {length})::INTEGER AS block,
-                       unnest(response_buckets) AS bucket, unnest(response_counts) AS c
-                FROM http WHERE second >= ? AND second < ?) GROUP BY ALL""",
-        span,
-        of=("http",),
-    )
+    times = run.tables.merged("http", "response", lambda label: SeriesKey(label.scenario, label.group, label.name), step=length, span=span)
     series = {SeriesKey(*row[:3]): _Draft(count) for row in sent}
     for scenario, group, name, block, requests, failures in sent:
         for draft in (series[SeriesKey(scenario, group, name)], series.setdefault(WHOLE, _Draft(count))):
             draft.requests[block] += requests
             draft.failures[block] += failures
-    for scenario, group, name, block, bucket, samples in times:
-        for key in (SeriesKey(scenario, group, name), WHOLE):
+    for (key, block), merged in times.items():
+        for bucket, samples in merged.buckets():
             series[key].times[bucket][block] += samples
+            series[WHOLE].times[bucket][block] += samples
     return {key: draft.blocks(length) for key, draft in series.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,40 +45,43 @@ def render(document: Document) -> str:
     listed = _tables(document)
     drawn = charts.charts(document)
     readings = charts.readings(document)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            run=part(document, "about"),
-            verdict=header.verdict(document),
-            headline=header.headline(document),
-            icons=ICONS,
-            warnings=[str(warning)[:600] for warning in document.get("warnings") or []],
-            reason=str(document.get("reason") or "")[:2000],
-            subtitle=header.subtitle(document),
-            tiles=header.tiles(document),
-            thresholds=header.thresholds(document),
-            overall=grades.overall(document),
-            findings=findings.shown(document),
-            diagnosis=part(document, "diagnosis"),
-            beside=findings.beside(document),
-            identity=header.identity(document),
-            charts=drawn,
-            readings=readings,
-            spreads=spreads(document),
-            still=lambda chart: svg.drawing(chart, document),
-            points_note=captions.points_note(document),
-            tables=listed,
-            samples=singles.samples(document),
-            generator=_generator(document),
-            tenants=_tenants(document),
-            public=is_public(document),
-            policy=_policy(script, style),
-            script=script,
-            style=style,
-            data=fitted(payload(document, [*drawn, *readings], listed.values()), MOST_DATA_BYTES),
+    with ThreadPoolExecutor(1) as packer:
+        # To compress takes as long as all the rest, and needs no interpreter.
+        data = packer.submit(fitted, payload(document, [*drawn, *readings], listed.values()), MOST_DATA_BYTES)
+        return (
+            _environment()
+            .get_template("page.html.j2")
+            .render(
+                run=part(document, "about"),
+                verdict=header.verdict(document),
+                headline=header.headline(document),
+                icons=ICONS,
+                warnings=[str(warning)[:600] for warning in document.get("warnings") or []],
+                reason=str(document.get("reason") or "")[:2000],
+                subtitle=header.subtitle(document),
+                tiles=header.tiles(document),
+                thresholds=header.thresholds(document),
+                overall=grades.overall(document),
+                findings=findings.shown(document),
+                diagnosis=part(document, "diagnosis"),
+                beside=findings.beside(document),
+                identity=header.identity(document),
+                charts=drawn,
+                readings=readings,
+                spreads=spreads(document),
+                still=lambda chart: svg.drawing(chart, document),
+                points_note=captions.points_note(document),
+                tables=listed,
+                samples=singles.samples(document),
+                generator=_generator(document),
+                tenants=_tenants(document),
+                public=is_public(document),
+                policy=_policy(script, style),
+                script=script,
+                style=style,
+                data=data.result,
+            )
         )
-    )
 
 
 def _tables(document: Document) -> dict[str, tables.Table]:

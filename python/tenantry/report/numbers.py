@@ -61,7 +61,11 @@ def items(document: Document, key: str) -> list[Document]:
 def numbers(document: Document, key: str) -> list[float | None]:
     """The column of numbers under `key`; empty where it is null or missing."""
     value = document.get(key)
-    return [finite(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else []
+    return (
+        [item if type(item) is int else finite(item) for item in value]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else []
+    )
 
 
 def plain(value: object) -> str:

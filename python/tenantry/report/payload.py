@@ -16,14 +16,14 @@ from tenantry.report.numbers import Document, finite, items, part, printable
 from tenantry.report.tables import Key, Table
 from tenantry.results.slices import flat
 
-_LEVEL = 7
+_LEVEL = 6
 _LEAST_SLICES = 6
 
 
 def payload(document: Document, drawn: Sequence[Chart], listed: Iterable[Table]) -> dict[str, Any]:
     """Everything that the script works with, as plain JSON values."""
     shown = list(listed)
-    seconds = timeline.drawable(document)["second"]
+    seconds = timeline.seconds(document)
     return {
         "second": seconds,
         "step_s": timeline.step_s(document),

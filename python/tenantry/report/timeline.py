@@ -18,16 +18,20 @@ def step_s(document: Document) -> float:
     return finite(part(document, "timeline").get("step_s")) or 1
 
 
+def seconds(document: Document) -> list[float]:
+    """Where each point of the charts begins."""
+    return [second for second in numbers(part(document, "timeline"), "second") if second is not None]
+
+
 def drawable(document: Document) -> dict[str, Any]:
     """The columns of the timeline, each as long as `second`, and `throughput`: requests without those that failed."""
-    timeline = part(document, "timeline")
-    seconds = [second for second in numbers(timeline, "second") if second is not None]
+    timeline, places = part(document, "timeline"), seconds(document)
     columns = {key: numbers(timeline, key) for key in timeline if key not in ("second", "step_s", *_NESTED)}
     for key in ("offered", "started", "dropped"):
-        columns[key] = _while_loading(columns.get(key, []), seconds, load_s(document))
+        columns[key] = _while_loading(columns.get(key, []), places, load_s(document))
     columns["throughput"] = _difference(columns.get("requests", []), columns.get("failures", []))
-    nested = {key: {name: _fitted(numbers(part(timeline, key), name), len(seconds)) for name in part(timeline, key)} for key in _NESTED}
-    return {"second": seconds, **{key: _fitted(column, len(seconds)) for key, column in columns.items()}, **nested}
+    nested = {key: {name: _fitted(numbers(part(timeline, key), name), len(places)) for name in part(timeline, key)} for key in _NESTED}
+    return {"second": places, **{key: _fitted(column, len(places)) for key, column in columns.items()}, **nested}
 
 
 def load_s(document: Document) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from tenantry.results.model import Heat
-from tenantry.results.slices import COARSE, highest_us
+from tenantry.results.slices import highest_us
+from tenantry.results.stored import everything
 from tenantry.results.tables import Tables
 
 MOST_COLUMNS = 180
@@ -17,14 +18,10 @@ def heat(tables: Tables, *, seconds: int) -> Heat:
     """The heatmap of a run of `seconds`, in at most 180 columns."""
     step = next((step for step in _STEPS if seconds <= MOST_COLUMNS * step), -(-seconds // MOST_COLUMNS))
     columns: list[Counter[int]] = [Counter() for _ in range(-(-seconds // step))]
-    rows = tables.rows(
-        f"""WITH entries AS (SELECT second // {step} AS place, unnest(response_buckets) AS bucket, unnest(response_counts) AS c FROM http)
-            SELECT place, {COARSE} AS coarse, sum(c)::BIGINT FROM entries GROUP BY ALL""",
-        of=("http",),
-    )
-    for at, bucket, count in rows:
+    for (_, at), merged in tables.merged("http", "response", everything, step=step).items():
         if at < len(columns):
-            columns[at][row_of(highest_us(bucket))] += count
+            for bucket, count in merged.coarse():
+                columns[at][row_of(highest_us(bucket))] += count
     return Heat(step, [sorted(column.items()) for column in columns])
 
 

@@ -7,7 +7,7 @@ The sketch of a tenant is coarser: bucket `i` covers `1.04**i` up to `1.04**(i +
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 
@@ -67,16 +67,16 @@ class Counts:
         self._buckets = [0] * (_LAST_BUCKET + 1)
         self._blocks = [0] * (_LAST_BUCKET // _BLOCK + 1)
 
-    def add(self, buckets: Iterable[int], counts: Iterable[int]) -> None:
-        """Add a sparse histogram."""
-        for bucket, count in zip(buckets, counts, strict=True):
+    def add(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Add a sparse histogram: buckets with their counts."""
+        for bucket, count in pairs:
             self._buckets[bucket] += count
             self._blocks[bucket // _BLOCK] += count
             self.n += count
 
-    def subtract(self, buckets: Iterable[int], counts: Iterable[int]) -> None:
+    def subtract(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Take a sparse histogram away that was added before."""
-        self.add(buckets, (-count for count in counts))
+        self.add((bucket, -count) for bucket, count in pairs)
 
     def copy(self) -> Counts:
         twin = Counts.__new__(Counts)
@@ -130,20 +130,11 @@ class Distribution:
         return min(highest_ns(self._counts.bucket_at(wanted)), self._max_ns) / 1e9
 
 
-def sketch_quantiles_s(buckets: Sequence[int], counts: Sequence[int], qs: Sequence[float], *, max_ns: int) -> list[float]:
-    """The quantiles `qs`, which grow, of a tenant's sketch, in seconds: at most 2 % off, and never above the exact maximum.
+def sketch_value_s(bucket: int, max_ns: int) -> float:
+    """The value of a bucket of a tenant's sketch, in seconds: at most 2 % off any in it, and never above the exact maximum.
 
     The middle of a bucket between `low` and `low * base` that is equally far from both ends, relative to them, is `2 * low * base / (base
     + 1)`: `(base - 1) / (base + 1)` off (Masson, Rim and Lee, DDSketch, PVLDB 12, 2019).
     """
-    n, seen = sum(counts), 0
-    ranks = [rank(q, n) for q in qs]
-    found: list[float] = []
-    for bucket, count in sorted(zip(buckets, counts, strict=True)):
-        seen += count
-        while len(found) < len(ranks) and seen >= ranks[len(found)]:
-            us = 2 * SKETCH_BASE ** (bucket + 1) / (SKETCH_BASE + 1)
-            found.append(min(us * 1e3, max_ns) / 1e9)
-        if len(found) == len(ranks):
-            break
-    return found + [max_ns / 1e9] * (len(ranks) - len(found))
+    us = 2 * SKETCH_BASE ** (bucket + 1) / (SKETCH_BASE + 1)
+    return min(us * 1e3, max_ns) / 1e9

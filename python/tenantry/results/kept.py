@@ -14,14 +14,15 @@ SLOW_IN_SLICE = 3
 def slowest(tables: Tables, *, slice_s: int) -> list[Slow]:
     """The slowest requests by response time, the slowest first: 100 of the run, and the three of each `slice_s` seconds."""
     rows = tables.rows(
-        f"""WITH told AS (SELECT id, any_value(COLUMNS(* EXCLUDE (id, process))) FROM kept_requests
-                          WHERE end_ns >= 0 AND reason <> 'uniform' OR weight > 0 GROUP BY id),
-                ranked AS (SELECT *, row_number() OVER (ORDER BY end_ns - intended_start_ns DESC, id) AS place,
-                                  row_number() OVER (PARTITION BY end_ns // {slice_s * 1_000_000_000}
-                                                     ORDER BY end_ns - intended_start_ns DESC, id) AS inside FROM told)
+        f"""WITH once AS (SELECT id, arg_max(rowid, kind) AS kept, any_value(end_ns) AS ended, any_value(end_ns - intended_start_ns) AS ns
+                          FROM kept_requests WHERE end_ns >= 0 AND reason <> 'uniform' OR weight > 0 GROUP BY id),
+                ranked AS (SELECT kept, row_number() OVER (ORDER BY ns DESC, id) AS place,
+                                  row_number() OVER (PARTITION BY ended // {slice_s * 1_000_000_000} ORDER BY ns DESC, id) AS inside
+                           FROM once)
            SELECT round(end_ns / 1e9, 3), name, scenario, "group", tenant, status, kind, (end_ns - intended_start_ns) / 1e9,
                   (end_ns - start_ns) / 1e9, wait_ns / 1e9, trace_id
-           FROM ranked WHERE place <= {MOST_SLOW} OR inside <= {SLOW_IN_SLICE} ORDER BY place""",
+           FROM ranked JOIN kept_requests ON kept_requests.rowid = kept
+           WHERE place <= {MOST_SLOW} OR inside <= {SLOW_IN_SLICE} ORDER BY place""",
         of=("kept_requests",),
     )
     return [_slow(*row) for row in rows]
@@ -34,8 +35,8 @@ def _slow(second: float, name: str, scenario: str, group: str, tenant: int, *res
 def statuses(tables: Tables, *, requests: int, failures: int) -> list[Status]:
     """Answers by status, the most frequent first. `requests` and `failures` are those of the whole run, which the counts add up to."""
     rows = tables.rows(
-        """WITH told AS (SELECT status, kind <> '' AS failed, (end_ns - intended_start_ns) AS ns, greatest(weight, 1) AS weight
-                         FROM (SELECT DISTINCT ON (id, kind <> '') * FROM kept_requests WHERE end_ns >= 0)),
+        """WITH told AS (SELECT any_value(status) AS status, kind <> '' AS failed, any_value(end_ns - intended_start_ns) AS ns,
+                                greatest(any_value(weight), 1) AS weight FROM kept_requests WHERE end_ns >= 0 GROUP BY id, failed),
                 ranked AS (SELECT *, sum(weight) OVER (PARTITION BY status, failed ORDER BY ns) AS running,
                                   sum(weight) OVER (PARTITION BY status, failed) AS whole FROM told)
            SELECT status, failed, any_value(whole), count(*), min(ns) FILTER (running >= 0.5 * whole),

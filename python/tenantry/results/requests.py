@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from tenantry.results.model import Iterations, Sent, Series, Totals, Waits
-from tenantry.results.sql import quantiles
-from tenantry.results.summaries import summaries
+from tenantry.results.stored import Merged
+from tenantry.results.summaries import quantiles, summaries
 from tenantry.results.tables import Tables
 
 _NONE = Iterations()
-# Between the parts of a key that is one text: grouping by lists is slow.
-_APART = "\x1f"
+_WHOLE: tuple[str, ...] = ()
 
 
 def iterations(tables: Tables) -> dict[str, Iterations]:
@@ -36,26 +35,28 @@ def added(parts: Iterable[Iterations]) -> Iterations:
 
 def sent(tables: Tables) -> dict[str, Sent]:
     """Requests per scenario."""
-    return {scenario: found for (scenario,), found in _sent(tables, "http", ("scenario",)).items()}
+    return {scenario: found for (scenario,), found in _sent(tables, ("scenario",)).items()}
 
 
 def sent_by_group(tables: Tables) -> dict[tuple[str, str], Sent]:
     """Requests per scenario and group; those outside of any group are left out."""
-    return {(scenario, group): found for (scenario, group), found in _sent(tables, "http", ("scenario", '"group"')).items() if group}
+    return {(scenario, group): found for (scenario, group), found in _sent(tables, ("scenario", "group")).items() if group}
 
 
-def _sent(tables: Tables, source: str, keys: Sequence[str]) -> dict[tuple[str, ...], Sent]:
-    key = f" || '{_APART}' || ".join(keys)
-    query = quantiles(source, histogram="response", key=key, permille=(500, 950, 990))
-    times = {
-        tuple(found.split(_APART)): (n, *(ns / 1e9 for ns in (p95, p50, p99, longest)))
-        for found, n, _, longest, p50, p95, p99 in tables.rows(query, of=(source,))
-    }
-    counts = f"SELECT {key} AS key, sum(requests)::BIGINT, sum(failures)::BIGINT FROM {source} GROUP BY key ORDER BY key"
-    return {
-        tuple(found.split(_APART)): Sent(*counted, *times.get(tuple(found.split(_APART)), ()))
-        for found, *counted in tables.rows(counts, of=(source,))
-    }
+def _sent(tables: Tables, names: Sequence[str]) -> dict[tuple[str, ...], Sent]:
+    columns = ", ".join(f'"{name}"' for name in names)
+    counts = f"SELECT {columns}, sum(requests)::BIGINT, sum(failures)::BIGINT FROM http GROUP BY ALL ORDER BY ALL"
+    times = tables.merged("http", "response", lambda label: tuple(label.value(name) for name in names))
+    found = {}
+    for *key, requests, failures in tables.rows(counts, of=("http",)):
+        merged = times.get((tuple(key), 0))
+        found[tuple(key)] = Sent(requests, failures, *(_figures(merged) if merged else ()))
+    return found
+
+
+def _figures(merged: Merged) -> tuple[int, float, float, float, float]:
+    p50, p95, p99 = (ns / 1e9 for ns in quantiles(merged, (500, 950, 990)))
+    return merged.n, p95, p50, p99, merged.max_ns / 1e9
 
 
 def all_sent(parts: Iterable[Sent]) -> Sent:
@@ -85,30 +86,32 @@ def totals_and_series(
 ) -> tuple[Totals, list[Series]]:
     """The whole run and each of its series. Rates divide by `duration_s`; what ended after that, in the graceful stop, is not in them."""
     counts = tables.rows(
-        """SELECT series, scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT,
+        """SELECT scenario, "group", name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT,
                   sum(resent)::BIGINT, coalesce(sum(requests - failures) FILTER (second < ?), 0)::BIGINT
-           FROM requests GROUP BY ALL ORDER BY series""",
+           FROM http GROUP BY ALL ORDER BY ALL""",
         [duration_s],
         of=("http",),
     )
-    service, response = (
-        summaries(tables, "requests", histogram=histogram, key="series", seconds=int(duration_s), total=True)
-        for histogram in ("service", "response")
-    )
+    seconds = int(duration_s)
 
-    def fields(key: int | None, sent: Sequence[int], ran: Iterations, is_open: bool) -> dict[str, Any]:
-        return {**_rates(sent, ran, duration_s, is_open=is_open), "service_time_s": service.get(key), "response_time_s": response.get(key)}
+    times = {
+        f"{kind}_time_s": summaries(tables, "http", kind, lines=lambda label: (_WHOLE, label.series), seconds=seconds)
+        for kind in ("service", "response")
+    }
 
-    sums = [sum(row[place] for row in counts) for place in range(4, 9)]
-    totals = Totals(**fields(None, sums, added(scenarios.values()), bool(open_scenarios)))
+    def fields(line: tuple[str, ...], sent: Sequence[int], ran: Iterations, is_open: bool) -> dict[str, Any]:
+        return {**_rates(sent, ran, duration_s, is_open=is_open), **{field: found.get(line) for field, found in times.items()}}
+
+    sums = [sum(row[place] for row in counts) for place in range(3, 8)]
+    totals = Totals(**fields(_WHOLE, sums, added(scenarios.values()), bool(open_scenarios)))
     series = [
         Series(
             name=name,
             scenario=scenario,
             group=group,
-            **fields(key, sent, scenarios.get(scenario, _NONE), scenario in open_scenarios),
+            **fields((scenario, group, name), sent, scenarios.get(scenario, _NONE), scenario in open_scenarios),
         )
-        for key, scenario, group, name, *sent in counts
+        for scenario, group, name, *sent in counts
     ]
     return totals, series
 

@@ -9,8 +9,9 @@ from statistics import median
 from typing import NamedTuple
 
 from tenantry.metrics.confidence import samples_needed
-from tenantry.results.histogram import sketch_quantiles_s
+from tenantry.results.histogram import sketch_value_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
+from tenantry.results.stored import Label
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
@@ -57,12 +58,17 @@ def _status(status: int | None) -> str:
 
 def tenants(tables: Tables) -> Tenants:
     """The tenants side by side, by their numbers, which begin at 1 as their keys do."""
+    buckets = ", ".join(f"min(bucket) FILTER (seen * 1000 >= n * {round(q * 1000)})" for q in QUANTILES.values())
     rows = tables.rows(
-        """SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns), flatten(list(buckets)), flatten(list(counts))
-           FROM tenants GROUP BY tenant""",
+        f"""WITH entries AS (SELECT tenant, unnest(buckets) AS bucket, unnest(counts) AS c FROM tenants),
+                 running AS (SELECT tenant, bucket, sum(c) OVER (PARTITION BY tenant ORDER BY bucket) AS seen,
+                                    sum(c) OVER (PARTITION BY tenant) AS n FROM entries),
+                 told AS (SELECT tenant, {buckets} FROM running GROUP BY tenant),
+                 counted AS (SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns) FROM tenants GROUP BY tenant)
+            SELECT * FROM counted LEFT JOIN told USING (tenant)""",
         of=("tenants",),
     )
-    ranked = [_ranked(*row) for row in rows if row[1] >= LEAST_REQUESTS and row[5]]
+    ranked = [_ranked(*row) for row in rows if row[1] >= LEAST_REQUESTS and row[4] is not None]
     ranked.sort(key=lambda tenant: (-tenant.p95_s, tenant.tenant))
     middle = median(tenant.p95_s for tenant in ranked) if len(ranked) > 1 else 0
     return Tenants(
@@ -86,8 +92,8 @@ def fairness(values: Sequence[float]) -> float | None:
     return sum(values) ** 2 / squares if len(values) > 1 and squares else None
 
 
-def _ranked(tenant: int, requests: int, failures: int, max_ns: int, buckets: list[int], counts: list[int]) -> Tenant:
-    p50_s, p95_s, p99_s = sketch_quantiles_s(buckets, counts, tuple(QUANTILES.values()), max_ns=max_ns)
+def _ranked(tenant: int, requests: int, failures: int, max_ns: int, *buckets: int) -> Tenant:
+    p50_s, p95_s, p99_s = (sketch_value_s(bucket, max_ns) for bucket in buckets)
     few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
     return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)
 
@@ -108,7 +114,7 @@ def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> G
         memory[reading.second] += reading.rss_bytes or 0
     return Generator(
         start_delay_s=start_delay(tables, open_streams, seconds=seconds),
-        hand_over_s=summaries(tables, "generator", histogram="hand_over", key="1", seconds=seconds).get(1),
+        hand_over_s=summaries(tables, "generator", "hand_over", lines=lambda _: ("",), seconds=seconds).get(""),
         busy_share=busiest[1],
         busiest=busiest[0],
         cpu_s=round(sum(reading.cpu_s or 0.0 for reading in readings), 6) if readings else None,
@@ -118,8 +124,11 @@ def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> G
 
 def start_delay(tables: Tables, streams: Sequence[str], *, seconds: int) -> Summary | None:
     """How late the iterations of `streams` began (of all, when none is named); None without a sample."""
-    where = ("list_contains(?, stream)", [list(streams)]) if streams else ("true", [])
-    return summaries(tables, "iterations", histogram="delay", key="1", seconds=seconds, where=where).get(1)
+
+    def lines(label: Label) -> tuple[str, ...]:
+        return ("",) if not streams or label.stream in streams else ()
+
+    return summaries(tables, "iterations", "delay", lines=lines, seconds=seconds).get("")
 
 
 def script_costs(tables: Tables) -> list[ScriptCost]:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from tenantry.results.model import Status
+from tenantry.results.stored import Merged, everything, regrouped
 from tenantry.results.tables import Tables
 
 HALF = 32
@@ -21,9 +22,6 @@ MOST_CELLS = 7_000
 MOST_ROWS = 200
 _LEAST_SLICES = 12
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200)
-COARSE = f"""(CASE WHEN bucket < 64 THEN bucket
-    WHEN bucket < 2048 THEN (floor(log2(bucket))::INTEGER - 5) * {HALF} + (bucket >> (floor(log2(bucket))::INTEGER - 5))
-    ELSE (bucket // 1024 + 4) * {HALF} + ((bucket % 1024 + 1024) >> 5) END)"""
 
 Key = tuple[str, ...]
 
@@ -81,17 +79,21 @@ def _step(seconds: int, lines: int) -> int:
     return next((step for step in _STEPS if seconds <= most * step), -(-seconds // most))
 
 
-def _series(tables: Tables) -> dict[int, list[Key]]:
+def _series(tables: Tables) -> dict[Key, list[Key]]:
     """The lines that each series belongs to: all, its scenario, its group, and one of its own where it is among the most requested."""
     rows = tables.rows(
-        'SELECT series, scenario, "group", name, sum(requests) AS sent FROM requests GROUP BY ALL ORDER BY sent DESC, series', of=("http",)
+        'SELECT scenario, "group", name FROM http GROUP BY ALL ORDER BY sum(requests) DESC, scenario, "group", name', of=("http",)
     )
-    found: dict[int, list[Key]] = {}
-    for place, (series, scenario, group, name, _) in enumerate(rows):
+    found: dict[Key, list[Key]] = {}
+    for place, (scenario, group, name) in enumerate(rows):
         keys: list[Key] = [("all",), ("scenario", scenario)]
         keys += [("group", scenario, group)] if group else []
-        found[series] = keys + ([("series", scenario, group, name)] if place < MOST_ROWS else [])
+        found[scenario, group, name] = keys + ([("series", scenario, group, name)] if place < MOST_ROWS else [])
     return found
+
+
+def _longest_us(merged: Merged | None) -> int:
+    return merged.max_ns // 1000 if merged else 0
 
 
 class _Maker:
@@ -100,46 +102,38 @@ class _Maker:
     def __init__(self, tables: Tables, step: int, count: int) -> None:
         self.tables, self.step, self.count = tables, step, count
 
-    def requests(self, series: Mapping[int, Sequence[Key]], load_s: float) -> Iterable[Line]:
+    def requests(self, series: Mapping[Key, Sequence[Key]], load_s: float) -> Iterable[Line]:
         """Lines of requests with both of their times."""
         lines = list(dict.fromkeys(key for keys in series.values() for key in keys))
         place = {key: at for at, key in enumerate(lines)}
-        pairs = [(number, place[key]) for number, keys in series.items() for key in keys]
-        members, columns = (list(column) for column in zip(*pairs, strict=True)) if pairs else ([], [])
-        belongs = "(SELECT unnest(?::INTEGER[]) AS series, unnest(?::INTEGER[]) AS line)"
-        sums = self.tables.rows(
-            f"""SELECT line, second // {self.step} AS slice, sum(requests)::BIGINT, sum(failures)::BIGINT,
-                       coalesce(sum(requests - failures) FILTER (second < ?), 0)::BIGINT,
-                       max(response_max_ns) // 1000, max(service_max_ns) // 1000
-                FROM requests JOIN {belongs} USING (series) GROUP BY ALL""",
-            [load_s, members, columns],
-            of=("http",),
-        )
-        counts = self._dense(sums, len(lines), 5)
-        times = {name: self._times(name, belongs, [members, columns], len(lines)) for name in ("response", "service")}
-        for at, key in enumerate(lines):
-            told = dict(zip(("requests", "failures", "good"), counts[at][:3], strict=True))
-            histograms = {
-                "response": [flat(cell) for cell in times["response"][at]],
-                "service": [flat(_less(cell, base)) for cell, base in zip(times["service"][at], times["response"][at], strict=True)],
-            }
-            yield Line(key, told, histograms, {"response": counts[at][3], "service": counts[at][4]})
-
-    def _times(self, histogram: str, belongs: str, parameters: Sequence[object], lines: int) -> list[list[dict[int, int]]]:
         rows = self.tables.rows(
-            f"""WITH entries AS (SELECT series, second // {self.step} AS slice, unnest({histogram}_buckets) AS bucket,
-                                        unnest({histogram}_counts) AS c FROM requests),
-                merged AS (SELECT series, slice, {COARSE} AS bucket, sum(c)::BIGINT AS c FROM entries GROUP BY ALL),
-                added AS (SELECT line, slice, bucket, sum(c)::BIGINT AS c FROM merged JOIN {belongs} USING (series) GROUP BY ALL)
-                SELECT line, slice, list(bucket ORDER BY bucket), list(c ORDER BY bucket) FROM added GROUP BY line, slice""",
-            parameters,
+            f"""SELECT scenario, "group", name, second // {self.step}, sum(requests)::BIGINT, sum(failures)::BIGINT,
+                       coalesce(sum(requests - failures) FILTER (second < ?), 0)::BIGINT
+                FROM http GROUP BY ALL""",
+            [load_s],
             of=("http",),
         )
-        found: list[list[dict[int, int]]] = [[{} for _ in range(self.count)] for _ in range(lines)]
-        for line, at, buckets, counts in rows:
-            if at < self.count:
-                found[line][at] = dict(zip(buckets, counts, strict=True))
-        return found
+        counts = self._dense(((place[key], *row[3:]) for row in rows for key in series[tuple(row[:3])]), len(lines), 3)
+        response, service = (self._times(name, series) for name in ("response", "service"))
+        for number, key in enumerate(lines):
+            places = [(key, at) for at in range(self.count)]
+            both = [(response.get(place), service.get(place)) for place in places]
+            told = dict(zip(("requests", "failures", "good"), counts[number], strict=True))
+            histograms = {
+                "response": [whole.flat() if whole else [] for whole, _ in both],
+                "service": [own.flat(whole) if own else [] for whole, own in both],
+            }
+            yield Line(
+                key,
+                told,
+                histograms,
+                {"response": [_longest_us(whole) for whole, _ in both], "service": [_longest_us(own) for _, own in both]},
+            )
+
+    def _times(self, histogram: str, series: Mapping[Key, Sequence[Key]]) -> dict[tuple[Key, int], Merged]:
+        """The histograms of all lines."""
+        finest = self.tables.merged("http", histogram, lambda label: tuple(series.get(label.series, ())), step=self.step)
+        return regrouped(finest, lambda key: ((line, key[1]) for line in key[0]))
 
     def iterations(self) -> Iterable[Line]:
         """A line for each scenario and one for all, with the durations of its iterations."""
@@ -154,18 +148,14 @@ class _Maker:
         place = {name: at for at, name in enumerate(names, 1)}
         both = [(line, *row) for scenario, *row in rows for line in (0, place[scenario])]
         counts = self._dense(both, len(names) + 1, len(columns))
-        times: dict[int, list[dict[int, int]]] = defaultdict(lambda: [{} for _ in range(self.count)])
-        for scenario, at, bucket, count in self.tables.rows(
-            f"""WITH entries AS (SELECT scenario, second // {self.step} AS slice, unnest(duration_buckets) AS bucket,
-                                        unnest(duration_counts) AS c FROM iterations)
-                SELECT scenario, slice, {COARSE} AS coarse, sum(c)::BIGINT FROM entries WHERE scenario <> '' GROUP BY ALL""",
-            of=("iterations",),
-        ):
-            for line in (0, place[scenario]) if at < self.count else ():
-                times[line][at][bucket] = times[line][at].get(bucket, 0) + count
+        times: dict[int, list[list[int]]] = defaultdict(lambda: [[] for _ in range(self.count)])
+        for line_of in (everything, lambda label: label.scenario or None):
+            for (name, at), merged in self.tables.merged("iterations", "duration", line_of, step=self.step).items():
+                if at < self.count:
+                    times[place[name] if name else 0][at] = merged.flat()
         for line, key in enumerate([("iterations",), *(("iterations", name) for name in names)]):
             told = dict(zip(columns, counts[line], strict=True))
-            yield Line(key, told, {"duration": [flat(cell) for cell in times[line]]})
+            yield Line(key, told, {"duration": times[line]})
 
     def counted(self, kind: str, table: str, names: Sequence[str], sums: Mapping[str, str], wanted: Sequence[Key]) -> Iterable[Line]:
         """A line for each of the `wanted` rows of a table that only counts."""
@@ -199,12 +189,6 @@ class _Maker:
                 for column, value in zip(found[line], values, strict=True):
                     column[at] += value or 0
         return found
-
-
-def _less(cell: Mapping[int, int], base: Mapping[int, int]) -> dict[int, int]:
-    """What has to be added to `base` to get `cell`."""
-    found = {bucket: cell.get(bucket, 0) - base.get(bucket, 0) for bucket in cell.keys() | base.keys()}
-    return {bucket: count for bucket, count in found.items() if count}
 
 
 def flat(cell: Mapping[int, int]) -> list[int]:

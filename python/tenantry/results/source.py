@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
+from typing import Literal
 
 from tenantry.metrics.selector import Selector, Selectors
 from tenantry.results.custom import Custom, Measured
 from tenantry.results.histogram import Counts, Distribution
+from tenantry.results.stored import Label, Merged
 from tenantry.results.tables import Tables, column_of
 
 _HISTOGRAMS = {
@@ -98,31 +99,17 @@ class Spans:
         return [value for (value,) in values if tag.fits(value)]
 
     def _merged(self, table: str, histogram: str, tags: Selectors, span: tuple[int, int]) -> Distribution | None:
-        """One span, merged by the database."""
-        where, values = self._where(table, tags)
-        base, parameters = f"FROM {table} WHERE {where} AND second >= ? AND second < ?", [*values, *span]
-        exact = self._tables.rows(f"SELECT sum({histogram}_sum_ns)::BIGINT, max({histogram}_max_ns) {base}", parameters, of=(table,))
-        counts = self._tables.rows(
-            f"""WITH entries AS (SELECT unnest({histogram}_buckets) AS bucket, unnest({histogram}_counts) AS c {base})
-                SELECT bucket, sum(c)::BIGINT FROM entries GROUP BY bucket""",
-            parameters,
-            of=(table,),
-        )
-        if not counts:
+        """One span, merged at once."""
+        found = self._tables.merged(table, histogram, partial(_fits, tags), span=span).get((True, 0))
+        if found is None:
             return None
         merged = Counts()
-        merged.add(*zip(*counts, strict=True))
-        return Distribution(merged, sum_ns=exact[0][0], max_ns=exact[0][1])
+        merged.add(found.buckets())
+        return Distribution(merged, sum_ns=found.sum_ns, max_ns=found.max_ns)
 
-    def _per_second(self, table: str, histogram: str, tags: Selectors) -> dict[int, _Second]:
-        where, values = self._where(table, tags)
-        columns = (f"{histogram}_{part}" for part in ("buckets", "counts", "sum_ns", "max_ns"))
-        found: dict[int, _Second] = {}
-        for second, buckets, counts, sum_ns, max_ns in self._tables.rows(
-            f"SELECT second, {', '.join(columns)} FROM {table} WHERE {where}", values, of=(table,)
-        ):
-            found.setdefault(second, _Second()).add(buckets, counts, sum_ns, max_ns)
-        return found
+    def _per_second(self, table: str, histogram: str, tags: Selectors) -> dict[int, Merged]:
+        found = self._tables.merged(table, histogram, partial(_fits, tags), step=1)
+        return {second: merged for (_, second), merged in found.items()}
 
     def _running(self, key: Key, table: str, events: tuple[str, str]) -> _Counts | None:
         """Running counts of two sums per second; None when nothing in the run fits the tags."""
@@ -154,26 +141,14 @@ class _Counts:
         return running[end] - running[start] if end > start else 0
 
 
-@dataclass(slots=True)
-class _Second:
-    """The histograms of one second, one after the other: a bucket may occur several times."""
-
-    buckets: array[int] = field(default_factory=lambda: array("i"))
-    counts: array[int] = field(default_factory=lambda: array("q"))
-    sum_ns: int = 0
-    max_ns: int = 0
-
-    def add(self, buckets: list[int], counts: list[int], sum_ns: int, max_ns: int) -> None:
-        self.buckets.extend(buckets)
-        self.counts.extend(counts)
-        self.sum_ns += sum_ns
-        self.max_ns = max(self.max_ns, max_ns)
+def _fits(tags: Selectors, label: Label) -> Literal[True] | None:
+    return True if all(tag.fits(label.value(tag.tag)) for tag in tags) else None
 
 
 class _Distributions:
     """Histograms per second, merged over a span that may slide: only seconds that enter or leave it are counted."""
 
-    def __init__(self, seconds: dict[int, _Second]) -> None:
+    def __init__(self, seconds: dict[int, Merged]) -> None:
         self._seconds = seconds
         self._merged = Counts()
         self._span = range(0)
@@ -183,9 +158,9 @@ class _Distributions:
         if not self._span.start <= start < self._span.stop <= end:
             self._merged, self._span = Counts(), range(start, start)
         for left in self._within(self._span.start, start):
-            self._merged.subtract(left.buckets, left.counts)
+            self._merged.subtract(left.buckets())
         for entered in self._within(self._span.stop, end):
-            self._merged.add(entered.buckets, entered.counts)
+            self._merged.add(entered.buckets())
         self._span = range(start, end)
         if not self._merged.n:
             return None
@@ -193,5 +168,5 @@ class _Distributions:
         sum_ns, max_ns = sum(second.sum_ns for second in inside), max(second.max_ns for second in inside)
         return Distribution(self._merged.copy(), sum_ns=sum_ns, max_ns=max_ns)
 
-    def _within(self, start: int, end: int) -> list[_Second]:
+    def _within(self, start: int, end: int) -> list[Merged]:
         return [self._seconds[second] for second in range(start, end) if second in self._seconds]

@@ -5,12 +5,13 @@ Rows are deltas: the same key may occur several times, so every query sums. Unfi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry.errors import EnvironmentFault
+from tenantry.results.stored import ENDLESS, Key, Label, Merged, StoredHistograms
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,14 +27,15 @@ def column_of(tag: str) -> str:
 
 
 def _histogram(name: str) -> dict[str, str]:
-    return {f"{name}_sum_ns": "BIGINT", f"{name}_max_ns": "BIGINT", f"{name}_buckets": "INTEGER[]", f"{name}_counts": "BIGINT[]"}
+    return {f"{name}_sum_ns": "BIGINT", f"{name}_max_ns": "BIGINT"}
 
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
     """Which files make up a table, the columns that are read, and which of their rows: by default those since the load began.
 
-    With `named`, the table has a further column `filename`: the file that the row stands in.
+    With `named`, the table has a further column `filename`: the file that the row stands in. Of histograms a table has the sums and maxima;
+    `Tables.merged` reads their buckets.
     """
 
     files: str
@@ -172,6 +174,8 @@ class Tables:
     unended: bool = False
     warnings: list[str] = field(default_factory=list)
     _loaded: set[str] = field(default_factory=set)
+    _stored: dict[str, StoredHistograms] = field(default_factory=dict)
+    _damaged: set[Path] = field(default_factory=set)
 
     def rows(self, sql: str, parameters: Sequence[object] = (), *, of: Sequence[str]) -> list[tuple[Any, ...]]:
         """The rows of a query over the tables named in `of`; raises EnvironmentFault when memory and temporary folder are too small."""
@@ -192,6 +196,27 @@ class Tables:
                 raise KeyboardInterrupt from None
             raise
 
+    def merged(
+        self, table: str, histogram: str, line: Callable[[Label], Key | None], *, step: int = ENDLESS, span: tuple[int, int] = (0, ENDLESS)
+    ) -> dict[tuple[Key, int], Merged]:
+        """A histogram of a table (`response` for `response_buckets` and so on), merged by line and place.
+
+        `line` tells which line a row belongs to, None to leave it out. A place is `step` seconds, counted from the first of `span`, whose
+        end is excluded. Lines and places without a sample are absent.
+        """
+        if table not in self._stored:
+            until = self.whole_seconds() if self.unended and table != "generator" else None
+            files = [str(file) for folder in process_folders(self.folder) for file in sorted(folder.glob(TABLES[table].files))]
+            self._stored[table] = StoredHistograms(files, TABLES[table].columns, until)
+            for file, reason in self._stored[table].damaged:
+                self._warn_of(file, reason)
+        return self._stored[table].merged(histogram, line, step, span)
+
+    def _warn_of(self, file: Path, reason: str) -> None:
+        if file not in self._damaged:
+            self._damaged.add(file)
+            self.warnings.append(f"{file.relative_to(self.folder)} is damaged and was skipped: {reason}")
+
     def _need(self, table: str) -> None:
         if table in self._loaded:
             return
@@ -206,8 +231,6 @@ class Tables:
                     self._fill(table, process, [file], only=True)
         if self.unended and table != "generator" and "second" in spec.columns and (whole := self.whole_seconds()) is not None:
             self.connection.execute(f"DELETE FROM {table} WHERE second >= ?", [whole])
-        if table == "http":
-            self._number_series()
 
     def whole_seconds(self) -> int | None:
         """How many seconds all processes have written in full; None when that cannot be told."""
@@ -228,8 +251,7 @@ class Tables:
             raise
         except Error as error:
             if only:
-                first_line = str(error).partition("\n")[0]
-                self.warnings.append(f"{Path(files[0]).relative_to(self.folder)} is damaged and was skipped: {first_line}")
+                self._warn_of(Path(files[0]), str(error).partition("\n")[0])
             return False
         return True
 
@@ -257,11 +279,3 @@ class Tables:
         except Error:
             # Files of an older tenantry do not have them.
             return {}
-
-    def _number_series(self) -> None:
-        """Grouping by one number is several times quicker than by three strings."""
-        self.connection.execute("""
-            CREATE TABLE series AS
-            SELECT row_number() OVER (ORDER BY scenario, "group", name) AS series, scenario, "group", name
-            FROM (SELECT DISTINCT scenario, "group", name FROM http);
-            CREATE VIEW requests AS SELECT * FROM http JOIN series USING (scenario, "group", name)""")

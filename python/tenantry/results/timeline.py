@@ -7,7 +7,8 @@ from math import ceil
 from typing import Any
 
 from tenantry.results.model import Column, Timeline
-from tenantry.results.sql import quantiles
+from tenantry.results.stored import everything
+from tenantry.results.summaries import quantiles
 from tenantry.results.tables import Tables
 from tenantry.types import PHASES
 
@@ -93,8 +94,8 @@ class _Axis:
 
     def quantiles(self, table: str, histogram: str, permille: tuple[int, ...]) -> list[Column]:
         """The maximum and the quantiles of a histogram, in seconds."""
-        query = quantiles(table, histogram=histogram, key=f"second // {self.step}", permille=permille)
-        rows = ((at, *values) for at, _, _, *values in self.tables.rows(query, of=(table,)))
+        found = self.tables.merged(table, histogram, everything, step=self.step)
+        rows = ((at, merged.max_ns, *quantiles(merged, permille)) for (_, at), merged in found.items())
         return self.dense(rows, 1 + len(permille), scale=1e-9)
 
     def dense(self, rows: Iterable[tuple[Any, ...]], width: int, *, empty: float | None = None, scale: float = 1) -> list[Column]:

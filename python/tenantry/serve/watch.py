@@ -1,4 +1,4 @@
-"""A test that goes on, from the files that it has closed so far: each is read once, whoever looks."""
+"""A test that goes on, from what it has written so far: each row is read once, whoever looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenantry.results.histogram import highest_ns, rank
 from tenantry.results.tables import process_folders
@@ -20,14 +20,16 @@ _LATE_S = 30
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FRESH_S = 1.0
 _NAMES = ("due", "started", "dropped", "requests", "failures")
-_HTTP = """SELECT second, sum(requests)::BIGINT, sum(failures)::BIGINT, max(response_max_ns)
-    FROM read_parquet(?) WHERE second >= 0 GROUP BY second"""
-_TIMES = """WITH entries AS (SELECT second, unnest(response_buckets) AS bucket, unnest(response_counts) AS c
-                     FROM read_parquet(?) WHERE second >= 0)
+# The rows that a file has gained: `?` are the file, the rows that were read before, and those that are there now.
+_NEW = "read_parquet(?, file_row_number = true) WHERE file_row_number >= ? AND file_row_number < ? AND second >= 0"
+_ROWS = "SELECT num_rows FROM parquet_file_metadata(?)"
+_HTTP = f"""SELECT second, sum(requests)::BIGINT, sum(failures)::BIGINT, max(response_max_ns)
+    FROM {_NEW} GROUP BY second"""
+_TIMES = f"""WITH entries AS (SELECT second, unnest(response_buckets) AS bucket, unnest(response_counts) AS c FROM {_NEW})
     SELECT second, bucket, sum(c)::BIGINT FROM entries GROUP BY ALL"""
-_ITERATIONS = """SELECT second, sum(due)::BIGINT, sum(started)::BIGINT, sum(dropped)::BIGINT
-    FROM read_parquet(?) WHERE second >= 0 GROUP BY second"""
-_WHOLE = "SELECT max(second) + 1 FROM read_parquet(?)"
+_ITERATIONS = f"""SELECT second, sum(due)::BIGINT, sum(started)::BIGINT, sum(dropped)::BIGINT
+    FROM {_NEW} GROUP BY second"""
+_WHOLE = f"SELECT max(second) + 1 FROM {_NEW}"
 
 Column = list[float | None]
 
@@ -37,6 +39,14 @@ class _Second:
     counts: Counter[str] = field(default_factory=Counter)
     buckets: Counter[int] = field(default_factory=Counter)
     max_ns: int = 0
+
+
+class _New(NamedTuple):
+    """Rows of a file: from `start` until before `stop`."""
+
+    file: str
+    start: int = 0
+    stop: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: set[Path] = set()
+        self._read_rows: Counter[Path] = Counter()
         self._seconds: defaultdict[int, _Second] = defaultdict(_Second)
         self._before: Counter[str] = Counter()
         self._whole: dict[int, int] = {}
@@ -87,31 +97,36 @@ class Watch:
                     self._seconds[second].counts.update(dict(zip(_NAMES[:3], counts, strict=True)))
 
     def _add_requests(self, connection: Any, folder: Path) -> None:
-        files = self._new(folder, "series/http-*.parquet")
-        for second, requests, failures, max_ns in self._asked(connection, _HTTP, files):
+        new = self._new(connection, folder, "series/http-*.parquet")
+        for second, requests, failures, max_ns in self._asked(connection, _HTTP, new):
             found = self._seconds[second]
             found.counts.update({"requests": requests, "failures": failures})
             found.max_ns = max(found.max_ns, max_ns or 0)
-        for second, bucket, count in self._asked(connection, _TIMES, files):
+        for second, bucket, count in self._asked(connection, _TIMES, new):
             self._seconds[second].buckets[bucket] += count
 
     def _rows(self, connection: Any, folder: Path, files: str, sql: str) -> Iterable[tuple[Any, ...]]:
-        return self._asked(connection, sql, self._new(folder, files))
+        return self._asked(connection, sql, self._new(connection, folder, files))
 
-    def _new(self, folder: Path, files: str) -> list[str]:
-        found = [path for path in folder.glob(files) if path not in self._seen]
-        self._seen.update(found)
-        return sorted(map(str, found))
+    def _new(self, connection: Any, folder: Path, files: str) -> list[_New]:
+        """What was written since the last look. Files grow at their end; only the newest one that was seen can have grown."""
+        found, there = [], sorted(folder.glob(files))
+        seen = [path for path in there if path in self._read_rows]
+        for path in [*seen[-1:], *(path for path in there if path not in self._read_rows)]:
+            for (rows,) in self._asked(connection, _ROWS, [_New(str(path))]):
+                found.append(_New(str(path), self._read_rows[path], rows))
+                self._read_rows[path] = rows
+        return [new for new in found if new.start < new.stop]
 
     @staticmethod
-    def _asked(connection: Any, sql: str, files: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _asked(connection: Any, sql: str, files: Sequence[_New]) -> list[tuple[Any, ...]]:
         """The rows of a query over files; a damaged one has none."""
         import duckdb
 
         rows: list[tuple[Any, ...]] = []
         for file in files:
             with suppress(duckdb.Error):
-                rows += connection.execute(sql, [file]).fetchall()
+                rows += connection.execute(sql, list(file)[: sql.count("?")]).fetchall()
         return rows
 
     def _moment(self) -> Moment:

@@ -31,6 +31,24 @@ pub fn highest_of(index: u32) -> u64 {
     ((index % HALF + HALF + 1) << shift) - 1
 }
 
+/// The lowest value, in microseconds, that bucket `index` holds.
+#[must_use]
+pub fn lowest_of(index: u32) -> u64 {
+    index.checked_sub(1).map_or(0, |before| highest_of(before) + 1)
+}
+
+/// The value in nanoseconds of rank `rank`, from 1, of ascending (bucket, count) pairs: the highest of its bucket, at most `max_ns`.
+#[must_use]
+pub fn value_at(counts: &[(u32, u64)], rank: u64, max_ns: i64) -> Option<i64> {
+    let mut seen = 0;
+    let &(bucket, _) = counts.iter().find(|(_, count)| {
+        seen += count;
+        seen >= rank
+    })?;
+    let highest_ns = i64::try_from(highest_of(bucket)).unwrap_or(i64::MAX).saturating_mul(1000).saturating_add(999);
+    Some(highest_ns.min(max_ns))
+}
+
 /// A sparse histogram of durations: what one series saw in one stretch of time.
 #[derive(Debug, Default, Clone)]
 pub struct Histogram {
@@ -83,15 +101,7 @@ impl Histogram {
         self.compact();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rank below the count")]
         let rank = ((q * self.total as f64).ceil() as u64).clamp(1, self.total.max(1));
-        let mut seen = 0;
-        for &(bucket, count) in &self.counts {
-            seen += count;
-            if seen >= rank {
-                let highest_ns = i64::try_from(highest_of(bucket)).unwrap_or(i64::MAX).saturating_mul(1000) + 999;
-                return Some(highest_ns.min(self.max_ns));
-            }
-        }
-        None
+        value_at(&self.counts, rank, self.max_ns)
     }
 
     /// Adds everything that `other` recorded.

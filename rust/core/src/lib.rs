@@ -13,5 +13,6 @@ pub mod record;
 pub mod sample;
 pub mod schedule;
 pub mod scheduler;
+pub mod stored;
 mod tls;
 mod turns;

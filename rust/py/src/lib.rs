@@ -12,6 +12,7 @@ mod response;
 mod schedule;
 mod session;
 mod slots;
+mod stored;
 mod stream;
 mod waiter;
 
@@ -21,7 +22,7 @@ use pyo3::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The native module of tenantry; only `tenantry.engine` imports it.
+/// The native module of tenantry; only `tenantry.engine` and `tenantry.results` import it.
 ///
 /// It needs no global interpreter lock: what its objects share is behind locks of their own, none of which is held while Python runs.
 #[pymodule(gil_used = false)]
@@ -34,6 +35,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<schedule::Schedule>()?;
     module.add_class::<schedule::Starts>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<stored::Merged>()?;
+    module.add_class::<stored::Stored>()?;
     module.add_class::<stream::Stream>()?;
     population::register(module)
 }

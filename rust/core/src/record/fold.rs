@@ -7,6 +7,7 @@ use std::path::Path;
 use foldhash::fast::FixedState;
 
 use super::Due;
+use super::growing::Growing;
 use super::measures::{Measures, Rows};
 use super::names::{SeriesName, Tags};
 use super::reservoir::Reservoir;
@@ -32,6 +33,33 @@ pub(super) struct Chunk {
     checks: Map<(i32, u32), (u64, u64)>,
     measured: Rows,
     samples: Reservoir,
+}
+
+/// Where the rows go.
+pub(super) struct Files {
+    http: Growing,
+    failures: Growing,
+    server_timing: Growing,
+    iterations: Growing,
+    checks: Growing,
+    custom: Growing,
+    requests: Growing,
+}
+
+impl Files {
+    /// Those of a run folder.
+    pub(super) fn new(folder: &Path) -> Self {
+        let series = folder.join("series");
+        Self {
+            http: Growing::new(&series, "http"),
+            failures: Growing::new(&series, "failures"),
+            server_timing: Growing::new(&series, "server_timing"),
+            iterations: Growing::new(&series, "iterations"),
+            checks: Growing::new(&series, "checks"),
+            custom: Growing::new(&series, "custom"),
+            requests: Growing::new(&folder.join("samples"), "requests"),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -183,17 +211,16 @@ impl Chunk {
         measures.take(second_of(at), &mut self.measured);
     }
 
-    /// Writes everything to the run folder as chunk `number`.
-    pub(super) fn write(self, folder: &Path, number: u32, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
-        let path = |table: &str| folder.join(format!("{table}-{number:06}.parquet"));
-        write_http(self.http, &path("series/http"), labels)?;
-        write_failures(self.failures, &path("series/failures"), labels)?;
-        write_timings(self.timings, &path("series/server_timing"), labels)?;
-        write_iterations(self.iterations, &self.vus, &path("series/iterations"), labels)?;
-        write_checks(self.checks, &path("series/checks"), labels)?;
-        self.measured.write(&path("series/custom"), start_ns, labels.measures, labels)?;
+    /// Adds everything to the files of the run folder.
+    pub(super) fn write(self, files: &mut Files, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
+        write_http(self.http, &mut files.http, labels)?;
+        write_failures(self.failures, &mut files.failures, labels)?;
+        write_timings(self.timings, &mut files.server_timing, labels)?;
+        write_iterations(self.iterations, &self.vus, &mut files.iterations, labels)?;
+        write_checks(self.checks, &mut files.checks, labels)?;
+        self.measured.write(&mut files.custom, start_ns, labels.measures, labels)?;
         let mut samples = self.samples;
-        write_samples(&samples.take(), &path("samples/requests"), start_ns, labels)
+        write_samples(&samples.take(), &mut files.requests, start_ns, labels)
     }
 }
 
@@ -203,7 +230,7 @@ fn sorted<K: Ord + Copy, V>(map: Map<K, V>) -> (Vec<K>, Vec<V>) {
     rows.into_iter().unzip()
 }
 
-fn write_http(rows: Map<(i32, u32), HttpRow>, path: &Path, labels: &Labels<'_>) -> io::Result<()> {
+fn write_http(rows: Map<(i32, u32), HttpRow>, file: &mut Growing, labels: &Labels<'_>) -> io::Result<()> {
     let (keys, mut rows) = sorted(rows);
     if keys.is_empty() {
         return Ok(());
@@ -218,26 +245,26 @@ fn write_http(rows: Map<(i32, u32), HttpRow>, path: &Path, labels: &Labels<'_>) 
         .count("resent", rows.iter().map(|row| row.resent));
     let table = PHASES.iter().fold(table, |table, (name, phase)| table.int64(name, rows.iter().map(|row| phase(&row.phases))));
     let (mut service, mut response): (Vec<_>, Vec<_>) = rows.iter_mut().map(|row| (&mut row.service, &mut row.response)).unzip();
-    table
+    let table = table
         .histogram(["service_sum_ns", "service_max_ns", "service_buckets", "service_counts"], &mut service)
-        .histogram(["response_sum_ns", "response_max_ns", "response_buckets", "response_counts"], &mut response)
-        .write(path)
+        .histogram(["response_sum_ns", "response_max_ns", "response_buckets", "response_counts"], &mut response);
+    file.add(table)
 }
 
-fn write_failures(rows: Map<(i32, u32, FailureKind), u64>, path: &Path, labels: &Labels<'_>) -> io::Result<()> {
+fn write_failures(rows: Map<(i32, u32, FailureKind), u64>, file: &mut Growing, labels: &Labels<'_>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = rows.into_iter().collect();
     let table = Table::default().int32("second", rows.iter().map(|(key, _)| key.0));
-    labels
+    let table = labels
         .named(table, labels.series, rows.iter().map(|(key, _)| key.1))
         .text("kind", rows.iter().map(|(key, _)| key.2.name()))
-        .count("count", rows.iter().map(|(_, count)| *count))
-        .write(path)
+        .count("count", rows.iter().map(|(_, count)| *count));
+    file.add(table)
 }
 
-fn write_timings(rows: Map<(i32, u32, Box<str>), Histogram>, path: &Path, labels: &Labels<'_>) -> io::Result<()> {
+fn write_timings(rows: Map<(i32, u32, Box<str>), Histogram>, file: &mut Growing, labels: &Labels<'_>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -249,14 +276,14 @@ fn write_timings(rows: Map<(i32, u32, Box<str>), Histogram>, path: &Path, labels
         .text("metric", rows.iter().map(|(key, _)| &*key.2))
         .count("count", rows.iter().map(|(_, times)| times.total()));
     let mut times: Vec<_> = rows.iter_mut().map(|(_, times)| times).collect();
-    table.histogram(["sum_ns", "max_ns", "buckets", "counts"], &mut times).write(path)
+    file.add(table.histogram(["sum_ns", "max_ns", "buckets", "counts"], &mut times))
 }
 
 /// The gauge of busy VUs stands on rows of its own, without a scenario.
 fn write_iterations(
     rows: Map<(i32, u32, u32), IterationRow>,
     vus: &Map<(i32, u32), i64>,
-    path: &Path,
+    file: &mut Growing,
     labels: &Labels<'_>,
 ) -> io::Result<()> {
     let (mut keys, mut rows) = sorted(rows);
@@ -284,22 +311,22 @@ fn write_iterations(
         .int64("script_ns", rows.iter().map(|row| row.script_ns))
         .int64("vus", gauges.iter().copied());
     let (mut delay, mut duration): (Vec<_>, Vec<_>) = rows.iter_mut().map(|row| (&mut row.delay, &mut row.duration)).unzip();
-    table
+    let table = table
         .histogram(["delay_sum_ns", "delay_max_ns", "delay_buckets", "delay_counts"], &mut delay)
-        .histogram(["duration_sum_ns", "duration_max_ns", "duration_buckets", "duration_counts"], &mut duration)
-        .write(path)
+        .histogram(["duration_sum_ns", "duration_max_ns", "duration_buckets", "duration_counts"], &mut duration);
+    file.add(table)
 }
 
-fn write_checks(rows: Map<(i32, u32), (u64, u64)>, path: &Path, labels: &Labels<'_>) -> io::Result<()> {
+fn write_checks(rows: Map<(i32, u32), (u64, u64)>, file: &mut Growing, labels: &Labels<'_>) -> io::Result<()> {
     let (keys, rows) = sorted(rows);
     if keys.is_empty() {
         return Ok(());
     }
-    labels
+    let table = labels
         .named(Table::default().int32("second", keys.iter().map(|key| key.0)), labels.checks, keys.iter().map(|key| key.1))
         .count("passes", rows.iter().map(|row| row.0))
-        .count("fails", rows.iter().map(|row| row.1))
-        .write(path)
+        .count("fails", rows.iter().map(|row| row.1));
+    file.add(table)
 }
 
 pub(super) type PhaseColumn = (&'static str, fn(&Phases) -> i64);

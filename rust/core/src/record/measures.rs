@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::Path;
 
 use foldhash::fast::FixedState;
 use parking_lot::Mutex;
 
 use super::fold::Labels;
+use super::growing::Growing;
 use super::names::{Interned, Key, SeriesName, Tags};
 use super::table::Table;
 use crate::plan::Metric;
@@ -122,14 +122,14 @@ struct Row {
 }
 
 impl Rows {
-    pub(super) fn write(self, path: &Path, start_ns: i64, names: &[SeriesName], labels: &Labels<'_>) -> io::Result<()> {
+    pub(super) fn write(self, file: &mut Growing, start_ns: i64, names: &[SeriesName], labels: &Labels<'_>) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
         let (keys, rows): (Vec<(i32, u32)>, Vec<Row>) = self.0.into_iter().unzip();
         let metrics = || keys.iter().map(|key| names.get(key.1 as usize).and_then(|name| labels.metric(&name.name)));
         let facts = || rows.iter().map(|row| row.facts);
-        labels
+        let table = labels
             .named(Table::default().int32("second", keys.iter().map(|key| key.0)), names, keys.iter().map(|key| key.1))
             .text("kind", metrics().map(|metric| metric.map_or("", |metric| &metric.kind)))
             .text("unit", metrics().map(|metric| metric.map_or("", |metric| &metric.unit)))
@@ -139,8 +139,8 @@ impl Rows {
             .double("max", facts().map(|facts| facts.max))
             .double("last", facts().map(|facts| facts.last))
             .int64("last_ns", facts().map(|facts| facts.last_at - start_ns))
-            .buckets(["buckets", "counts"], rows.iter().map(|row| row.buckets.iter().map(|(&bucket, &n)| (bucket, n)).collect()))
-            .write(path)
+            .buckets(["buckets", "counts"], rows.iter().map(|row| row.buckets.iter().map(|(&bucket, &n)| (bucket, n)).collect()));
+        file.add(table)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fold;
 mod generator;
+mod growing;
 mod measures;
 mod names;
 mod recorder;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::fold::{Chunk, Labels};
+use super::fold::{Chunk, Files, Labels};
 use super::generator::{Observer, Usage, cores};
+use super::growing::Growing;
 use super::measures::Measures;
 use super::names::{Names, Overflow};
 use super::table::Table;
@@ -172,7 +173,8 @@ struct Recording {
     shared: Arc<Shared>,
     chunk: Chunk,
     chunk_started: i64,
-    chunk_number: u32,
+    files: Files,
+    generator: Growing,
     tenants: Tenants,
     progress: Progress,
     response: Histogram,
@@ -189,10 +191,11 @@ impl Recording {
         let observer = Observer::new(engine.loop_thread, Some(engine.io_thread.load(Ordering::Acquire)));
         Self {
             chunk_started: engine.clock.now_ns(),
+            files: Files::new(&engine.folder),
+            generator: Growing::new(&engine.folder.join("probes"), "generator"),
             engine,
             shared,
             chunk: Chunk::default(),
-            chunk_number: 0,
             tenants: Tenants::default(),
             progress: Progress { response_ns: [-1; 3], start_delay_p99_ns: -1, ..Progress::default() },
             response: Histogram::default(),
@@ -320,7 +323,6 @@ impl Recording {
         let chunk = std::mem::take(&mut self.chunk);
         let probes = std::mem::take(&mut self.probes);
         self.chunk_started = now;
-        self.chunk_number += 1;
         if self.shared.fault.lock().is_some() {
             return;
         }
@@ -343,8 +345,8 @@ impl Recording {
             checks: &checks,
             measures: &measures,
         };
-        chunk.write(&self.engine.folder, self.chunk_number, start_ns, &labels)?;
-        write_probes(probes, &self.engine.folder.join(format!("probes/generator-{:06}.parquet", self.chunk_number)))?;
+        chunk.write(&mut self.files, start_ns, &labels)?;
+        write_probes(probes, &mut self.generator)?;
         self.tenants.write(&self.engine.folder.join("tenants.parquet"))?;
         if std::mem::take(&mut self.events_changed) {
             write_events(&self.events, &self.engine.folder.join("events.parquet"))?;
@@ -353,7 +355,7 @@ impl Recording {
     }
 }
 
-fn write_probes(mut rows: Vec<(i32, Usage, Histogram, i64)>, path: &Path) -> io::Result<()> {
+fn write_probes(mut rows: Vec<(i32, Usage, Histogram, i64)>, file: &mut Growing) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -366,7 +368,7 @@ fn write_probes(mut rows: Vec<(i32, Usage, Histogram, i64)>, path: &Path) -> io:
         .double("cores", rows.iter().map(|_| cores()))
         .int64("open_connections", rows.iter().map(|row| row.3));
     let mut hand_over: Vec<_> = rows.iter_mut().map(|row| &mut row.2).collect();
-    table.histogram(["hand_over_sum_ns", "hand_over_max_ns", "hand_over_buckets", "hand_over_counts"], &mut hand_over).write(path)
+    file.add(table.histogram(["hand_over_sum_ns", "hand_over_max_ns", "hand_over_buckets", "hand_over_counts"], &mut hand_over))
 }
 
 fn write_events(rows: &[(i64, String, String)], path: &Path) -> io::Result<()> {

@@ -1,16 +1,16 @@
 //! The file of single requests.
 
 use std::io;
-use std::path::Path;
 
 use super::fold::{Labels, PHASES};
+use super::growing::Growing;
 use super::reservoir::Kept;
 use super::table::Table;
 use crate::failure::FailureKind;
 use crate::http::Evidence;
 use crate::sample::Sample;
 
-pub(super) fn write_samples(rows: &[Kept], path: &Path, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
+pub(super) fn write_samples(rows: &[Kept], file: &mut Growing, start_ns: i64, labels: &Labels<'_>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -31,7 +31,7 @@ pub(super) fn write_samples(rows: &[Kept], path: &Path, start_ns: i64, labels: &
         .int64("start_ns", samples().map(|sample| sample.origin.start - start_ns))
         .int64("end_ns", samples().map(|sample| sample.end - start_ns));
     let table = PHASES.iter().fold(table, |table, (name, phase)| table.int64(name, samples().map(|sample| phase(&sample.phases))));
-    table
+    let table = table
         .int32("status", samples().map(|sample| i32::from(sample.status)))
         .text("kind", samples().map(|sample| sample.failure.map_or("", FailureKind::name)))
         .text("detail", samples().map(|sample| sample.detail.as_deref().unwrap_or("")))
@@ -42,8 +42,8 @@ pub(super) fn write_samples(rows: &[Kept], path: &Path, start_ns: i64, labels: &
         .text("request", samples().map(|sample| evidence(sample).map_or("", |evidence| &evidence.request)))
         .text("response", samples().map(|sample| evidence(sample).map_or("", |evidence| &evidence.response)))
         .text("reason", rows.iter().map(|row| row.reason))
-        .double("weight", rows.iter().map(|row| row.weight))
-        .write(path)
+        .double("weight", rows.iter().map(|row| row.weight));
+    file.add(table)
 }
 
 fn evidence(sample: &Sample) -> Option<&Evidence> {

@@ -84,14 +84,27 @@ impl Table {
 
     /// Writes the table to `path`, replacing what is there.
     pub(super) fn write(self, path: &Path) -> io::Result<()> {
-        let batch = RecordBatch::try_from_iter(self.0).map_err(io::Error::other)?;
-        let partial = path.with_extension("part");
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let mut writer = ArrowWriter::try_new(File::create(&partial)?, batch.schema(), Some(properties)).map_err(into_io)?;
-        writer.write(&batch).map_err(into_io)?;
-        writer.close().map_err(into_io)?;
-        fs::rename(&partial, path)
+        write_batches(&[self.batch()?], path)
     }
+
+    pub(super) fn batch(self) -> io::Result<RecordBatch> {
+        RecordBatch::try_from_iter(self.0).map_err(io::Error::other)
+    }
+}
+
+/// Writes rows of one schema to `path`, replacing what is there.
+pub(super) fn write_batches(batches: &[RecordBatch], path: &Path) -> io::Result<()> {
+    let Some(first) = batches.first() else {
+        return Ok(());
+    };
+    let partial = path.with_extension("part");
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut writer = ArrowWriter::try_new(File::create(&partial)?, first.schema(), Some(properties)).map_err(into_io)?;
+    for batch in batches {
+        writer.write(batch).map_err(into_io)?;
+    }
+    writer.close().map_err(into_io)?;
+    fs::rename(&partial, path)
 }
 
 fn signed(buckets: &[(u32, u64)]) -> Vec<(i32, u64)> {

@@ -1,0 +1,275 @@
+//! The histograms of a run folder, read back from its files and merged by whatever a report asks for.
+
+mod merged;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::histogram::bucket_of;
+use merged::Scratch;
+pub use merged::{Merged, flat};
+
+const BATCH: usize = 8192;
+const PARTS: [&str; 4] = ["buckets", "counts", "sum_ns", "max_ns"];
+
+/// What to read: the columns that name a row, whether it has `tags`, and histograms (`response` for `response_buckets` and so on).
+#[derive(Debug, Clone)]
+pub struct Columns {
+    /// Columns of text.
+    pub names: Vec<String>,
+    /// Whether there is a map of tags.
+    pub tags: bool,
+    /// Names of the histograms.
+    pub histograms: Vec<String>,
+}
+
+/// What names rows: the values of the columns asked for, and the tags.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Label {
+    /// In the order of the columns.
+    pub names: Vec<String>,
+    /// In the order in which they were written.
+    pub tags: Vec<(String, String)>,
+}
+
+/// The histograms of a table, row by row.
+#[derive(Debug, Default)]
+pub struct Stored {
+    labels: Vec<Label>,
+    numbers: HashMap<Label, u32>,
+    rows: Vec<Row>,
+    histograms: Vec<Sparse>,
+}
+
+/// A label as it stands in a batch.
+type Borrowed<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>);
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    second: i32,
+    label: u32,
+}
+
+/// One histogram of each row, one after the other.
+#[derive(Debug, Default)]
+struct Sparse {
+    rows: Vec<Cell>,
+    entries: Vec<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    sum_ns: i64,
+    max_ns: i64,
+    /// Where its entries end; they begin where those of the row before end.
+    end: usize,
+}
+
+/// A merged histogram with the line and the place in time that it stands for.
+pub type Placed = (u32, i32, Merged);
+
+impl Stored {
+    /// Reads the rows since the load began, and before second `until`, side by side on all cores. A file that cannot be read is left out
+    /// and returned with the reason.
+    #[must_use]
+    pub fn read(files: &[PathBuf], columns: &Columns, until: Option<i32>) -> (Self, Vec<(PathBuf, String)>) {
+        let seconds = 0..until.unwrap_or(i32::MAX);
+        let read = |some: &[PathBuf]| some.iter().map(|file| Self::read_file(file, columns, &seconds)).collect::<Vec<_>>();
+        let (mut whole, mut damaged) = (Self::of(columns), Vec::new());
+        for (file, part) in files.iter().zip(side_by_side(files, read)) {
+            match part {
+                Ok(part) => whole.append(part),
+                Err(error) => damaged.push((file.clone(), error.to_string())),
+            }
+        }
+        (whole, damaged)
+    }
+
+    fn of(columns: &Columns) -> Self {
+        Self { histograms: columns.histograms.iter().map(|_| Sparse::default()).collect(), ..Self::default() }
+    }
+
+    /// The different labels; rows refer to them by their place.
+    #[must_use]
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// The rows in `span` of seconds merged by line and by place, in this order; a place is `step` seconds, counted from the start of the
+    /// span. `histogram` is its place among the columns. Rows with the label at place `i` belong to the line `lines[i]`, or to none where
+    /// that is negative.
+    #[must_use]
+    pub fn merged(&self, histogram: usize, lines: &[i32], step: i32, span: &Range<i32>) -> Vec<Placed> {
+        let Some(sparse) = self.histograms.get(histogram) else {
+            return Vec::new();
+        };
+        let line_of = |row: &Row| lines.get(row.label as usize).and_then(|&line| u32::try_from(line).ok());
+        let wanted = self.rows.iter().enumerate().filter(|(_, row)| span.contains(&row.second));
+        let mut keyed: Vec<(u32, i32, usize)> =
+            wanted.filter_map(|(at, row)| Some((line_of(row)?, (row.second - span.start) / step.max(1), at))).collect();
+        keyed.sort_unstable();
+        let groups: Vec<&[(u32, i32, usize)]> = keyed.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)).collect();
+        let merge = |some: &[&[(u32, i32, usize)]]| {
+            let mut scratch = Scratch::default();
+            some.iter().filter_map(|rows| rows.first().map(|&(line, place, _)| (line, place, sparse.sum(rows, &mut scratch)))).collect()
+        };
+        let mut found = side_by_side(&groups, merge);
+        found.retain(|(_, _, merged)| merged.total > 0);
+        found
+    }
+
+    fn append(&mut self, part: Self) {
+        let numbers: Vec<u32> = part.labels.into_iter().map(|label| self.number_of(label)).collect();
+        self.rows.extend(part.rows.iter().map(|row| Row { label: numbers.get(row.label as usize).copied().unwrap_or(u32::MAX), ..*row }));
+        for (own, other) in self.histograms.iter_mut().zip(part.histograms) {
+            let offset = own.entries.len();
+            own.rows.extend(other.rows.iter().map(|cell| Cell { end: cell.end + offset, ..*cell }));
+            own.entries.extend(other.entries);
+        }
+    }
+
+    fn number_of(&mut self, label: Label) -> u32 {
+        let next = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
+        *self.numbers.entry(label).or_insert_with_key(|label| {
+            self.labels.push(label.clone());
+            next
+        })
+    }
+
+    fn read_file(file: &Path, columns: &Columns, seconds: &Range<i32>) -> io::Result<Self> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?).map_err(io::Error::other)?;
+        let histograms: Vec<[String; 4]> = columns.histograms.iter().map(|name| PARTS.map(|part| format!("{name}_{part}"))).collect();
+        let fixed = ["second", if columns.tags { "tags" } else { "second" }];
+        let wanted = columns.names.iter().chain(histograms.iter().flatten()).map(String::as_str).chain(fixed);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+        let mut read = Self::of(columns);
+        for batch in builder.with_projection(mask).with_batch_size(BATCH).build().map_err(io::Error::other)? {
+            read.add(&batch.map_err(io::Error::other)?, columns, &histograms, seconds)?;
+        }
+        Ok(read)
+    }
+
+    fn add(&mut self, batch: &RecordBatch, columns: &Columns, histograms: &[[String; 4]], seconds: &Range<i32>) -> io::Result<()> {
+        let second = typed(batch, "second", |column| column.as_primitive_opt::<Int32Type>())?;
+        let labels = self.labels_of(batch, columns)?;
+        let wanted: Vec<usize> = (0..batch.num_rows()).filter(|&row| seconds.contains(&second.value(row))).collect();
+        self.rows.extend(wanted.iter().filter_map(|&row| Some(Row { second: second.value(row), label: *labels.get(row)? })));
+        for (sparse, names) in self.histograms.iter_mut().zip(histograms) {
+            sparse.add(batch, names, &wanted)?;
+        }
+        Ok(())
+    }
+
+    /// The number of each row's label. Neighbours are often alike, and there are few different ones.
+    fn labels_of(&mut self, batch: &RecordBatch, columns: &Columns) -> io::Result<Vec<u32>> {
+        let names: Vec<_> =
+            columns.names.iter().map(|name| typed(batch, name, |column| column.as_string_opt::<i32>())).collect::<Result<_, _>>()?;
+        let tags = if columns.tags { Some(typed(batch, "tags", |column| column.as_map_opt())?) } else { None };
+        let pairs = match tags {
+            Some(tags) => {
+                let text = |column| inner(column, |values: &ArrayRef| values.as_string_opt::<i32>());
+                Some((tags.value_offsets(), text(tags.keys())?, text(tags.values())?))
+            }
+            None => None,
+        };
+        let mut known: HashMap<Borrowed<'_>, u32, foldhash::fast::FixedState> = HashMap::default();
+        let mut found = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let of_row =
+                pairs.iter().flat_map(|(offsets, keys, values)| range_of(offsets, row).map(|at| (keys.value(at), values.value(at))));
+            let key = (names.iter().map(|column| column.value(row)).collect::<Vec<_>>(), of_row.collect::<Vec<_>>());
+            let number = match known.get(&key) {
+                Some(&number) => number,
+                None => {
+                    let label = Label {
+                        names: key.0.iter().map(ToString::to_string).collect(),
+                        tags: key.1.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
+                    };
+                    let number = self.number_of(label);
+                    known.insert(key, number);
+                    number
+                }
+            };
+            found.push(number);
+        }
+        Ok(found)
+    }
+}
+
+impl Sparse {
+    fn add(&mut self, batch: &RecordBatch, names: &[String; 4], wanted: &[usize]) -> io::Result<()> {
+        let [buckets, counts, sums, longest] = names;
+        let sum_ns = typed(batch, sums, |column| column.as_primitive_opt::<Int64Type>())?;
+        let max_ns = typed(batch, longest, |column| column.as_primitive_opt::<Int64Type>())?;
+        let buckets = typed(batch, buckets, |column| column.as_list_opt::<i32>())?;
+        let counts = typed(batch, counts, |column| column.as_list_opt::<i32>())?;
+        let bucket_values = inner(buckets.values(), |values| values.as_primitive_opt::<Int32Type>())?.values();
+        let count_values = inner(counts.values(), |values| values.as_primitive_opt::<Int64Type>())?.values();
+        let last = bucket_of(u64::MAX);
+        for &row in wanted {
+            let (in_buckets, in_counts) = (range_of(buckets.value_offsets(), row), range_of(counts.value_offsets(), row));
+            if in_buckets.len() != in_counts.len() {
+                return Err(io::Error::other("a histogram has more buckets than counts, or fewer"));
+            }
+            let pairs = bucket_values.get(in_buckets).into_iter().flatten().zip(count_values.get(in_counts).into_iter().flatten());
+            let number = |&bucket: &i32| u32::try_from(bucket).unwrap_or(0).min(last);
+            self.entries.extend(pairs.map(|(bucket, &count)| (number(bucket), u32::try_from(count).unwrap_or(0))));
+            self.rows.push(Cell { sum_ns: sum_ns.value(row), max_ns: max_ns.value(row), end: self.entries.len() });
+        }
+        Ok(())
+    }
+
+    fn sum(&self, rows: &[(u32, i32, usize)], scratch: &mut Scratch) -> Merged {
+        let mut found = Merged::default();
+        for &(_, _, at) in rows {
+            let Some(cell) = self.rows.get(at) else { continue };
+            let start = at.checked_sub(1).and_then(|before| self.rows.get(before)).map_or(0, |before| before.end);
+            if start == cell.end {
+                continue;
+            }
+            found.sum_ns = found.sum_ns.saturating_add(cell.sum_ns);
+            found.max_ns = found.max_ns.max(cell.max_ns);
+            self.entries.get(start..cell.end).into_iter().flatten().for_each(|&(bucket, count)| scratch.add(bucket, u64::from(count)));
+        }
+        found.counts = scratch.take();
+        found.total = found.counts.iter().map(|&(_, count)| count).sum();
+        found
+    }
+}
+
+/// What `work` makes of the items, which all cores share; in their order.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(1);
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.chunks(share).map(|some| scope.spawn(|| work(some))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+fn typed<'a, T>(batch: &'a RecordBatch, name: &str, cast: impl Fn(&'a ArrayRef) -> Option<T>) -> io::Result<T> {
+    let column = batch.column_by_name(name).ok_or_else(|| io::Error::other(format!("it has no column {name}")))?;
+    cast(column).ok_or_else(|| io::Error::other(format!("column {name} is of type {}", column.data_type())))
+}
+
+fn inner<'a, T>(values: &'a ArrayRef, cast: impl Fn(&'a ArrayRef) -> Option<T>) -> io::Result<T> {
+    cast(values).ok_or_else(|| io::Error::other(format!("a list or map holds {}", values.data_type())))
+}
+
+fn range_of(offsets: &[i32], row: usize) -> Range<usize> {
+    let at = |place: usize| offsets.get(place).and_then(|&offset| usize::try_from(offset).ok()).unwrap_or(0);
+    at(row)..at(row + 1)
+}
+
+#[cfg(test)]
+mod tests;
