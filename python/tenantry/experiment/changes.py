@@ -20,7 +20,7 @@ def change_for(finding: Finding, link: Link, site: Site, base: Prepared) -> Chan
     """The change that tries the remedy of a finding; raises NotTried with the reason why there is none."""
     if finding.id in CHANGES:
         return CHANGES[finding.id](finding, link, site, base)
-    raise NotTried(REASONS.get(finding.id, "its remedy is in the code or the surroundings of the app, which an experiment cannot change"))
+    raise NotTried(REASONS.get(finding.id, OTHERWISE))
 
 
 def create_index(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
@@ -198,6 +198,7 @@ CHANGES: dict[str, Callable[[Finding, Link, Site, Prepared], Change]] = {
     "app_pool_small": pool_size,
     "generator": another_process,
 }
+OTHERWISE = "its remedy is in the code or the surroundings of the app, which an experiment cannot change"
 _SESSIONS = "the setting belongs to the app's sessions, which would have to begin anew"
 REASONS = {
     "sort_spill": _SESSIONS,
