@@ -13,20 +13,8 @@ INDEX = "CREATE INDEX CONCURRENTLY medical_records_pet_id_idx ON public.medical_
 
 def test_the_demo_measures_that_the_index_helps(tmp_path: Path) -> None:
     with Shell(tmp_path) as shell:
-        done = shell.run(
-            "demo",
-            "--fault",
-            "missing_index",
-            "--duration",
-            "8s",
-            "--experiment",
-            "--block",
-            "6s",
-            "--json",
-            "--runs",
-            "runs",
-            timeout_s=150,
-        )
+        length = ("--duration", "8s", "--experiment", "--block", "6s")
+        done = shell.run("demo", "--fault", "missing_index", *length, "--json", "--runs", "runs", timeout_s=150)
         told = done.document
         first = told["findings"][0]
         tried = first["experiment"]

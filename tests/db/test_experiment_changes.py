@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -29,6 +30,13 @@ BASE = Prepared(Workload.__new__(Workload), plan(a=RATE), ())
 
 def finding(name: str, statement: str = "", **subject: str) -> Finding:
     return Finding(name, 0.5, 0.8, "slow", (), Fix("repair it", statement), subject=subject)
+
+
+@contextmanager
+def tried(site: Site, what: Finding) -> Iterator[None]:
+    """The change for a finding, for the length of the block."""
+    with opened(site) as ledger, ledger.changed(change_for(what, ledger.link, site, BASE)):
+        yield
 
 
 def change(site: Site, what: Finding) -> Change:
@@ -81,9 +89,8 @@ def test_an_index_of_a_foreign_key_needs_no_name(site: Site) -> None:
 
 def test_after_an_exception_it_is_undone(database: Database, site: Site) -> None:
     before = catalog(database)
-    with pytest.raises(ZeroDivisionError), opened(site) as ledger:
-        with ledger.changed(change_for(finding("missing_index", INDEX), ledger.link, site, BASE)):
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), tried(site, finding("missing_index", INDEX)):
+        raise ZeroDivisionError
     assert catalog(database) == before
     assert schemas(database) == 0
 
@@ -129,10 +136,9 @@ def test_what_postgres_refuses_is_not_tried_and_leaves_nothing(database: Databas
 
 def statistics(database: Database) -> list[str]:
     """All that the planner knows of the table and its indexes."""
-    rows = database.run(
-        "SELECT s::text FROM pg_stats s WHERE tablename = 'pets' UNION ALL SELECT (relname, relpages, reltuples, relallvisible)::text"
-        " FROM pg_class WHERE oid = 'pets'::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'pets'::regclass) ORDER BY 1"
-    )
+    sizes = "SELECT (relname, relpages, reltuples, relallvisible)::text FROM pg_class"
+    own = "oid = 'pets'::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'pets'::regclass)"
+    rows = database.run(f"SELECT s::text FROM pg_stats s WHERE tablename = 'pets' UNION ALL {sizes} WHERE {own} ORDER BY 1")
     return [row[0] for row in rows]
 
 
@@ -159,9 +165,8 @@ def test_the_plan_follows_the_statistics_there_and_back(database: Database, site
         connection = await asyncpg.connect(database.dsn)
         try:
             seen = [await expected_rows(connection)]
-            with opened(site) as ledger:
-                with ledger.changed(change_for(finding("stale_statistics", table="public.pets"), ledger.link, site, BASE)):
-                    seen.append(await expected_rows(connection))
+            with tried(site, finding("stale_statistics", table="public.pets")):
+                seen.append(await expected_rows(connection))
             return [*seen, await expected_rows(connection)]
         finally:
             await connection.close()
