@@ -54,6 +54,7 @@ def tried(folder: Path, outcome: str, *, refutes: bool = True) -> Diagnosis:
         "outcome": outcome,
         "sentence": SENTENCE,
         "change": "create_index",
+        "decided_by": "p95",
         "refutes": refutes,
         "series": [{"name": "GET /", "figures": [figure]}],
     }

@@ -11,7 +11,7 @@ import pytest
 
 from tenantry.compare.blocks import WHOLE, Blocks, SeriesKey
 from tenantry.diagnose.tried import Figure
-from tenantry.experiment.effect import Measured, Side, measured
+from tenantry.experiment.effect import Measured, Side, from_to, measured
 from tenantry.results.histogram import bucket_of
 
 RECORDS, HEALTH = SeriesKey("visit", "", "GET /records"), SeriesKey("visit", "", "GET /health")
@@ -66,7 +66,14 @@ def test_a_change_that_makes_it_slower_is_worse() -> None:
 def test_what_gets_faster_without_the_change_as_well_cannot_be_told() -> None:
     found = effect(200, 140, 100)
     assert found.outcome == "cannot tell"
-    assert "without the change p95 itself went from" in found.why
+    assert "without the change p95 itself went " in found.why
+
+
+def test_p50_decides_where_single_hiccups_hide_p95() -> None:
+    rng = Random(5)
+    calm, hiccups = [200.0] * 10, [*[40.0] * 9, 250.0]
+    found = measured(block(*calm, rng=rng), block(*hiccups, rng=rng), block(*calm, rng=rng), names=None)
+    assert (found.outcome, found.decided_by) == ("better", "p50")
 
 
 def test_a_drift_that_is_small_against_the_effect_does_not_hide_it() -> None:
@@ -86,6 +93,13 @@ def test_the_request_that_takes_most_time_without_the_change_is_compared() -> No
     assert measured(side, side, side, names=set()).series[0].name == "GET /records"
     assert measured(side, side, side, names={"GET /health"}).series[0].name == "GET /health"
     assert [each.name for each in measured(side, side, side, names=None).series] == [""]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"), [((0.8124, 0.19), "812 -> 190 ms"), ((2.55, 0.0129), "2.55 s -> 12.9 ms"), ((3, 1), "3.00 -> 1.00 s")]
+)
+def test_two_times_share_their_unit_where_they_can(times: tuple[float, float], expected: str) -> None:
+    assert from_to(*times) == expected
 
 
 def test_without_requests_nothing_can_be_told() -> None:

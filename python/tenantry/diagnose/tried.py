@@ -44,7 +44,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """What was changed for a finding, and what came of it. `blocks` are run folders: without the change, with it, without it.
 
-    `refutes`: the change is the remedy of the finding itself, so that it speaks against the finding when it does not help.
+    `decided_by` is the figure that the outcome and the sentence are about. `refutes`: the change is the remedy of the finding itself, so
+    that it speaks against the finding when it does not help.
     """
 
     finding: str
@@ -53,6 +54,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     change: str = ""
     statement: str = ""
     why: str = ""
+    decided_by: str = ""
     refutes: bool = False
     series: tuple[Series, ...] = ()
     blocks: tuple[str, ...] = ()

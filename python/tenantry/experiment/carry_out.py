@@ -16,7 +16,7 @@ from tenantry.diagnose.model import Finding
 from tenantry.diagnose.tried import EXPERIMENTS, Experiment, Experiments
 from tenantry.errors import Interrupted
 from tenantry.experiment.changes import change_for
-from tenantry.experiment.effect import DECIDES, LEAST_SLICES, Measured, Side, measured
+from tenantry.experiment.effect import LEAST_SLICES, Measured, Side, from_to, measured
 from tenantry.experiment.ledger import Ledger, opened
 from tenantry.experiment.load import held
 from tenantry.experiment.model import Change, NotTried, Site
@@ -143,6 +143,7 @@ class _Bench:
             change=change.kind,
             statement=change.statement,
             why=found.why,
+            decided_by=found.decided_by,
             refutes=change.refutes,
             series=found.series,
             blocks=tuple(block.name for block in blocks),
@@ -185,17 +186,17 @@ def _judged(blocks: Sequence[_Block], found: Measured) -> Measured:
     spoiled = next((block.spoiled for block in blocks if block.spoiled), "")
     invalid = next((block.invalid for block in blocks if block.invalid), "") if found.outcome != "better" else ""
     why = spoiled or invalid
-    return Measured("cannot tell", found.series, why) if why else found
+    return replace(found, outcome="cannot tell", why=why) if why else found
 
 
 def sentence_of(change: Change, found: Measured) -> str:
     """`CREATE INDEX here: GET /api/records p95 812 -> 190 ms, measured.`"""
     head = f"{change.title} here"
-    figure = next((figure for figure in found.series[0].figures if figure.figure == DECIDES), None) if found.series else None
+    figure = next((figure for figure in found.series[0].figures if figure.figure == found.decided_by), None) if found.series else None
     if figure is None or figure.without is None or figure.with_ is None:
         return f"{head}: cannot tell, {found.why}"
     name = found.series[0].name or "all requests"
-    middle = f"{head}: {name} {DECIDES} {figure.without * 1000:.3g} -> {figure.with_ * 1000:.3g} ms"
+    middle = f"{head}: {name} {found.decided_by} {from_to(figure.without, figure.with_)}"
     match found.outcome:
         case "better":
             return f"{middle}, measured."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from tenantry.datasets.database import Link, literal, quoted, relation
 from tenantry.diagnose.model import Finding
@@ -116,7 +117,7 @@ def server_setting(finding: Finding, link: Link, site: Site, base: Prepared) -> 
     wanted = dict(_SET.findall(finding.fix.statement))
     if not wanted:
         raise NotTried("the finding does not say which settings to change")
-    return _settings(link, wanted, refutes=True)
+    return _settings(link, wanted)
 
 
 def asynchronous_commit(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
@@ -127,10 +128,10 @@ def asynchronous_commit(finding: Finding, link: Link, site: Site, base: Prepared
     own = f"SELECT 1 FROM pg_db_role_setting, unnest(setconfig) AS part WHERE part LIKE '{name}=%'"
     if link.texts(own):
         raise NotTried(f"{name} is set for a database or a role, so that a setting of the server would not be followed")
-    return _settings(link, {name: "off"}, refutes=False)
+    return replace(_settings(link, {name: "off"}), title=f"{name} = off (a test, not a remedy)", refutes=False)
 
 
-def _settings(link: Link, wanted: dict[str, str], *, refutes: bool) -> Change:
+def _settings(link: Link, wanted: dict[str, str]) -> Change:
     """Settings of the server, which sessions that are there follow as well; afterwards what postgresql.auto.conf had before."""
     if not _is_superuser(link):
         raise NotTried("only a superuser can change settings of the server")
@@ -156,7 +157,6 @@ def _settings(link: Link, wanted: dict[str, str], *, refutes: bool) -> Change:
         do=(*do, reload),
         undo=(*undo, reload),
         settles=f"SELECT current_setting({literal(first)}) = {literal(value)}",
-        refutes=refutes,
     )
 
 

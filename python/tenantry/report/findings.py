@@ -57,7 +57,8 @@ def tried(finding: Document) -> str:
     told = clean(found.get("sentence")).removeprefix("not tried: ")
     if found.get("outcome") == "not tried":
         return f"no, {told}"
-    deciding = [row for series in items(found, "series")[:1] for row in items(series, "figures") if row.get("figure") == "p95"]
+    wanted = found.get("decided_by")
+    deciding = [row for series in items(found, "series")[:1] for row in items(series, "figures") if row.get("figure") == wanted]
     seen = [value for row in deciding for key in ("change", "low", "high") if (value := finite(row.get(key))) is not None]
     if len(seen) != 3:
         return told
