@@ -25,6 +25,12 @@ from tenantry.prepare import Prepared
 from tenantry.scenario.workload import Workload
 
 INDEX = "CREATE INDEX CONCURRENTLY pets_name_idx ON public.pets (clinic_id, name)"
+PETS = (
+    "CREATE TABLE pets (id int PRIMARY KEY, clinic_id int NOT NULL, name text NOT NULL)",
+    "ALTER TABLE pets SET (autovacuum_enabled = off)",
+    "INSERT INTO pets SELECT n, n % 10, 'pet ' || n FROM generate_series(1, 5000) AS n",
+    "ANALYZE pets",
+)
 BASE = Prepared(Workload.__new__(Workload), plan(a=RATE), ())
 
 
@@ -47,13 +53,7 @@ def change(site: Site, what: Finding) -> Change:
 @pytest.fixture
 def database(new_database: Callable[[], str]) -> Database:
     made = Database(new_database())
-    made.run(
-        "CREATE TABLE pets (id int PRIMARY KEY, clinic_id int NOT NULL, name text NOT NULL)",
-        "ALTER TABLE pets SET (autovacuum_enabled = off)",
-        "INSERT INTO pets SELECT n, n % 10, 'pet ' || n FROM generate_series(1, 5000) AS n",
-        "ANALYZE pets",
-        "SELECT 1",
-    )
+    made.run(*PETS, "SELECT 1")
     return made
 
 
@@ -135,9 +135,9 @@ def test_what_postgres_refuses_is_not_tried_and_leaves_nothing(database: Databas
 
 
 def statistics(database: Database) -> list[str]:
-    """All that the planner knows of the table and its indexes."""
+    """All that the planner knows of the pets and their indexes."""
     sizes = "SELECT (relname, relpages, reltuples, relallvisible)::text FROM pg_class"
-    own = "oid = 'pets'::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'pets'::regclass)"
+    own = "relname = 'pets' OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM pg_class WHERE relname = 'pets'))"
     rows = database.run(f"SELECT s::text FROM pg_stats s WHERE tablename = 'pets' UNION ALL {sizes} WHERE {own} ORDER BY 1")
     return [row[0] for row in rows]
 
