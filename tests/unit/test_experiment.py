@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,12 +18,12 @@ from tenantry.cli.diagnose import command
 from tenantry.diagnose.answer import diagnose
 from tenantry.diagnose.model import Diagnosis
 from tenantry.diagnose.tried import EXPERIMENTS
-from tenantry.errors import UsageError
+from tenantry.errors import TargetError, UsageError
 from tenantry.experiment.load import held
 from tenantry.plan.closed import ConstantVus, PerVuIterations, RampingVus, Stage
 from tenantry.plan.open import ConstantRate, RampingRate, RateStage
 from tenantry.plan.profiles import Profile
-from tenantry.prepare import Prepared
+from tenantry.prepare import Prepared, prepare
 from tenantry.report import findings
 from tenantry.results import open_run
 from tenantry.scenario.workload import Workload
@@ -199,3 +200,39 @@ def test_a_run_that_does_not_say_what_it_carried_out_is_not_repeated(monkeypatch
 def test_blocks_that_are_too_short_or_without_an_experiment_are_refused() -> None:
     assert "4s is too short" in refused("--experiment", "--block", "4s")
     assert "add --experiment" in refused("--block", "10s")
+
+
+WORKLOADS = """
+from tenantry import Vu, constant_rate, scenario, workload
+
+@scenario
+async def visit(vu: Vu) -> None: ...
+
+calm = workload(visit, constant_rate("RATE", "10s", max_vus=5))
+"""
+
+
+def test_a_workload_that_has_changed_since_is_another_load(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = stored.parents[1] / "calm_visits.py"
+    file.write_text(WORKLOADS.replace("RATE", "5/s"))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/shop")
+    monkeypatch.setenv("TENANTRY_SAFETY_DISPOSABLE", "127.0.0.1:1,127.0.0.1:1/shop")
+    ready = prepare(f"{file.name}:calm", target="http://127.0.0.1:1", overrides={"duration": "20s"})
+    assert ready.source == {"workload": f"{file}:calm", "set": {"duration": "20s"}}
+    manifest = json.loads((stored / "run.json").read_text()) | {
+        "target": ready.plan.target,
+        "plan": ready.plan.as_dict(),
+        "source": ready.source,
+    }
+    (stored / "run.json").write_text(json.dumps(manifest))
+    same = CliRunner().invoke(command, ["a-run", "--experiment"])
+    assert isinstance(same.exception, TargetError), "it is the same load, and only then somebody looks for the app"
+    file.write_text(WORKLOADS.replace("RATE", "6/s"))
+    assert "no longer what the run carried out: streams of its plan differ" in refused("--experiment")
+
+
+def test_the_password_of_a_proxy_is_not_stored() -> None:
+    base = replace(prepared(), spec="clinic.workloads:mixed", overrides={"http.proxy": "http://me:secret@127.0.0.1:3128", "rate": "5/s"})
+    assert base.source == {"workload": "clinic.workloads:mixed", "set": {"rate": "5/s"}}
+    assert prepared().source is None, "quick has no workload to load"
