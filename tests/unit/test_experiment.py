@@ -16,10 +16,13 @@ from test_overrides import plan
 
 from tenantry.cli.diagnose import command
 from tenantry.diagnose.answer import diagnose
-from tenantry.diagnose.model import Diagnosis
+from tenantry.diagnose.model import Diagnosis, Finding, Fix
 from tenantry.diagnose.tried import EXPERIMENTS
 from tenantry.errors import TargetError, UsageError
+from tenantry.experiment import changes
+from tenantry.experiment.changes import change_for
 from tenantry.experiment.load import held
+from tenantry.experiment.model import Change, NotTried, Restart, Site
 from tenantry.plan.closed import ConstantVus, PerVuIterations, RampingVus, Stage
 from tenantry.plan.open import ConstantRate, RampingRate, RateStage
 from tenantry.plan.profiles import Profile
@@ -236,3 +239,26 @@ def test_the_password_of_a_proxy_is_not_stored() -> None:
     base = replace(prepared(), spec="clinic.workloads:mixed", overrides={"http.proxy": "http://me:secret@127.0.0.1:3128", "rate": "5/s"})
     assert base.source == {"workload": "clinic.workloads:mixed", "set": {"rate": "5/s"}}
     assert prepared().source is None, "quick has no workload to load"
+
+
+NOWHERE: Any = None
+
+
+def change_of(name: str, base: Prepared, site: Site | None = None) -> Change:
+    """The change for a finding that asks no database."""
+    return change_for(Finding(name, 0.5, 0.8, "", (), Fix("")), NOWHERE, site or Site(""), base)
+
+
+def test_the_generator_gets_one_more_process_where_there_is_a_core_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = prepared(ConstantVus(vus=7, duration_ns=60 * NS, graceful_stop_ns=NS))
+    monkeypatch.setattr(changes, "cores", lambda: 2)
+    made = change_of("generator", base)
+    assert made.load is not None and made.load(base).plan.share == (0, 2)
+    assert (made.title, made.refutes) == ("2 load processes", False)
+    with pytest.raises(NotTried, match="no core, or no virtual user, for a load process number 3"):
+        change_of("generator", made.load(base))
+
+
+def test_the_pool_of_an_app_that_is_ours_is_made_larger_by_starting_it_anew() -> None:
+    made = change_of("app_pool_small", prepared(), Site("", restart=Restart(lambda pool: None, 20)))
+    assert (made.pool, made.title, made.do) == (20, "A pool of 20", ())
