@@ -177,7 +177,8 @@ class _Bench:
                 spoiled = f"block {self._count} did not reach its end: {told['reason']}"
             elif nothing_measured(run):
                 spoiled = f"block {self._count} measured nothing: {told['reason']}"
-            invalid = told["reason"] if told["verdict"] == "invalid" else ""
+            why = str(told["reason"]).partition(":")[0]
+            invalid = f"the generator was at its limit in block {self._count} ({why})" if told["verdict"] == "invalid" else ""
             return _Block(f"{FOLDER}/{folder.name}", cut(run, after_s=AFTER_S), spoiled, invalid)
 
 
