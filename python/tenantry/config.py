@@ -121,6 +121,9 @@ KEYS: dict[str, Key] = {
     "runs": Key("--runs", "TENANTRY_RUNS", "runs", _text, 'a folder such as "runs"'),
     "dsn_env": Key("", "TENANTRY_DSN_ENV", "DATABASE_URL", _text, 'the name of an environment variable such as "DATABASE_URL"'),
     "safety.allow": Key("", "TENANTRY_SAFETY_ALLOW", (), _texts, 'a list of hosts such as ["staging.example"]'),
+    "safety.disposable": Key(
+        "", "TENANTRY_SAFETY_DISPOSABLE", (), _texts, 'a list of places such as ["127.0.0.1:8000", "127.0.0.1:5432/shop"]'
+    ),
     "run.processes": Key("--processes", "TENANTRY_RUN_PROCESSES", 1, _processes, 'a number of processes, or "auto" for one per core'),
     "run.set": Key("--set", "TENANTRY_RUN_SET", {}, _settings, 'a table such as {rate = "200/s", duration = "30s"}'),
     "alerts.on": Key("", "TENANTRY_ALERTS_ON", None, _kinds, 'a list such as ["threshold", "invalid"]'),
@@ -200,6 +203,12 @@ class Config:
     def allow(self) -> tuple[str, ...]:
         """Hosts other than this machine that may be put under load."""
         value: tuple[str, ...] = self.values["safety.allow"].value
+        return value
+
+    @property
+    def disposable(self) -> tuple[str, ...]:
+        """Places, `HOST:PORT` of apps and `HOST:PORT/DATABASE`, in which experiments may change something."""
+        value: tuple[str, ...] = self.values["safety.disposable"].value
         return value
 
     @property

@@ -40,11 +40,22 @@ class RunFolder:
     _mark: int = -1
 
     @classmethod
-    def create(cls, runs: Path, plan: Plan, *, population: Population | None, command: Sequence[str]) -> RunFolder:
-        """A new folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write."""
+    def create(
+        cls,
+        runs: Path,
+        plan: Plan,
+        *,
+        population: Population | None,
+        command: Sequence[str],
+        source: Mapping[str, object] | None = None,
+    ) -> RunFolder:
+        """A new folder `<utc-time>-<name>` under `runs`; raises EnvironmentFault when there is no room or no right to write.
+
+        `source` is that of `tenantry.prepare.Prepared`.
+        """
         path = new_folder(runs, plan.name)
         try:
-            folder = cls(path, _manifest(path, plan, population, command), _mark=mark_running(path))
+            folder = cls(path, _manifest(path, plan, population, command) | {"source": source}, _mark=mark_running(path))
             folder._write()
         except BaseException as error:
             shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
+from tenantry.errors import Interrupted
+
 PATIENCE = 3
 
 
@@ -22,6 +24,11 @@ class Interrupts:
         self._seen = 0
         self._listener: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def came(self) -> bool:
+        """Whether there was a signal."""
+        return self._seen > 0
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -49,3 +56,19 @@ class Interrupts:
         if self._listener is not None:
             loop, act = self._listener
             loop.call_soon_threadsafe(act)
+
+
+@contextmanager
+def stop_on_terminate() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that everything that was started or changed in the block is stopped or undone."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; everything that was started is stopped") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tenantry.errors import UsageError
@@ -12,20 +14,37 @@ from tenantry.plan.closed import PerVuIterations, SharedIterations
 from tenantry.plan.faults import Faults, raise_all
 from tenantry.plan.plan import Plan
 from tenantry.safety import check_host, check_target
-from tenantry.scenario.loader import load_workload
+from tenantry.scenario.loader import is_file, load_workload
 from tenantry.scenario.workload import Workload
 from tenantry.thresholds.check import check_thresholds
 from tenantry.thresholds.model import Threshold
 
+# A name and password in the URL of a proxy.
+_SECRET = re.compile(r"://[^/]*@")
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Everything that a run needs, checked; `spec` is what the workload was loaded from, so that other processes can load it as well."""
+    """Everything that a run needs, checked.
+
+    `spec` is what the workload was loaded from, so that other processes can load it as well; `overrides` are those that its plan has.
+    """
 
     workload: Workload
     plan: Plan
     thresholds: tuple[Threshold, ...]
     spec: str = ""
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def source(self) -> dict[str, object] | None:
+        """What it takes to prepare the same again, as JSON, from whatever folder; None for a load without a workload's file or module."""
+        place, colon, name = self.spec.strip().partition(":")
+        if not place:
+            return None
+        spec = f"{Path(place).resolve()}{colon}{name}" if is_file(place) else self.spec.strip()
+        told = {key: str(value) for key, value in self.overrides.items() if not _SECRET.search(str(value))}
+        return {"workload": spec, "set": told}
 
 
 def prepare(
@@ -51,7 +70,8 @@ def prepare(
     prepared = _resolved(workload, origin, overrides, tenants, faults)
     plan = prepared.plan
     raise_all(_detours(plan, allow))
-    return replace(prepared, plan=replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})}), spec=spec)
+    plan = replace(plan, allow=tuple(allow), tags={**plan.tags, **(tags or {})})
+    return replace(prepared, plan=plan, spec=spec, overrides=dict(overrides or {}))
 
 
 def shared_out(prepared: Prepared, processes: int | None) -> Prepared:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,7 +60,8 @@ def run_workload(
     """
     population = population_of(prepared.workload, prepared.plan)
     check_reachable(prepared.plan.target)
-    with Interrupts() as interrupts, closing(RunFolder.create(runs, prepared.plan, population=population, command=command)) as folder:
+    made = partial(RunFolder.create, runs, prepared.plan, population=population, command=command, source=prepared.source)
+    with Interrupts() as interrupts, closing(made()) as folder:
         conductor = Conductor(prepared, folder, population, on_progress, on_note, on_breach, Observer(observing, folder.path))
         try:
             asyncio.run(conductor.conduct(interrupts))

@@ -62,6 +62,7 @@ LAYERS: dict[str, float] = {
     "against": 5,
     "capacity": 5.1,
     "interleave": 5.1,
+    "experiment": 5.15,
     "serve": 5.2,
     "cli": 6,
     "__main__": 7,

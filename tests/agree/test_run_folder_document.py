@@ -61,7 +61,9 @@ def test_everything_in_a_run_folder_is_documented(stored_run: Path) -> None:
     (listing,) = (block.text for block in PAGE.blocks("text"))
     told = {line.split()[0].replace("NNNNNN", "*") for line in listing.splitlines()}
     there = {re.sub(r"-\d{6}", "-*", str(path.relative_to(stored_run))) for path in stored_run.rglob("*") if path.is_file()}
-    assert there | {"report.html", "control.json", "process-N/", "probes/log.txt"} == told
+    assert (
+        there | {"report.html", "findings.json", "experiments.json", "experiment/", "control.json", "process-N/", "probes/log.txt"} == told
+    )
     assert set(FILES.values()) == {file for file in told if file.endswith(".parquet")}
 
 

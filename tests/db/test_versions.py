@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from fingerprint import catalog, contents
 from running_clinic import Database
+from test_experiment_changes import PETS, finding, statistics, tried
 from test_init import SCHEMA, init
 
 from tenantry.datasets.clean import clean
 from tenantry.datasets.load import add_tenants, check, seed
 from tenantry.datasets.population import Population
+from tenantry.experiment.model import Site
 from tenantry.postgres import Postgres, Source, start_postgres
 from tenantry_clinic.dataset import clinic
 
@@ -68,3 +70,17 @@ def test_a_draft_from_the_catalog_says_the_same(server: Database, postgres: Post
         assert done.returncode == 0, done.stderr
         drafts.append((tmp_path / f"draft_{len(drafts)}.py").read_text())
     assert drafts[0] == drafts[1]
+
+
+def test_what_an_experiment_does_to_statistics_and_settings_is_undone(server: Database) -> None:
+    more = "INSERT INTO pets SELECT n, 7, 'new' FROM generate_series(5001, 50000) AS n"
+    server.run("CREATE SCHEMA trial", "SET search_path = trial", *PETS, more, "SELECT 1")
+    try:
+        before, definitions = statistics(server), catalog(server)
+        with tried(Site(server.dsn), finding("stale_statistics", table="trial.pets")):
+            assert statistics(server) != before
+        with tried(Site(server.dsn), finding("wal_checkpoints", "ALTER SYSTEM SET max_wal_size = '4GB'")):
+            assert server.value("SHOW max_wal_size") == "4GB"
+        assert (statistics(server), catalog(server)) == (before, definitions)
+    finally:
+        server.run("DROP SCHEMA trial CASCADE", "SELECT 1")

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from tenantry.cli import options
-from tenantry.errors import EnvironmentFault, Interrupted, UsageError, UsageErrors
+from tenantry.cli.experiment import block_ns, experimenting
+from tenantry.errors import EnvironmentFault, TenantryError, UsageError, UsageErrors
 
 if TYPE_CHECKING:
+    from tenantry.cli.demo_app import App
     from tenantry.config import Config
     from tenantry.datasets.population import Population
     from tenantry.postgres import Postgres
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 APP = "tenantry_clinic"
 WORKLOADS = f"{APP}.workloads"
-_READY_S = 120.0
 
 
 @click.command()
@@ -46,6 +44,7 @@ _READY_S = 120.0
     metavar="NAME[=VALUE]",
     help="Build a bottleneck into the app, and load it so that it shows; may be repeated. `python -m tenantry_clinic faults` lists them.",
 )
+@experimenting
 @options.processes
 @options.runs
 @click.option("--dsn-env", help="Name of an environment variable with the DSN of an empty database to use instead of a throwaway server.")
@@ -57,6 +56,8 @@ def command(
     rate: str | None,
     workload: str | None,
     choices: tuple[str, ...],
+    experiment: bool,
+    block: str | None,
     processes: str | None,
     runs: Path | None,
     dsn_env: str | None,
@@ -65,9 +66,11 @@ def command(
 ) -> int:
     """Seed, load and judge the reference clinic app on a throwaway Postgres.
 
-    Nothing to configure, half a minute; everything that is started is stopped again.
+    Nothing to configure, half a minute; everything that is started is stopped again. With --experiment the remedies of the first
+    findings are tried on it, which takes two blocks for each and one more.
     """
     from tenantry.config import load_config
+    from tenantry.interrupts import stop_on_terminate
 
     _need_extras()
     config = load_config({"runs": str(runs) if runs else None, "run.processes": processes})
@@ -78,8 +81,9 @@ def command(
         workload=f"{WORKLOADS}:{workload}" if workload else shown.workload,
         rate=rate or (None if workload else shown.rate),
     )
-    with _stop_on_terminate():
-        return _Demo(stage, duration, config, quiet).play(_dsn(dsn_env), as_json=as_json)
+    demo = _Demo(stage, duration, config, quiet=quiet, block_ns=block_ns(block, wanted=experiment))
+    with stop_on_terminate():
+        return demo.play(_dsn(dsn_env), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +129,14 @@ def _need_extras() -> None:
         raise EnvironmentFault(f"the demo needs {', '.join(missing)}", hint="pip install 'tenantry[demo]'")
 
 
-@contextmanager
-def _stop_on_terminate() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that everything that was started is stopped."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; everything that was started is stopped") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 class _Demo:
-    def __init__(self, stage: Stage, duration: str, config: Config, quiet: bool) -> None:
-        self.stage, self.duration, self.config, self.quiet = stage, duration, config, quiet
+    def __init__(self, stage: Stage, duration: str, config: Config, *, quiet: bool, block_ns: int | None) -> None:
+        self.stage, self.duration, self.config, self.quiet, self.block_ns = stage, duration, config, quiet, block_ns
         self._begun = time.monotonic()
 
     def play(self, dsn: str | None, *, as_json: bool) -> int:
         """Postgres, schema, population, app, load, result; stops what it started, in reverse. Returns the exit code."""
+        from tenantry.cli.demo_app import App
         from tenantry.cli.result import show
         from tenantry.load import population_of
         from tenantry.postgres import find_postgres, start_postgres
@@ -164,10 +153,18 @@ class _Demo:
             self._seed(postgres.dsn, population)
             _count_statements(postgres)
             today = population.dataset.anchor.isoformat()
-            self._start_app(stack, {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}, port)
+            env = {"CLINIC_DSN": postgres.dsn, "CLINIC_TODAY": today}
+            app = App(stack, pool=self.stage.pool, workers=self.stage.workers, faults=self.stage.faults, env=env, port=port)
+            app.start()
             self._say(f"the clinic app listens on {prepared.plan.target}; loading it for {self.duration}")
             # Before anything is stopped: who presses Ctrl-C once more has the result all the same.
-            return show(self._load(prepared, postgres.dsn), as_json=as_json)
+            finished = self._load(prepared, postgres.dsn)
+            try:
+                finished = self._experiment(finished, prepared, app, postgres.dsn)
+            except TenantryError:
+                show(finished, as_json=as_json)
+                raise
+            return show(finished, as_json=as_json)
 
     def _prepare(self, target: str) -> Prepared:
         from tenantry.prepare import prepare, shared_out
@@ -188,21 +185,6 @@ class _Demo:
         rows = sum(seeded.rows.values())
         self._say(f"seeded and verified {rows:,} rows of {self.stage.tenants:,} clinics")
 
-    def _start_app(self, stack: ExitStack, env: dict[str, str], port: int) -> None:
-        from tenantry import processes
-        from tenantry.processes import Guard
-
-        guard = processes.undisturbed(lambda: Guard(folder=Path(tempfile.mkdtemp(prefix="tenantry-demo-"))), Guard.release)
-        stack.callback(guard.release)
-        assert guard.folder is not None
-        size = ["--port", str(port), "--pool", str(self.stage.pool), "--workers", str(self.stage.workers)]
-        faults = [word for fault in self.stage.faults for word in ("--fault", fault)]
-        command = [sys.executable, "-m", APP, "serve", *size, *faults]
-        environment = {"CLINIC_FILES": str(guard.folder / "files"), **os.environ, **env}
-        log = guard.folder / "app.log"
-        app = stack.enter_context(processes.start(command, name="the clinic app", log=log, env=environment, guard=guard))
-        app.wait_until(lambda: processes.answers_http(port, "/api/health"), timeout_s=_READY_S)
-
     def _load(self, prepared: Prepared, dsn: str) -> Finished:
         from tenantry.observe.settings import Observing
         from tenantry.report.live import LiveView
@@ -216,6 +198,22 @@ class _Demo:
             return run_workload(
                 prepared, runs=self.config.runs, command=sys.argv, on_progress=view.show, on_note=view.note, observing=observing
             )
+
+    def _experiment(self, finished: Finished, prepared: Prepared, app: App, dsn: str) -> Finished:
+        """The same result with what came of trying the remedies, if they should be: this database and app are there for nothing else."""
+        from tenantry.cli.experiment import carry_out
+        from tenantry.diagnose.answer import diagnose
+        from tenantry.experiment.model import Restart, Site
+        from tenantry.results import open_run
+
+        if self.block_ns is None or finished.told["about"]["end"] != "finished":
+            return finished
+        folder = Path(finished.told["run"])
+        site = Site(dsn, restart=Restart(app.start, 2 * self.stage.pool))
+        carry_out(folder, prepared, site, self.block_ns, quiet=self.quiet)
+        with open_run(folder) as run:
+            told = diagnose(run).as_dict()
+        return replace(finished, told={**finished.told, "findings": told["findings"], "diagnosis": told})
 
     def _say(self, text: str) -> None:
         if not self.quiet:

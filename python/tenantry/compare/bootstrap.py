@@ -43,10 +43,10 @@ class Estimate:
     df: float
 
 
-def estimate(blocks: Blocks, draws: Sequence[Weights], figure: Figure, *, logarithmic: bool) -> Estimate | None:
-    """The figure of all blocks, and how it varies over the draws; None where there are too few blocks or samples."""
+def estimate(blocks: Blocks, draws: Sequence[Weights], figure: Figure, *, logarithmic: bool, least: int = LEAST_BLOCKS) -> Estimate | None:
+    """The figure of all blocks, and how it varies over the draws; None where there are fewer than `least` blocks, or too few samples."""
     count = len(blocks.requests)
-    if count < LEAST_BLOCKS:
+    if count < least:
         return None
     whole = _scaled(figure(blocks, (1,) * count), logarithmic)
     if whole is None:

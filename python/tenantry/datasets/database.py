@@ -101,6 +101,12 @@ def connect(dsn: str, *, allow: Collection[str] = (), confirm: str | None = None
         raise told(error, place) from None
 
 
+def place_of(dsn: str) -> str:
+    """`HOST:PORT/DATABASE`; raises UsageError for a DSN that cannot be read."""
+    with _readable():
+        return Database.place(dsn)
+
+
 @contextmanager
 def _readable() -> Iterator[None]:
     try:

@@ -9,6 +9,7 @@ from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Answer, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
+from tenantry.diagnose.tried import read_experiments, weighed
 from tenantry.diagnose.words import percent
 from tenantry.results.probes import FACTS
 from tenantry.results.run import Run
@@ -25,13 +26,19 @@ def is_observed(run: Run) -> bool:
     return (run.folder / FACTS).exists()
 
 
-def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
-    """What held the requests of a stored run up. Rules that are named in `silent`, or were when it ran, are not asked."""
+def diagnose(run: Run, *, silent: Iterable[str] = (), with_experiments: bool = True) -> Diagnosis:
+    """What held the requests of a stored run up, with what experiments have shown since.
+
+    Rules that are named in `silent`, or were when it ran, are not asked.
+    """
     evidence = Evidence(run)
     muted = {*silent, *evidence.facts.get("silent", ())}
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
     found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
+    tried, warning = read_experiments(run.folder) if with_experiments else ({}, None)
+    broken += [warning] if warning else []
+    found = weighed(found, tried, known)
     verdict, reason = _answer(evidence, found)
     return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), (*unseen(evidence), *broken))
 
@@ -105,9 +112,12 @@ def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
     problems = [finding for finding in found if finding.kind == "problem"]
     if problems and problems[0].id == "generator":
         return "invalid", "the generator was the bottleneck: what it measured says nothing of the app"
+    if problems and problems[0].refuted:
+        return "cannot_tell", "what looked like the bottleneck is none: the remedy was tried, and did not help"
     if problems:
         first = problems[0]
-        return "bottleneck", f"{first.summary} ({percent(first.share)} of the time; confidence {percent(first.confidence)})"
+        proof = f"; {first.experiment['sentence']}" if first.experiment and first.experiment["outcome"] == "better" else ""
+        return "bottleneck", f"{first.summary} ({percent(first.share)} of the time; confidence {percent(first.confidence)}){proof}"
     if not evidence.requests:
         return "cannot_tell", "there are no requests to look at"
     if not evidence.is_sampled and not evidence.is_told:

@@ -25,6 +25,7 @@ class Finding:
     """One cause. `share` is the part of all request time that it explains, or of all requests that fail by it, from 0 to 1.
 
     `confidence` says how much of what would prove it was seen, from 0 to 1. `subject` names what it is about: a statement, a table.
+    `experiment` is what came of trying its remedy, as JSON (`tenantry.diagnose.tried`); `refuted`: that speaks against it.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Finding:
     kind: Kind = "problem"
     rank: int = 0
     explained_by: str = ""
+    experiment: dict[str, Any] | None = None
+    refuted: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` (docs/diagnosis.md)."""
@@ -53,6 +56,7 @@ class Finding:
             "evidence": list(self.evidence),
             "against": list(self.against),
             "fix": self.fix.as_dict(),
+            "experiment": self.experiment,
         }
 
 

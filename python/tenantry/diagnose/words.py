@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def ms(seconds: float) -> str:
     """`12.3 ms`, `1.23 s`."""
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.2f} s" if seconds >= 0.9995 else f"{seconds * 1000:.3g} ms"
 
 
 def percent(share: float) -> str:

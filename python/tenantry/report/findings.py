@@ -47,6 +47,23 @@ def _finding(finding: Document, width: int) -> Iterator[Line]:
     yield from wrapped(f"fix: {told}{':' if fix.get('statement') else ''}", width, "green", _INDENT * 2)
     if fix.get("statement"):
         yield Line((_INDENT * 3 + clean(fix["statement"]), "green"), whole=True)
+    if text := tried(finding):
+        yield from wrapped(f"tried: {text}", width, "bold", _INDENT * 2)
+
+
+def tried(finding: Document) -> str:
+    """What came of trying the remedy, in one sentence with its interval; empty where it was not."""
+    found = part(finding, "experiment")
+    told = clean(found.get("sentence")).removeprefix("not tried: ")
+    if found.get("outcome") == "not tried":
+        return f"no, {told}"
+    wanted = found.get("decided_by")
+    deciding = [row for series in items(found, "series")[:1] for row in items(series, "figures") if row.get("figure") == wanted]
+    seen = [value for row in deciding for key in ("change", "low", "high") if (value := finite(row.get(key))) is not None]
+    if len(seen) != 3:
+        return told
+    change, low, high = (f"{value * 100:+.0f}" for value in seen)
+    return f"{told} That is {change} % (95 % interval {low} to {high} %)."
 
 
 def wrapped(text: str, width: int, style: str, indent: str = _INDENT) -> Iterator[Line]:
@@ -73,6 +90,7 @@ class Shown(NamedTuple):
     against: list[str]
     remedy: str
     statement: str
+    tried: str
 
 
 def shown(document: Document) -> list[Shown]:
@@ -86,6 +104,7 @@ def shown(document: Document) -> list[Shown]:
             [clean(text) for text in finding.get("against") or []],
             clean(part(finding, "fix").get("text")),
             clean(part(finding, "fix").get("statement")),
+            tried(finding),
         )
         for finding in problems[:_MOST]
     ]

@@ -128,11 +128,18 @@ def _findings(page: _Page, document: Document) -> None:
     """The problems that were found, each with what helps."""
     found = [finding for finding in items(document, "findings") if finding.get("kind") == "problem"]
     rows = [
-        (code(each.get("id")), text(findings.headline(each)), code(part(each, "fix").get("statement") or part(each, "fix").get("text")))
+        (
+            code(each.get("id")),
+            text(findings.headline(each)),
+            code(part(each, "fix").get("statement") or part(each, "fix").get("text")),
+            text(findings.tried(each)),
+        )
         for each in found
     ]
-    if rows:
-        page.table(("Finding", "", "what helps"), rows[:_MOST_ROWS])
+    if any(row[-1] for row in rows):
+        page.table(("Finding", "", "what helps", "tried"), rows[:_MOST_ROWS])
+    elif rows:
+        page.table(("Finding", "", "what helps"), [row[:-1] for row in rows[:_MOST_ROWS]])
 
 
 def _comparison(page: _Page, document: Document) -> None:

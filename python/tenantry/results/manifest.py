@@ -54,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True):
     rng_seed: int | None = None
     machine: dict[str, Any] | None = None
     command: list[str] | None = None
+    source: dict[str, Any] | None = None
     verdict: StoredVerdict | None = None
     grades: dict[str, Any] | None = None
 

@@ -48,8 +48,12 @@ def _remembered(module: ModuleType, declared: list[Declared]) -> list[Declared]:
 
 def load_module(place: str) -> ModuleType:
     """The module of a file or an installed module; raises UsageError, with file and line, when it cannot be imported."""
-    is_file = place.endswith(".py") or "/" in place or Path(place).is_dir()
-    return _import_file(Path(place)) if is_file else _import_module(place)
+    return _import_file(Path(place)) if is_file(place) else _import_module(place)
+
+
+def is_file(place: str) -> bool:
+    """Whether a place is the path of a file rather than the name of a module."""
+    return place.endswith(".py") or "/" in place or Path(place).is_dir()
 
 
 def _import_file(path: Path) -> ModuleType:
