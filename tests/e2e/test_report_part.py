@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from chromium import AXE, chromium
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from runfolder import RunFolder, clinic_run
 
 from tenantry.report.write import write_report
@@ -50,14 +51,14 @@ def choose(page: Page, start: float, end: float) -> None:
     page.locator("[name=from]").fill(str(start))
     page.locator("[name=to]").fill(str(end))
     page.locator("[name=to]").press("Enter")
-    page.wait_for_function("document.querySelector('#interval').textContent.includes('marked')")
+    expect(page.locator("#interval")).to_contain_text("marked")
 
 
 def whole(page: Page) -> None:
     button = page.locator("#whole-run")
     if button.is_visible():
         button.click()
-        page.wait_for_function("document.querySelector('#interval').textContent.startsWith('Drag')")
+        expect(page.locator("#interval")).to_have_text(re.compile("^Drag"))
 
 
 def cells(page: Page, table: str, first: str) -> dict[str, str]:

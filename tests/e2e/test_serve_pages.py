@@ -145,6 +145,7 @@ def test_the_live_page_fits_and_can_be_read_by_everybody_and_used_by_keyboard(sh
                 for width in (390, 1440):
                     page = opened(server, width, color_scheme=scheme)
                     page.goto(f"/login?next=/runs/{name}/live")
+                    expect(page.get_by_label("Token")).to_be_focused()
                     page.keyboard.type(TOKEN)
                     page.keyboard.press("Enter")
                     expect(page.locator("#live progress")).to_be_attached()
