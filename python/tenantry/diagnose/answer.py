@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from tenantry.diagnose.agreement import comparisons, lowered
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.model import Answer, Diagnosis, Finding
+from tenantry.diagnose.model import Answer, Comparison, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
 from tenantry.diagnose.words import percent
@@ -32,8 +33,11 @@ def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
     found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
-    verdict, reason = _answer(evidence, found)
-    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), (*unseen(evidence), *broken))
+    compared = comparisons(evidence)
+    found = doubted(found, compared)
+    verdict, reason = _answer(evidence, found, compared)
+    fine, missing = tuple(_fine(evidence, found)), (*unseen(evidence), *broken)
+    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), fine, missing, tuple(compared))
 
 
 def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
@@ -101,10 +105,19 @@ def _counts(finding: Finding, evidence: Evidence) -> bool:
     return large and (finding.confidence >= LEAST_CONFIDENCE or finding.id == "failing_requests")
 
 
-def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
+def doubted(found: Iterable[Finding], compared: Sequence[Comparison]) -> list[Finding]:
+    """The findings with the confidence that the measures leave. All lose alike, so that their order stays."""
+    factor = lowered(compared)
+    return [finding if finding.id == "generator" else replace(finding, confidence=finding.confidence * factor) for finding in found]
+
+
+def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Comparison]) -> tuple[Answer, str]:
     problems = [finding for finding in found if finding.kind == "problem"]
     if problems and problems[0].id == "generator":
         return "invalid", "the generator was the bottleneck: what it measured says nothing of the app"
+    contradictions = {comparison.id: comparison.text for comparison in compared if comparison.result == "contradict"}
+    if "virtual_users" in contradictions:
+        return "cannot_tell", contradictions["virtual_users"]
     if problems:
         first = problems[0]
         return "bottleneck", f"{first.summary} ({percent(first.share)} of the time; confidence {percent(first.confidence)})"
@@ -112,6 +125,8 @@ def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
         return "cannot_tell", "there are no requests to look at"
     if not evidence.is_sampled and not evidence.is_told:
         return "cannot_tell", "neither the database nor the app was observed"
+    if contradictions:
+        return "cannot_tell", next(iter(contradictions.values()))
     return "none", "no bottleneck was reached"
 
 
@@ -140,5 +155,9 @@ def unseen(evidence: Evidence) -> Iterator[str]:
         yield "statements are not counted: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION pg_stat_statements"
     if evidence.is_sampled and not evidence.readings.gauge("pool.size"):
         yield "the app's connection pool is not seen: name its Prometheus address in [observe] metrics"
+    if evidence.is_sampled and not evidence.readings.gauge("in_flight"):
+        yield "how many requests the app has in flight is not told: a gauge such as requests_in_flight at that address"
+    if evidence.is_sampled and not evidence.readings.grown("database.active_time"):
+        yield "the time of sessions is not counted: let the observing role read pg_stat_database of Postgres 14 or later"
     if evidence.is_sampled and evidence.cores("app") is None:
         yield "the app's processes are not seen: they are on another machine, or belong to somebody else"

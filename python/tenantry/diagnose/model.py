@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["problem", "symptom"]
+Agreement = Literal["agree", "others", "differ", "contradict"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
 
 
@@ -68,8 +69,24 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Measures of one thing, by name, and whether they agree. `others`: they differ by what somebody else does."""
+
+    id: str
+    result: Agreement
+    text: str
+    measures: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        measures = {name: round(value, 4) for name, value in self.measures.items()}
+        return {"id": self.id, "result": self.result, "text": self.text, "measures": measures}
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, and what could not be seen."""
+    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, and whether
+    what was measured in several ways agrees.
+    """
 
     verdict: Answer
     reason: str
@@ -77,6 +94,7 @@ class Diagnosis:
     parts: tuple[Part, ...]
     fine: tuple[str, ...]
     unseen: tuple[str, ...]
+    validity: tuple[Comparison, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -88,4 +106,5 @@ class Diagnosis:
             "parts": [part.as_dict(whole) for part in self.parts],
             "fine": list(self.fine),
             "unseen": list(self.unseen),
+            "validity": [comparison.as_dict() for comparison in self.validity],
         }

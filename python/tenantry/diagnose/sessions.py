@@ -89,6 +89,27 @@ class Sessions:
         return counted
 
 
+class Sample(NamedTuple):
+    """One look at the sessions: how many were in a statement, whatever they waited for, and for how long they had been, all together."""
+
+    at_ns: int
+    active: float
+    open_s: float
+
+
+def samples(tables: Tables, span: tuple[int, int]) -> list[Sample]:
+    """All looks between two moments."""
+    rows = tables.rows(
+        f"""SELECT at_ns, coalesce(sum(sessions) FILTER (works), 0)::DOUBLE, coalesce(sum(sessions * state_s) FILTER (works), 0)::DOUBLE
+            FROM (SELECT DISTINCT at_ns FROM readings WHERE metric = 'sessions' AND subject = '' AND at_ns BETWEEN ? AND ?) looks
+            LEFT JOIN (SELECT *, kind = '{CLIENT}' AND state IN {WORKING} AS works FROM activity) USING (at_ns)
+            GROUP BY at_ns ORDER BY at_ns""",
+        span,
+        of=("readings", "activity"),
+    )
+    return [Sample(*row) for row in rows]
+
+
 def sessions(tables: Tables, span: tuple[int, int]) -> Sessions:
     """What the sessions did between two moments, in nanoseconds of the load."""
     samples = tables.rows(

@@ -27,8 +27,15 @@ def lines(document: Document, width: int) -> Iterator[Line]:
     symptoms = [str(finding["id"]) for finding in items(diagnosis, "findings") if finding.get("kind") == "symptom"]
     if symptoms:
         yield from wrapped(f"only symptoms of these: {', '.join(symptoms)}", width, "dim")
+    for text in doubts(diagnosis):
+        yield from wrapped(f"doubt: {text}", width, "yellow")
     for text in diagnosis.get("unseen") or []:
         yield from wrapped(f"not seen: {clean(text)}", width, "dim")
+
+
+def doubts(diagnosis: Document) -> list[str]:
+    """What was measured in several ways that do not agree."""
+    return [clean(row.get("text")) for row in items(diagnosis, "validity") if row.get("result") != "agree"]
 
 
 def headline(finding: Document) -> str:
@@ -92,7 +99,7 @@ def shown(document: Document) -> list[Shown]:
 
 
 def beside(document: Document) -> list[tuple[str, str]]:
-    """What stands beside the problems: their symptoms, where the time went, what was fine, what was not seen."""
+    """What stands beside the problems: their symptoms, where the time went, what was fine, how far measures agree, what was not seen."""
     diagnosis = part(document, "diagnosis")
     symptoms = [
         f"{clean(row.get('id'))} (of {clean(row.get('explained_by'))})"
@@ -108,6 +115,7 @@ def beside(document: Document) -> list[tuple[str, str]]:
         ("Symptoms of these", "; ".join(symptoms)),
         ("Where the request time went", "; ".join(parts)),
         ("Not the problem", "; ".join(clean(text) for text in diagnosis.get("fine") or [])),
+        ("Measured in several ways", "; ".join(clean(row.get("text")) for row in items(diagnosis, "validity"))),
         ("Not seen", "; ".join(clean(text) for text in diagnosis.get("unseen") or [])),
     ]
     return [(title, text) for title, text in told if text]

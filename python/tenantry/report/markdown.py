@@ -133,6 +133,8 @@ def _findings(page: _Page, document: Document) -> None:
     ]
     if rows:
         page.table(("Finding", "", "what helps"), rows[:_MOST_ROWS])
+    for doubt in findings.doubts(part(document, "diagnosis")):
+        page.line(f"\n⚠️ doubt: {text(doubt)}")
 
 
 def _comparison(page: _Page, document: Document) -> None:

@@ -1,0 +1,212 @@
+"""Whether measures of the same thing agree: what is in flight by Little's law, and the sessions at work, told in up to four ways.
+
+L = lambda W: what is there at a time is what comes per second, times how long it stays (Little, A proof for the queuing formula
+L = lambda W, Operations Research 9, 1961). Over a finite time it is exact where nothing is there at both ends, and off by what stands over
+an end otherwise (Little, Little's law as viewed on its 50th anniversary, Operations Research 59, 2011): measures are therefore compared as
+ranges, from what ended in the time to all that was begun in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Agreement, Comparison
+from tenantry.diagnose.sessions import Sample, samples
+from tenantry.diagnose.words import count, percent
+from tenantry.verdict import doubts
+
+# Sessions are looked at ten times a second and counted when a statement ends: half as much again is no noise.
+FACTOR = 1.5
+# An app that is busy answers a scrape late, at moments of its own choice, and once a second.
+GAUGE_FACTOR = 2.0
+GROSS_FACTOR = 3.0
+# Less than this is what the observers themselves take, and what ten looks a second miss of statements shorter than a millisecond.
+LEAST_SESSIONS, GROSS_SESSIONS = 0.5, 1.0
+LEAST_REQUESTS = 1.0
+# Parts that were measured one after the other cannot be more than the whole.
+PARTS_FACTOR = 1.2
+_ERRORS = 3.0
+_LEAST_LOOKS = 10
+_LEAST_TOLD = 0.9
+_LEAST_WINDOW_S = 4.0
+# A session tells what it did once a second at most, and one that became idle before that keeps it to itself for ten.
+_UNTOLD_S = 1.0
+_NS = 1_000_000_000
+_ABOUT_NS = 3 * _NS
+_LOWERED: dict[Agreement, float] = {"agree": 1.0, "others": 1.0, "differ": 0.8, "contradict": 0.5}
+
+
+def comparisons(evidence: Evidence) -> list[Comparison]:
+    """All that this run can compare."""
+    return [*_generator(evidence), *_virtual_users(evidence), *_in_flight(evidence), *_server_timing(evidence), *_sessions(evidence)]
+
+
+def lowered(found: Sequence[Comparison]) -> float:
+    """What the confidence of findings is multiplied by: 1 where nothing differs."""
+    return min((_LOWERED[comparison.result] for comparison in found), default=1.0)
+
+
+def _generator(evidence: Evidence) -> Iterator[Comparison]:
+    busy, why = evidence.run.generator.busy_share, doubts(evidence.run)
+    if busy is None and not why:
+        return
+    text = f"the generator was not well: {why}" if why else f"the generator had room: at most {percent(busy or 0.0)} of a core"
+    yield Comparison("generator", "differ" if why else "agree", text, {} if busy is None else {"busy_share": busy})
+
+
+def _virtual_users(evidence: Evidence) -> Iterator[Comparison]:
+    """The generator's books: iterations in progress are never more than virtual users at work, of which each second tells the most."""
+    rows = evidence.run.tables.rows(
+        """SELECT (SELECT sum(duration_sum_ns)::DOUBLE / 1e9 FROM iterations WHERE second < $1),
+                  (SELECT sum(most)::DOUBLE FROM (SELECT max(vus) AS most FROM iterations WHERE second < $1
+                                                  GROUP BY second, stream, process))""",
+        [int(evidence.duration_s)],
+        of=("iterations",),
+    )
+    spent_s, seconds_of_vus = rows[0]
+    whole = int(evidence.duration_s)
+    if not spent_s or not seconds_of_vus or whole < _LEAST_WINDOW_S:
+        return
+    law, vus = spent_s / whole, seconds_of_vus / whole
+    agree = law <= PARTS_FACTOR * vus + LEAST_REQUESTS
+    text = f"iterations in progress: {count(law)} by rate and duration (Little's law), {count(vus)} virtual users busy at most"
+    yield Comparison(
+        "virtual_users",
+        "agree" if agree else "contradict",
+        text if agree else f"{text}: the generator's own figures contradict each other",
+        {"rate_x_duration": law, "busy_vus": vus},
+    )
+
+
+def _in_flight(evidence: Evidence) -> Iterator[Comparison]:
+    """Requests in the app: its own gauge, and rate times time, by the app's word or else as the generator saw it from outside."""
+    gauge = evidence.readings.gauge("in_flight")
+    if gauge is None:
+        return
+    seen = max(gauge.mean - evidence.readings.own_scrapes("in_flight"), 0.0)
+    law = evidence.inside if evidence.is_told else evidence.time - evidence.part("late")
+    least = law * _ended(evidence) if evidence.is_told else 0.0
+    result: Agreement = "agree"
+    if seen > GAUGE_FACTOR * law + LEAST_REQUESTS:
+        result = "others"
+    elif GAUGE_FACTOR * seen + LEAST_REQUESTS < least:
+        result = "differ"
+    how = "time in the app" if evidence.is_told else "service time, as the app does not tell its own"
+    why = {
+        "others": ": it answers others as well, or its gauge means something else",
+        "differ": ": not all of its workers are scraped, or Server-Timing counts time twice",
+    }.get(result, "")
+    text = f"requests in the app: {count(seen)} by its gauge, {count(law)} by Little's law from rate and {how}{why}"
+    yield Comparison("in_flight", result, text, {"gauge": seen, "rate_x_time": law})
+
+
+def _ended(evidence: Evidence) -> float:
+    """The share of the requests that ended within the load."""
+    sql = "SELECT (sum(requests) FILTER (second < ?) / sum(requests))::DOUBLE FROM http"
+    return evidence.run.tables.rows(sql, [int(evidence.duration_s)], of=("http",))[0][0] or 0.0
+
+
+def _server_timing(evidence: Evidence) -> Iterator[Comparison]:
+    """The parts that the app tells against the wait that the generator saw."""
+    told = [endpoint for endpoint in evidence.endpoints if endpoint.is_told]
+    inside, wait = (sum(getattr(endpoint, what) for endpoint in told) / evidence.duration_s for what in ("inside_s", "wait_s"))
+    if not wait:
+        return
+    result: Agreement = "agree" if inside <= PARTS_FACTOR * wait else "differ"
+    why = "" if result == "agree" else ": its parts overlap, or are not in milliseconds, so that none of them is a share of the time"
+    text = f"Server-Timing: its parts make {count(inside)} requests at a time, the wait for answers {count(wait)}{why}"
+    yield Comparison("server_timing", result, text, {"parts": inside, "wait": wait})
+
+
+def _sessions(evidence: Evidence) -> Iterator[Comparison]:
+    """Sessions in a statement at a time: as sampled, as Postgres counts their time, as statements took, as the app waited."""
+    if not evidence.is_sampled:
+        return
+    looks = samples(evidence.run.tables, evidence.span)
+    sampled = fmean(look.active for look in looks)
+    measures, results, said = {"sampled": sampled}, [], [f"{count(sampled)} in {len(looks)} samples"]
+    for each in (_counted(evidence), _in_statements(evidence), _waited_for(evidence, looks)):
+        if each is not None:
+            measures |= each.measures
+            results.append(each.result)
+            said.append(each.text)
+    result = max(results, key=list(_LOWERED).index, default=None)
+    if result is None:
+        return
+    why = {
+        "others": ": the database works for somebody else as well, or the app does not tell all of its time",
+        "differ": ": they differ, so that shares of the database are uncertain",
+        "contradict": ": they contradict each other",
+    }.get(result, "")
+    yield Comparison("sessions", result, f"sessions at work: {', '.join(said)}{why}", measures)
+
+
+def _counted(evidence: Evidence) -> Comparison | None:
+    """The time of statements that have ended, as pg_stat_database counts it; it may lack what has not ended, or was not told yet."""
+    window = _snapshots(evidence)
+    grown = evidence.readings.between("database.active_time", *window) if window else None
+    if window is None or grown is None:
+        return None
+    looks, length_s = samples(evidence.run.tables, window), (window[1] - window[0]) / _NS
+    seen = fmean(look.active for look in looks)
+    value = max(grown / 1000 - _own_s(evidence), 0.0) / length_s
+    least, most = value - looks[0].open_s / length_s, value + (looks[-1].open_s + _UNTOLD_S * seen) / length_s
+    same = f" (of {count(seen)} sampled in the same time)"
+    result = apart(seen, least, most, standard_error(looks))
+    return Comparison("", result, f"{count(value)} by the time that Postgres counts{same if result != 'agree' else ''}", {"counted": value})
+
+
+def _in_statements(evidence: Evidence) -> Comparison | None:
+    """The time of statements by pg_stat_statements, a lower bound: planning, commits and what failed or never ended are not in it."""
+    window = _snapshots(evidence)
+    # Where statements within functions are counted beside these, the same time is there twice.
+    twice = evidence.setting("pg_stat_statements.track") == "all"
+    grown = evidence.readings.between("statement.total_exec_time", *window) if window and not twice else None
+    if window is None or grown is None:
+        return None
+    looks, length_s = samples(evidence.run.tables, window), (window[1] - window[0]) / _NS
+    value = max(grown / 1000 - _own_s(evidence), 0.0) / length_s
+    result = apart(fmean(look.active for look in looks), value - looks[0].open_s / length_s, math.inf, standard_error(looks))
+    return Comparison("", result, f"{count(value)} by the time of its statements", {"statements": value})
+
+
+def _waited_for(evidence: Evidence, looks: Sequence[Sample]) -> Comparison | None:
+    """The database's part by the app's word, an upper bound: ways there and back, drivers and poolers are in it."""
+    if sum(endpoint.told_requests for endpoint in evidence.endpoints) < _LEAST_TOLD * evidence.requests:
+        return None
+    told = evidence.part("db")
+    most = told + looks[-1].open_s / evidence.duration_s
+    result = apart(fmean(look.active for look in looks), 0.0, most, standard_error(looks))
+    return Comparison("", "agree" if result == "agree" else "others", f"{count(told)} waited for by the app", {"told": told})
+
+
+def _snapshots(evidence: Evidence) -> tuple[int, int] | None:
+    """The first and the last snapshot of the counters about the load; None where they are too near. What comes after it is in both."""
+    about = [at for at in evidence.readings.snapshots if -_ABOUT_NS <= at <= evidence.span[1] + _ABOUT_NS]
+    if len(about) < 2 or about[-1] - about[0] < _LEAST_WINDOW_S * _NS:
+        return None
+    window = (about[0], about[-1])
+    return window if len(samples(evidence.run.tables, window)) >= _LEAST_LOOKS else None
+
+
+def _own_s(evidence: Evidence) -> float:
+    """Seconds that the observer's own statements took, where they are counted."""
+    return float((evidence.postgres.get("cost") or {}).get("exec_s") or 0.0)
+
+
+def apart(value: float, least: float, most: float, error: float) -> Agreement:
+    """Whether a sampled value with this standard error is within the range of another measure, by `FACTOR`, or contradicts it."""
+    bound = min(max(value, least), most)
+    difference, ratio = abs(value - bound), max(value, bound) / max(min(value, bound), 1e-9)
+    if ratio < FACTOR or difference < max(LEAST_SESSIONS, _ERRORS * error):
+        return "agree"
+    return "contradict" if ratio >= GROSS_FACTOR and difference >= max(GROSS_SESSIONS, _ERRORS * error) else "differ"
+
+
+def standard_error(looks: Sequence[Sample]) -> float:
+    """Of the mean of looks, which are alike within a second: that of the means of ten of them (method of batch means)."""
+    batches = [fmean(look.active for look in looks[at : at + 10]) for at in range(0, len(looks), 10)]
+    return stdev(batches) / math.sqrt(len(batches)) if len(batches) > 1 else math.inf
