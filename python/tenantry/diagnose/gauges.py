@@ -19,6 +19,9 @@ class Gauge:
     last: float
 
 
+_COUNTERS = """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns),
+                      coalesce(min(at_ns) > ?, false) AND probe = 'postgres.counters'
+               FROM readings WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY metric, subject, probe"""
 _SNAPSHOTS = "SELECT DISTINCT at_ns FROM readings WHERE probe = 'postgres.counters' AND metric = 'snapshot' ORDER BY at_ns"
 # A value that did not change is not written again.
 _BETWEEN = """SELECT arg_max(value, at_ns) FILTER (at_ns <= ?), arg_max(value, at_ns) FILTER (at_ns <= ?)
@@ -34,19 +37,21 @@ class Readings:
 
     @cached_property
     def _counters(self) -> dict[str, dict[str, tuple[float, float]]]:
-        """The first and the last value of each."""
+        """The first and the last value of each; of what Postgres did not count yet at the first snapshot, the first one is zero."""
         # A value that did not change is not written again, so the last one before the span's end holds.
         found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
-        for metric, subject, first, last in self._tables.rows(
-            """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns) FROM readings
-               WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY ALL""",
-            of=("readings",),
-        ):
+        later: defaultdict[str, set[str]] = defaultdict(set)
+        for metric, subject, first, last, is_later in self._tables.rows(_COUNTERS, self.snapshots[:1] or [None], of=("readings",)):
             found[metric][subject] = (first, last)
+            later[metric] |= {subject} if is_later else set()
+        for metric, subjects in later.items():
+            # Of so many statements, one that comes later may have been below those that a snapshot keeps.
+            if subjects and len(found[metric]) - len(subjects) < MOST_STATEMENTS:
+                found[metric] |= {subject: (0.0, found[metric][subject][1]) for subject in subjects}
         return found
 
     def grown(self, metric: str) -> dict[str, float]:
-        """What a counter grew by, by subject; one that first appeared later counts from there."""
+        """What a counter grew by, by subject."""
         return {subject: last - first for subject, (first, last) in self._counters.get(metric, {}).items()}
 
     @cached_property
