@@ -59,20 +59,22 @@ def _generator(evidence: Evidence) -> Iterator[Comparison]:
 
 def _virtual_users(evidence: Evidence) -> Iterator[Comparison]:
     """The generator's books: iterations in progress are never more than virtual users at work, of which each second tells the most."""
-    rows = evidence.run.tables.rows(
-        """SELECT (SELECT sum(duration_sum_ns)::DOUBLE / 1e9 FROM iterations WHERE second < $1),
+    whole = int(evidence.duration_s)
+    ended_s, all_s, vus_s = evidence.run.tables.rows(
+        """SELECT (SELECT sum(duration_sum_ns) FILTER (second < $1)::DOUBLE / 1e9 FROM iterations),
+                  (SELECT sum(duration_sum_ns)::DOUBLE / 1e9 FROM iterations),
                   (SELECT sum(most)::DOUBLE FROM (SELECT max(vus) AS most FROM iterations WHERE second < $1
                                                   GROUP BY second, stream, process))""",
-        [int(evidence.duration_s)],
+        [whole],
         of=("iterations",),
-    )
-    spent_s, seconds_of_vus = rows[0]
-    whole = int(evidence.duration_s)
-    if not spent_s or not seconds_of_vus or whole < _LEAST_WINDOW_S:
+    )[0]
+    if not ended_s or not vus_s or whole < _LEAST_WINDOW_S:
         return
-    law, vus = spent_s / whole, seconds_of_vus / whole
+    law, vus = ended_s / whole, vus_s / whole
     agree = law <= PARTS_FACTOR * vus + LEAST_REQUESTS
-    text = f"iterations in progress: {count(law)} by rate and duration (Little's law), {count(vus)} virtual users busy at most"
+    text = (
+        f"iterations in progress: {between(law, all_s / whole)} by rate x duration (Little's law), at most {count(vus)} virtual users busy"
+    )
     yield Comparison(
         "virtual_users",
         "agree" if agree else "contradict",
@@ -88,24 +90,24 @@ def _in_flight(evidence: Evidence) -> Iterator[Comparison]:
         return
     seen = max(gauge.mean - evidence.readings.own_scrapes("in_flight"), 0.0)
     law = evidence.inside if evidence.is_told else evidence.time - evidence.part("late")
-    least = law * _ended(evidence) if evidence.is_told else 0.0
+    least = law * _ended(evidence)
     result: Agreement = "agree"
     if seen > GAUGE_FACTOR * law + LEAST_REQUESTS:
         result = "others"
-    elif GAUGE_FACTOR * seen + LEAST_REQUESTS < least:
+    elif evidence.is_told and GAUGE_FACTOR * seen + LEAST_REQUESTS < least:
         result = "differ"
     how = "time in the app" if evidence.is_told else "service time, as the app does not tell its own"
     why = {
         "others": ": it answers others as well, or its gauge means something else",
         "differ": ": not all of its workers are scraped, or Server-Timing counts time twice",
     }.get(result, "")
-    text = f"requests in the app: {count(seen)} by its gauge, {count(law)} by Little's law from rate and {how}{why}"
+    text = f"requests in the app: {count(seen)} by its gauge, {between(least, law)} by rate x {how} (Little's law){why}"
     yield Comparison("in_flight", result, text, {"gauge": seen, "rate_x_time": law})
 
 
 def _ended(evidence: Evidence) -> float:
-    """The share of the requests that ended within the load."""
-    sql = "SELECT (sum(requests) FILTER (second < ?) / sum(requests))::DOUBLE FROM http"
+    """The share of the time of requests that belongs to those that ended within the load."""
+    sql = "SELECT (sum(service_sum_ns) FILTER (second < ?) / sum(service_sum_ns))::DOUBLE FROM http"
     return evidence.run.tables.rows(sql, [int(evidence.duration_s)], of=("http",))[0][0] or 0.0
 
 
@@ -195,6 +197,11 @@ def _snapshots(evidence: Evidence) -> tuple[int, int] | None:
 def _own_s(evidence: Evidence) -> float:
     """Seconds that the observer's own statements took, where they are counted."""
     return float((evidence.postgres.get("cost") or {}).get("exec_s") or 0.0)
+
+
+def between(least: float, most: float) -> str:
+    """`282`, or `190 to 282` where that is not the same: what was begun in the load and ended after it is in the second alone."""
+    return count(most) if most <= 1.1 * least else f"{count(least)} to {count(most)}"
 
 
 def apart(value: float, least: float, most: float, error: float) -> Agreement:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tenantry.diagnose.agreement import comparisons, lowered
 from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.ladder import ladder
 from tenantry.diagnose.model import Answer, Comparison, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
@@ -37,7 +38,7 @@ def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
     found = doubted(found, compared)
     verdict, reason = _answer(evidence, found, compared)
     fine, missing = tuple(_fine(evidence, found)), (*unseen(evidence), *broken)
-    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), fine, missing, tuple(compared))
+    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), fine, missing, tuple(compared), tuple(ladder(evidence)))
 
 
 def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:

@@ -88,6 +88,11 @@ class Readings:
         found = self._counters.get(metric, {}).get(subject)
         return found[1] if found else None
 
+    def subjects(self, metric: str) -> list[str]:
+        """Whose readings of a metric there are."""
+        rows = self._tables.rows("SELECT DISTINCT subject FROM readings WHERE metric = ? ORDER BY 1", [metric], of=("readings",))
+        return [subject for (subject,) in rows]
+
     def own_scrapes(self, metric: str) -> float:
         """Who asks a worker for its gauge may be in it: one for each worker that never told less, before and after the load included."""
         rows = self._tables.rows("SELECT min(value) FROM readings WHERE metric = ? GROUP BY subject", [metric], of=("readings",))

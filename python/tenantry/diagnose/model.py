@@ -69,6 +69,74 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """The load at which a station is full. `reached` in the window that begins at `second`; `from_start` where the load was never lower;
+    `extrapolated` from the highest load, as servers by the time that a request holds one. `sign` is what says so where the servers did not.
+    """
+
+    how: Literal["reached", "from_start", "extrapolated"]
+    requests_per_s: float
+    iterations_per_s: float | None = None
+    second: int | None = None
+    sign: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        iterations = None if self.iterations_per_s is None else round(self.iterations_per_s, 3)
+        return {
+            "how": self.how,
+            "requests_per_s": round(self.requests_per_s, 3),
+            "iterations_per_s": iterations,
+            "second": self.second,
+            "sign": self.sign,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Something with `servers` of which requests hold some for a time: connections, cores, a lock. All is as at the highest load.
+
+    `busy`: the share of the servers in use; `hold_s`: how long a request holds one, on average; `hold_low_s`: at low load, where the
+    load grew; `grew`: by more than noise, so that the cause lies upstream; `capacity_per_s`: requests per second, servers / hold;
+    `requests_per_s`: how many there were.
+    """
+
+    id: str
+    title: str
+    unit: str
+    servers: float
+    busy: float
+    hold_s: float | None
+    hold_low_s: float | None
+    grew: bool | None
+    capacity_per_s: float | None
+    limit: Limit | None
+    requests_per_s: float
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its limit was reached in this run."""
+        return self.limit is not None and self.limit.how != "extrapolated"
+
+    def as_dict(self) -> dict[str, Any]:
+        held, held_low, capacity = (
+            None if value is None else round(value, 6) for value in (self.hold_s, self.hold_low_s, self.capacity_per_s)
+        )
+        return {
+            "id": self.id,
+            "title": self.title,
+            "servers": round(self.servers, 3),
+            "unit": self.unit,
+            "busy": round(self.busy, 4),
+            "hold_s": held,
+            "hold_low_s": held_low,
+            "grew": self.grew,
+            "capacity_per_s": capacity,
+            "requests_per_s": round(self.requests_per_s, 3),
+            "limit": None if self.limit is None else self.limit.as_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Measures of one thing, by name, and whether they agree. `others`: they differ by what somebody else does."""
 
@@ -84,8 +152,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, and whether
-    what was measured in several ways agrees.
+    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, whether
+    what was measured in several ways agrees, and the stations by what breaks first.
     """
 
     verdict: Answer
@@ -95,6 +163,7 @@ class Diagnosis:
     fine: tuple[str, ...]
     unseen: tuple[str, ...]
     validity: tuple[Comparison, ...] = ()
+    ladder: tuple[Station, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -107,4 +176,5 @@ class Diagnosis:
             "fine": list(self.fine),
             "unseen": list(self.unseen),
             "validity": [comparison.as_dict() for comparison in self.validity],
+            "ladder": [station.as_dict() for station in self.ladder],
         }

@@ -1,0 +1,89 @@
+"""What breaks first: for each station how busy it is at the highest load, and the load at which it is full.
+
+By the utilisation law U = X s / m, with X requests per second, s the mean time that each holds one of m servers (Denning and Buzen, The
+operational analysis of queueing network models, ACM Computing Surveys 10, 1978), a station is full at X = m / s. Where s itself grew with
+the load, what holds the servers longer lies upstream, and more of them only move the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import variance
+from typing import Literal
+
+from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.model import Limit, Station
+from tenantry.diagnose.stations import Seen, stations
+from tenantry.diagnose.windows import Windows
+
+GROWN = 1.3
+_ERRORS = 2.0
+# What is hardly touched says nothing of how much it can do.
+_LEAST_BUSY = 0.05
+_RANK = {"reached": 0, "from_start": 0, "extrapolated": 1}
+
+
+def ladder(evidence: Evidence) -> list[Station]:
+    """The stations: those that were full in the order in which they became so, those that would be, the others by how busy they were."""
+    windows = Windows(evidence.run)
+    found = [station for seen in stations(evidence, windows) if (station := _station(seen, windows)) is not None]
+    return sorted(found, key=_place)
+
+
+def _place(station: Station) -> tuple[float, float, float]:
+    limit = station.limit
+    if limit is None:
+        return 2, 0.0, -station.busy
+    return _RANK[limit.how], limit.second or 0.0 if station.is_full else limit.requests_per_s, -station.busy
+
+
+def _station(seen: Seen, windows: Windows) -> Station | None:
+    busy = windows.mean(seen.busy, windows.high)
+    if busy is None:
+        return None
+    requests = windows.mean(windows.requests, windows.high) or 0.0
+    share = busy / seen.servers
+    hold = max(busy - seen.others, 0.0) / requests if requests and seen.scales else None
+    low = _holds(seen, windows, windows.low) if seen.scales else []
+    high = _holds(seen, windows, windows.high) if seen.scales else []
+    hold_low = sum(low) / len(low) if low else None
+    capacity = max(seen.servers - seen.others, 0.0) / hold if hold and hold * requests >= _LEAST_BUSY * seen.servers else None
+    grew = _grew(low, high) if low else None
+    limit = _limit(seen, windows, capacity, requests)
+    return Station(seen.id, seen.title, seen.unit, seen.servers, share, hold, hold_low, grew, capacity, limit, requests)
+
+
+def _holds(seen: Seen, windows: Windows, some: Sequence[int]) -> list[float]:
+    """How long a request held a server, in each of some windows."""
+    return [
+        max(busy - seen.others, 0.0) / windows.requests[at] for at in some if (busy := seen.busy[at]) is not None and windows.requests[at]
+    ]
+
+
+def _grew(low: Sequence[float], high: Sequence[float]) -> bool:
+    """Whether the mean of the times at high load is larger by a third, and by two standard errors."""
+    if not high:
+        return False
+    before, after = sum(low) / len(low), sum(high) / len(high)
+    error = math.sqrt(sum(variance(some) / len(some) for some in (low, high) if len(some) > 1))
+    return after >= GROWN * before and after - before > _ERRORS * error
+
+
+def _limit(seen: Seen, windows: Windows, capacity: float | None, requests: float) -> Limit | None:
+    full = [_is_full(seen, at) for at in range(windows.count)]
+    # One full window may be a moment; the last one has none after it.
+    first = next((at for at in range(windows.count) if full[at] and (at + 1 == windows.count or full[at + 1])), None)
+    if first is not None:
+        # Where the load was never lower, it is too late to say at which it became full.
+        how: Literal["reached", "from_start"] = "reached" if first > (0 if windows.grows else 1) else "from_start"
+        return Limit(how, windows.requests[first], windows.iterations[first], windows.start_s(first), seen.signs.get(first, ""))
+    if capacity is None:
+        return None
+    iterations = windows.mean(windows.iterations, windows.high)
+    return Limit("extrapolated", capacity, iterations * capacity / requests if iterations and requests else None)
+
+
+def _is_full(seen: Seen, at: int) -> bool:
+    busy = seen.busy[at]
+    return at in seen.signs or (busy is not None and busy >= seen.full * seen.servers)
