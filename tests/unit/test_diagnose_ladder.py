@@ -27,9 +27,9 @@ def rising() -> Scene:
     for metric, value in (("pool.size", 3.0), ("cpu.cores", 2.0)):
         scene.gauge(metric, value)
     scene.gauge("pool.in_use", [min(rate * 0.05, 3.0) for rate in RISE])
-    for group, each_s in (("app", 0.010), ("app:7", 0.010), ("postgres", 0.005)):
+    for group, each_s in (("app", 0.010), ("app:7", 0.010), ("postgres", 0.004)):
         scene.grows("process.cpu_s", [rate * each_s for rate in RISE], group)
-    scene.grows("cpu.busy_s", [0.5 + rate * 0.015 for rate in RISE])
+    scene.grows("cpu.busy_s", [0.5 + rate * 0.014 for rate in RISE])
     scene.endpoint(pool=1, db=30, app=10)
     return scene
 
@@ -56,8 +56,8 @@ def test_what_was_not_full_is_extrapolated_by_servers_over_the_time_held(rising:
     assert app.hold_s == pytest.approx(0.010, rel=0.03)
     assert app.capacity_per_s == pytest.approx(100, rel=0.03)
     # Half a core goes to others, whatever the load: it is not a request's.
-    assert machine.hold_s == pytest.approx(0.015, rel=0.03)
-    assert machine.capacity_per_s == pytest.approx(1.5 / 0.015, rel=0.03)
+    assert machine.hold_s == pytest.approx(0.014, rel=0.03)
+    assert machine.capacity_per_s == pytest.approx(1.5 / 0.014, rel=0.03)
     assert [each.id for each in told.ladder] == ["app_pool", "app_cpu", "machine_cpu", "generator", "database_cpu"]
 
 
@@ -171,7 +171,7 @@ def test_the_ladder_is_told_in_rows_and_sentences_that_fit_a_terminal(rising: Sc
     assert ladder.rows(document)[0] == ("the app's connection pool", "56.0", "98 %", "3 connections", "47.6 ms")
     assert ladder.rows(document)[1][:4] == ("the app's processes", "~99.9", "62 %", "1 core")
     assert ladder.notes(document) == [
-        "the app's connection pool broke first: full from second 45 on, at 56.0 requests/s (56.0 iterations/s)",
+        "the app's connection pool broke first: full from second 45 on, at 56.0 requests/s (56.0 iterations/s asked for)",
         "~: extrapolated from 61.9 requests/s, as servers / time held; it may be lower",
     ]
     assert all(len(line.plain) <= 80 for line in ladder.lines(document, 80))
@@ -196,3 +196,59 @@ def test_where_nothing_was_full_that_is_said(tmp_path: Path) -> None:
     scene.calm()
     scene.endpoint(pool=1, db=5, app=4)
     assert ladder.notes(scene.diagnosed(tmp_path).as_dict())[0] == "no limit was reached"
+
+
+def test_a_problem_says_what_it_gains_and_which_limit_comes_next(rising: Scene, tmp_path: Path) -> None:
+    rising.endpoint("GET /slow", pool=300, db=30, app=10)
+    told = rising.diagnosed(tmp_path)
+    first = told.findings[0]
+    assert first.id == "app_pool_small"
+    assert first.gain is not None
+    assert first.gain.response_time_s == pytest.approx(first.share * 0.239, rel=0.02)
+    assert first.gain.next_limit_per_s == station(told, "app_cpu").capacity_per_s
+    assert "; the next limit is the app's processes, at about" in first.gain.text
+    assert first.as_dict()["gain"]["failures"] is None
+    assert any(text.startswith("the law of the app's connection pool: 3 connections, held ") for text in first.evidence)
+
+
+def test_what_fails_gains_requests_that_do_not(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.endpoint("POST /checkout", pool=1, db=5, app=2, ext=2, failed=0.5, detail="503 the invoicing service refused: 429")
+    gain = scene.diagnosed(tmp_path).findings[0].gain
+    assert gain is not None
+    assert gain.failures == pytest.approx(0.5)
+    assert gain.response_time_s is None
+
+
+def test_a_station_with_room_speaks_against_the_finding_that_blames_it(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(in_use=2)
+    scene.endpoint(pool=100, db=10, app=2)
+    first = scene.diagnosed(tmp_path).findings[0]
+    assert first.id == "app_pool_small"
+    assert "the app's connection pool: 20 % busy at the highest load" in first.against
+
+
+def test_a_hold_that_grew_and_what_was_full_before_speak_against_a_finding(rising: Scene, tmp_path: Path) -> None:
+    rising.readings = [row for row in rising.readings if row[2] not in ("pool.in_use", "cpu.busy_s")]
+    rising.gauge("pool.in_use", [min(rate * (0.01 if rate < 40 else 0.06), 3.0) for rate in RISE])
+    rising.grows("cpu.busy_s", [1.95 if rate > 30 else 0.5 for rate in RISE])
+    rising.endpoint("GET /slow", pool=300, db=30, app=10)
+    pool = next(finding for finding in rising.diagnosed(tmp_path).findings if finding.id == "app_pool_small")
+    assert any("at the lowest 5" in text and "may be the cause" in text for text in pool.against)
+    assert any(text.startswith("the machine's processors broke first, at ") for text in pool.against)
+
+
+def test_what_has_room_is_named_with_figures_and_what_is_the_problem_is_not(rising: Scene, tmp_path: Path) -> None:
+    fine = " ".join(rising.diagnosed(tmp_path / "calm").fine)
+    assert "what has room at 62 requests/s: the app's processes (62 % busy, full at about 100)" in fine
+    assert "the database: " in fine
+    slow = Scene()
+    slow.calm(in_use=9.5)
+    slow.endpoint(pool=400, db=200, app=2)
+    slow.sessions(9, wait="Lock:transactionid", query_id="1")
+    slow.blocked(9, "transactionid", query_id="1")
+    fine = " ".join(slow.diagnosed(tmp_path / "locked").fine)
+    assert "the database: " not in fine
+    assert "locks: " not in fine
+    assert "connection pool" not in fine

@@ -11,6 +11,7 @@ from tenantry.diagnose.ladder import ladder
 from tenantry.diagnose.model import Answer, Comparison, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
+from tenantry.diagnose.weighing import fine, weighed
 from tenantry.diagnose.words import percent
 from tenantry.results.probes import FACTS
 from tenantry.results.run import Run
@@ -34,11 +35,19 @@ def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
     found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
-    compared = comparisons(evidence)
-    found = doubted(found, compared)
+    compared, rungs = comparisons(evidence), ladder(evidence)
+    found = weighed(doubted(found, compared), rungs, evidence, known)
     verdict, reason = _answer(evidence, found, compared)
-    fine, missing = tuple(_fine(evidence, found)), (*unseen(evidence), *broken)
-    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), fine, missing, tuple(compared), tuple(ladder(evidence)))
+    return Diagnosis(
+        verdict,
+        reason,
+        tuple(found),
+        tuple(evidence.parts),
+        tuple(fine(evidence, found, rungs)),
+        (*unseen(evidence), *broken),
+        tuple(compared),
+        tuple(rungs),
+    )
 
 
 def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
@@ -129,21 +138,6 @@ def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Compari
     if contradictions:
         return "cannot_tell", next(iter(contradictions.values()))
     return "none", "no bottleneck was reached"
-
-
-def _fine(evidence: Evidence, found: list[Finding]) -> Iterator[str]:
-    """What is not the problem, with the figure that says so."""
-    named = {finding.id for finding in found}
-    if evidence.is_told and "app_pool_small" not in named:
-        yield f"the connection pool: {percent(evidence.share(evidence.part('pool')))} of the time is spent waiting for it"
-    if evidence.is_sampled:
-        locked = evidence.sessions.waiting("Lock")
-        if not named & {"hot_row_lock", "advisory_lock", "ddl_lock", "deadlocks"}:
-            yield f"locks: {percent(locked / max(evidence.sessions.working, 1e-9))} of the sessions at work wait for one"
-        yield f"the database: {evidence.database_time:.2g} sessions are at work at a time"
-    busy = evidence.run.generator.busy_share
-    if busy is not None and "generator" not in named:
-        yield f"the generator: at most {percent(busy)} of a core"
 
 
 def unseen(evidence: Evidence) -> Iterator[str]:

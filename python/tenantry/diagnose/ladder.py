@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import variance
+from statistics import fmean, variance
 from typing import Literal
 
 from tenantry.diagnose.evidence import Evidence
@@ -19,6 +19,7 @@ from tenantry.diagnose.windows import Windows
 
 GROWN = 1.3
 _ERRORS = 2.0
+_UNSEEN = 3
 # What is hardly touched says nothing of how much it can do.
 _LEAST_BUSY = 0.05
 _RANK = {"reached": 0, "from_start": 0, "extrapolated": 1}
@@ -39,49 +40,59 @@ def _place(station: Station) -> tuple[float, float, float]:
 
 
 def _station(seen: Seen, windows: Windows) -> Station | None:
-    busy = windows.mean(seen.busy, windows.high)
-    if busy is None:
+    busy, held = windows.mean(seen.busy, windows.high), windows.mean(seen.held, windows.high)
+    if busy is None or held is None:
         return None
     requests = windows.mean(windows.requests, windows.high) or 0.0
-    share = busy / seen.servers
-    hold = max(busy - seen.others, 0.0) / requests if requests and seen.scales else None
-    low = _holds(seen, windows, windows.low) if seen.scales else []
-    high = _holds(seen, windows, windows.high) if seen.scales else []
-    hold_low = sum(low) / len(low) if low else None
-    capacity = max(seen.servers - seen.others, 0.0) / hold if hold and hold * requests >= _LEAST_BUSY * seen.servers else None
-    grew = _grew(low, high) if low else None
+    hold = held / requests if requests and seen.scales else None
+    low = _holds(seen, windows, windows.low) if seen.scales and seen.compares else []
+    # What no look met cannot be told from what one of them would have met.
+    least = 1 / (seen.looks_per_s * windows.width_s * sum(windows.requests[at] for at in windows.low)) if low else 0.0
+    hold_low = fmean(low) if low and fmean(low) > least else None
+    grew = _grew(low, _holds(seen, windows, windows.high), least) if low else None
+    capacity = max(seen.servers - seen.others, 0.0) / hold if hold and held >= _LEAST_BUSY * seen.servers else None
     limit = _limit(seen, windows, capacity, requests)
-    return Station(seen.id, seen.title, seen.unit, seen.servers, share, hold, hold_low, grew, capacity, limit, requests)
+    return Station(seen.id, seen.title, seen.unit, seen.servers, busy / seen.servers, hold, hold_low, grew, capacity, limit, requests)
 
 
 def _holds(seen: Seen, windows: Windows, some: Sequence[int]) -> list[float]:
     """How long a request held a server, in each of some windows."""
-    return [
-        max(busy - seen.others, 0.0) / windows.requests[at] for at in some if (busy := seen.busy[at]) is not None and windows.requests[at]
-    ]
+    return [held / windows.requests[at] for at in some if (held := seen.held[at]) is not None and windows.requests[at]]
 
 
-def _grew(low: Sequence[float], high: Sequence[float]) -> bool:
-    """Whether the mean of the times at high load is larger by a third, and by two standard errors."""
+def _grew(low: Sequence[float], high: Sequence[float], least: float) -> bool:
+    """Whether the mean of the times at high load is larger by a third, and by two standard errors.
+
+    What no look met may be up to three of them (the rule of three: with 95 % confidence, by Poisson's law).
+    """
     if not high:
         return False
-    before, after = sum(low) / len(low), sum(high) / len(high)
+    before, after = fmean(low) + _UNSEEN * least, fmean(high)
     error = math.sqrt(sum(variance(some) / len(some) for some in (low, high) if len(some) > 1))
     return after >= GROWN * before and after - before > _ERRORS * error
 
 
 def _limit(seen: Seen, windows: Windows, capacity: float | None, requests: float) -> Limit | None:
-    full = [_is_full(seen, at) for at in range(windows.count)]
-    # One full window may be a moment; the last one has none after it.
-    first = next((at for at in range(windows.count) if full[at] and (at + 1 == windows.count or full[at + 1])), None)
+    first = _first_full(seen, windows)
     if first is not None:
         # Where the load was never lower, it is too late to say at which it became full.
         how: Literal["reached", "from_start"] = "reached" if first > (0 if windows.grows else 1) else "from_start"
-        return Limit(how, windows.requests[first], windows.iterations[first], windows.start_s(first), seen.signs.get(first, ""))
+        sign = seen.signs.get(first) or (f"{seen.others:.2g} of them go to others" if seen.others >= seen.servers / 2 else "")
+        return Limit(how, windows.requests[first], windows.iterations[first], windows.start_s(first), sign)
     if capacity is None:
         return None
     iterations = windows.mean(windows.iterations, windows.high)
     return Limit("extrapolated", capacity, iterations * capacity / requests if iterations and requests else None)
+
+
+def _first_full(seen: Seen, windows: Windows) -> int | None:
+    """The first full window, if the next one is full, too, and half of what follows at the highest load: else it was a moment."""
+    full = [_is_full(seen, at) for at in range(windows.count)]
+    for first in range(windows.count):
+        after = [full[at] for at in windows.high if at >= first]
+        if all(full[first : first + 2]) and after and sum(after) >= len(after) / 2:
+            return first
+    return None
 
 
 def _is_full(seen: Seen, at: int) -> bool:

@@ -22,6 +22,23 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """What taking a cause away would gain at best, and the limit after it. Causes overlap: their gains may be more than all there is.
+
+    `response_time_s` of the mean, or the share of the requests (`failures`) that fail no more; `next_limit_per_s` in requests.
+    """
+
+    text: str
+    response_time_s: float | None = None
+    failures: float | None = None
+    next_limit_per_s: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        figures = {"response_time_s": self.response_time_s, "failures": self.failures, "next_limit_per_s": self.next_limit_per_s}
+        return {"text": self.text, **{name: None if value is None else round(value, 6) for name, value in figures.items()}}
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One cause. `share` is the part of all request time that it explains, or of all requests that fail by it, from 0 to 1.
 
@@ -39,6 +56,7 @@ class Finding:
     kind: Kind = "problem"
     rank: int = 0
     explained_by: str = ""
+    gain: Gain | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` (docs/diagnosis.md)."""
@@ -54,6 +72,7 @@ class Finding:
             "evidence": list(self.evidence),
             "against": list(self.against),
             "fix": self.fix.as_dict(),
+            "gain": None if self.gain is None else self.gain.as_dict(),
         }
 
 

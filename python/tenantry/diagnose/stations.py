@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from tenantry.validity import MOST_BUSY
 FULL = 0.9
 # Where somebody waits at a time, servers that are read once a second seem idle between two of their users.
 FULL_WITH_QUEUE = 0.7
-_LATE_LOOP_S = 0.05
+# As the rule event_loop_blocking has it, and above the bucket of a histogram that ends there.
+_LATE_LOOP_S, _LATE_SHARE = 0.03, 0.35
 _DOOR_SHARE, _DOOR_S = 0.4, 0.01
 _THREADED = 1.15
 _IDLE_WORKER = 0.1
@@ -27,7 +29,8 @@ _LOCKS = {"transactionid": "row lock", "tuple": "row lock", "advisory": "advisor
 class Seen:
     """A station: `busy` are the servers in use in each window, None where nobody looked. `signs` say of a window why it is full without.
 
-    `scales`: requests take it in proportion, so that more of them take more of it; but for the `others` who are there without requests.
+    `taken` are those of `busy` that requests hold: the others are there without requests. Servers that are counted by looks, so many a
+    second, may be missed. `scales`: more requests take more; `compares`: what is seen at low load can be compared.
     """
 
     id: str
@@ -37,8 +40,23 @@ class Seen:
     busy: Column
     full: float = FULL
     signs: dict[int, str] = field(default_factory=dict)
+    taken: Column | None = None
+    looks_per_s: float = math.inf
     scales: bool = True
-    others: float = 0.0
+    compares: bool = True
+
+    @property
+    def held(self) -> Column:
+        """Servers that requests hold, in each window."""
+        return self.busy if self.taken is None else self.taken
+
+    @property
+    def others(self) -> float:
+        """Servers that are in use without requests, on average."""
+        if self.taken is None:
+            return 0.0
+        beside = [busy - own for busy, own in zip(self.busy, self.taken, strict=True) if busy is not None and own is not None]
+        return max(fmean(beside), 0.0) if beside else 0.0
 
 
 def stations(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
@@ -69,7 +87,7 @@ def _pooler(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     if size:
         queue = windows.gauge("pooler.cl_waiting", wanted=_is(name))
         signs = _queues(by_name[name], size, queue, "waited in it")
-        yield Seen("pooler_pool", "the pooler's pool", "connections", size, by_name[name], signs=signs)
+        yield Seen("pooler_pool", "the pooler's pool", "connections", size, by_name[name], signs=signs, looks_per_s=2)
 
 
 def _workers(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
@@ -116,6 +134,8 @@ def _app(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
 
 def _late(evidence: Evidence, windows: Windows) -> dict[int, str]:
     """Windows in which timers of the app's event loop were late, though there was a processor for it."""
+    if evidence.held_share(evidence.part("app") + evidence.part("door") + evidence.travel) < _LATE_SHARE:
+        return {}
     lag, machine = windows.gauge("loop.lag_s", fold=max), _machine_share(evidence, windows)
     late = [at for at, value in enumerate(lag) if (value or 0.0) >= _LATE_LOOP_S and (machine[at] or 0.0) < FULL]
     return dict.fromkeys(late, "its event loop was late")
@@ -135,9 +155,8 @@ def _machine(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     busy = windows.rates("cpu.busy_s").get("")
     if cores and busy:
         ours = windows.folded([rates[group] for group in _OURS if group in rates])
-        beside = [all_of - own for all_of, own in zip(busy, ours, strict=True) if all_of is not None and own is not None]
-        others = max(fmean(beside), 0.0) if beside else 0.0
-        yield Seen("machine_cpu", "the machine's processors", "cores", cores, busy, others=others)
+        taken = ours if any(ours) else None
+        yield Seen("machine_cpu", "the machine's processors", "cores", cores, busy, taken=taken)
 
 
 def _machine_share(evidence: Evidence, windows: Windows) -> Column:
@@ -156,7 +175,7 @@ def _connections(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
 
 def _generator(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     if any(value is not None for value in windows.generator):
-        yield Seen("generator", "the generator's busiest thread", "cores", 1, windows.generator, full=MOST_BUSY)
+        yield Seen("generator", "the generator", "cores", 1, windows.generator, full=MOST_BUSY)
 
 
 def _lock(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
@@ -169,7 +188,8 @@ def _lock(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     (kind, query_id, relation), _ = waiting.most_common(1)[0]
     shares, heads = windows.lock(query_id, relation)
     servers = max(round(heads), 1)
-    yield Seen("lock", f"the hottest {kind}", "locks", servers, [None if share is None else share * servers for share in shares])
+    busy: Column = [None if share is None else share * servers for share in shares]
+    yield Seen("lock", f"the hottest {kind}", "locks", servers, busy, compares=False)
 
 
 def _queues(busy: Sequence[float | None], servers: float, queue: Sequence[float | None], what: str) -> dict[int, str]:

@@ -49,6 +49,8 @@ def _finding(finding: Document, width: int) -> Iterator[Line]:
         yield from wrapped(f"- {clean(text)}", width, "", _INDENT * 2)
     for text in finding.get("against") or []:
         yield from wrapped(f"- against it: {clean(text)}", width, "", _INDENT * 2)
+    if gain := clean(part(finding, "gain").get("text")):
+        yield from wrapped(f"gain: {gain}", width, "", _INDENT * 2)
     fix = part(finding, "fix")
     told = clean(fix.get("text"))
     yield from wrapped(f"fix: {told}{':' if fix.get('statement') else ''}", width, "green", _INDENT * 2)
@@ -80,6 +82,7 @@ class Shown(NamedTuple):
     against: list[str]
     remedy: str
     statement: str
+    gain: str
 
 
 def shown(document: Document) -> list[Shown]:
@@ -93,6 +96,7 @@ def shown(document: Document) -> list[Shown]:
             [clean(text) for text in finding.get("against") or []],
             clean(part(finding, "fix").get("text")),
             clean(part(finding, "fix").get("statement")),
+            clean(part(finding, "gain").get("text")),
         )
         for finding in problems[:_MOST]
     ]

@@ -33,8 +33,8 @@ def notes(diagnosis: Document) -> list[str]:
     return [
         *([_first(full[0])] if full else ["no limit was reached"] if stations else []),
         *(
-            f"{clean(station.get('title'))}: held for {duration(station.get('hold_s'))} by each request, at low load for"
-            f" {duration(station.get('hold_low_s'))}: what holds it longer lies upstream"
+            f"{clean(station.get('title'))}: held for {duration(station.get('hold_s'))} by each request, at low load"
+            f" {_low(station)}: what holds it longer lies upstream"
             for station in full
             if station.get("grew")
         ),
@@ -59,7 +59,7 @@ def lines(diagnosis: Document, width: int) -> Iterator[Line]:
 
 def _first(station: Document) -> str:
     limit = part(station, "limit")
-    asked = f" ({plain(limit.get('iterations_per_s'))} iterations/s)" if finite(limit.get("iterations_per_s")) is not None else ""
+    asked = f" ({plain(limit.get('iterations_per_s'))} iterations/s asked for)" if finite(limit.get("iterations_per_s")) is not None else ""
     when = "from the start" if limit.get("how") == "from_start" else f"from second {plain(limit.get('second'))} on"
     sign = f": {clean(limit.get('sign'))}" if limit.get("sign") else ""
     return f"{clean(station.get('title'))} broke first: full {when}, at {plain(limit.get('requests_per_s'))} requests/s{asked}{sign}"
@@ -76,8 +76,12 @@ def _limit(limit: Document) -> str:
 
 def _held(station: Document) -> str:
     low, high = station.get("hold_low_s"), station.get("hold_s")
-    grew = f"{duration(low)} to " if station.get("grew") else ""
+    grew = f"{duration(low)} to " if station.get("grew") and low is not None else ""
     return f"{grew}{duration(high)}"
+
+
+def _low(station: Document) -> str:
+    return "too short to be seen" if station.get("hold_low_s") is None else f"for {duration(station['hold_low_s'])}"
 
 
 def _busy(value: object) -> str:

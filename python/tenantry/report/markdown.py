@@ -129,11 +129,16 @@ def _findings(page: _Page, document: Document) -> None:
     """The problems that were found, each with what helps."""
     found = [finding for finding in items(document, "findings") if finding.get("kind") == "problem"]
     rows = [
-        (code(each.get("id")), text(findings.headline(each)), code(part(each, "fix").get("statement") or part(each, "fix").get("text")))
+        (
+            code(each.get("id")),
+            text(findings.headline(each)),
+            code(part(each, "fix").get("statement") or part(each, "fix").get("text")),
+            text(part(each, "gain").get("text")),
+        )
         for each in found
     ]
     if rows:
-        page.table(("Finding", "", "what helps"), rows[:_MOST_ROWS])
+        page.table(("Finding", "", "what helps", "what it gains"), rows[:_MOST_ROWS])
     for doubt in findings.doubts(part(document, "diagnosis")):
         page.line(f"\n⚠️ doubt: {text(doubt)}")
 
