@@ -183,7 +183,7 @@ def test_page_and_markdown_show_the_ladder_as_tables(rising: Scene, tmp_path: Pa
         document = page_document(opened)
     page = html.render(document)
     table = page[page.index('<table id="ladder">') : page.index("</table>", page.index('<table id="ladder">'))]
-    assert '<th scope="row" class="name">the app&#39;s connection pool</th><td class="num">56.0</td>' in table
+    assert '<th scope="row">the app&#39;s connection pool</th><td class="num">56.0</td>' in table
     assert "data-sortable" not in table
     assert "broke first: full from second 45 on" in page
     summary = markdown.render(document)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Self
 
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Agreement, Comparison
@@ -130,7 +132,8 @@ def _sessions(evidence: Evidence) -> Iterator[Comparison]:
     looks = samples(evidence.run.tables, evidence.span)
     sampled = fmean(look.active for look in looks)
     measures, results, said = {"sampled": sampled}, [], [f"{count(sampled)} in {len(looks)} samples"]
-    for each in (_counted(evidence), _in_statements(evidence), _waited_for(evidence, looks)):
+    span = _Snapshots.about(evidence)
+    for each in (_counted(evidence, span), _in_statements(evidence, span), _waited_for(evidence, looks)):
         if each is not None:
             measures |= each.measures
             results.append(each.result)
@@ -146,32 +149,68 @@ def _sessions(evidence: Evidence) -> Iterator[Comparison]:
     yield Comparison("sessions", result, f"sessions at work: {', '.join(said)}{why}", measures)
 
 
-def _counted(evidence: Evidence) -> Comparison | None:
+@dataclass(frozen=True, slots=True)
+class _Snapshots:
+    """The first and the last snapshot of the counters about the load, and the looks at the sessions between them.
+
+    What comes after the load is in both.
+    """
+
+    start_ns: int
+    end_ns: int
+    looks: list[Sample]
+
+    @classmethod
+    def about(cls, evidence: Evidence) -> Self | None:
+        """None where they are too near to each other, or nobody looked."""
+        found = [at for at in evidence.readings.snapshots if -_ABOUT_NS <= at <= evidence.span[1] + _ABOUT_NS]
+        if len(found) < 2 or found[-1] - found[0] < _LEAST_WINDOW_S * _NS:
+            return None
+        looks = samples(evidence.run.tables, (found[0], found[-1]))
+        return cls(found[0], found[-1], looks) if len(looks) >= _LEAST_LOOKS else None
+
+    @property
+    def length_s(self) -> float:
+        return (self.end_ns - self.start_ns) / _NS
+
+    @property
+    def sampled(self) -> float:
+        return fmean(look.active for look in self.looks)
+
+    def grown(self, evidence: Evidence, metric: str) -> float | None:
+        """Sessions at a time by a counter of milliseconds, without the observer's own where they are counted; None when nobody read it."""
+        grown_ms = evidence.readings.between(metric, self.start_ns, self.end_ns)
+        return None if grown_ms is None else max(grown_ms / 1000 - _own_s(evidence), 0.0) / self.length_s
+
+    @property
+    def begun_before(self) -> float:
+        """What statements that were begun before the first snapshot may have added, in sessions at a time."""
+        return self.looks[0].open_s / self.length_s
+
+    @property
+    def not_told(self) -> float:
+        """What statements that had not ended, and sessions that had not told yet, may lack."""
+        return (self.looks[-1].open_s + _UNTOLD_S * self.sampled) / self.length_s
+
+
+def _counted(evidence: Evidence, span: _Snapshots | None) -> Comparison | None:
     """The time of statements that have ended, as pg_stat_database counts it; it may lack what has not ended, or was not told yet."""
-    window = _snapshots(evidence)
-    grown = evidence.readings.between("database.active_time", *window) if window else None
-    if window is None or grown is None:
+    value = span.grown(evidence, "database.active_time") if span else None
+    if span is None or value is None:
         return None
-    looks, length_s = samples(evidence.run.tables, window), (window[1] - window[0]) / _NS
-    seen = fmean(look.active for look in looks)
-    value = max(grown / 1000 - _own_s(evidence), 0.0) / length_s
-    least, most = value - looks[0].open_s / length_s, value + (looks[-1].open_s + _UNTOLD_S * seen) / length_s
-    same = f" (of {count(seen)} sampled in the same time)"
-    result = apart(seen, least, most, standard_error(looks))
-    return Comparison("", result, f"{count(value)} by the time that Postgres counts{same if result != 'agree' else ''}", {"counted": value})
+    result = apart(span.sampled, value - span.begun_before, value + span.not_told, standard_error(span.looks))
+    same = "" if result == "agree" else f" (of {count(span.sampled)} sampled in the same time)"
+    return Comparison("", result, f"{count(value)} by the time that Postgres counts{same}", {"counted": value})
 
 
-def _in_statements(evidence: Evidence) -> Comparison | None:
+def _in_statements(evidence: Evidence, span: _Snapshots | None) -> Comparison | None:
     """The time of statements by pg_stat_statements, a lower bound: planning, commits and what failed or never ended are not in it."""
-    window = _snapshots(evidence)
     # Where statements within functions are counted beside these, the same time is there twice.
     twice = evidence.setting("pg_stat_statements.track") == "all"
-    grown = evidence.readings.between("statement.total_exec_time", *window) if window and not twice else None
-    if window is None or grown is None:
+    value = span.grown(evidence, "statement.total_exec_time") if span and not twice else None
+    if span is None or value is None:
         return None
-    looks, length_s = samples(evidence.run.tables, window), (window[1] - window[0]) / _NS
-    value = max(grown / 1000 - _own_s(evidence), 0.0) / length_s
-    result = apart(fmean(look.active for look in looks), value - looks[0].open_s / length_s, math.inf, standard_error(looks))
+    result = apart(span.sampled, value - span.begun_before, math.inf, standard_error(span.looks))
     return Comparison("", result, f"{count(value)} by the time of its statements", {"statements": value})
 
 
@@ -183,15 +222,6 @@ def _waited_for(evidence: Evidence, looks: Sequence[Sample]) -> Comparison | Non
     most = told + looks[-1].open_s / evidence.duration_s
     result = apart(fmean(look.active for look in looks), 0.0, most, standard_error(looks))
     return Comparison("", "agree" if result == "agree" else "others", f"{count(told)} waited for by the app", {"told": told})
-
-
-def _snapshots(evidence: Evidence) -> tuple[int, int] | None:
-    """The first and the last snapshot of the counters about the load; None where they are too near. What comes after it is in both."""
-    about = [at for at in evidence.readings.snapshots if -_ABOUT_NS <= at <= evidence.span[1] + _ABOUT_NS]
-    if len(about) < 2 or about[-1] - about[0] < _LEAST_WINDOW_S * _NS:
-        return None
-    window = (about[0], about[-1])
-    return window if len(samples(evidence.run.tables, window)) >= _LEAST_LOOKS else None
 
 
 def _own_s(evidence: Evidence) -> float:

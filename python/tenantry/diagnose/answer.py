@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from tenantry.diagnose.agreement import comparisons, lowered
 from tenantry.diagnose.evidence import Evidence
@@ -21,6 +22,7 @@ LEAST_FAILED = 0.01
 LEAST_CONFIDENCE = 0.5
 LEAST_PART = 0.15
 _WEAK = 0.35
+T = TypeVar("T")
 
 
 def is_observed(run: Run) -> bool:
@@ -34,8 +36,10 @@ def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
     muted = {*silent, *evidence.facts.get("silent", ())}
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
-    found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
-    compared, rungs = comparisons(evidence), ladder(evidence)
+    asked = [_asked(rule.find, f"the rule {rule.id}", evidence, broken) for rule in known.values()]
+    found = ranked(evidence, [finding for findings in asked for finding in findings], known)
+    compared = _asked(comparisons, "the comparison of measures", evidence, broken)
+    rungs = _asked(ladder, "the ladder of stations", evidence, broken)
     found = weighed(doubted(found, compared), rungs, evidence, known)
     verdict, reason = _answer(evidence, found, compared)
     return Diagnosis(
@@ -50,12 +54,12 @@ def diagnose(run: Run, *, silent: Iterable[str] = ()) -> Diagnosis:
     )
 
 
-def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
-    """What a rule finds. Readings that nobody foresaw must not take the rest of the answer away."""
+def _asked(ask: Callable[[Evidence], Iterable[T]], who: str, evidence: Evidence, broken: list[str]) -> list[T]:
+    """What somebody finds. Readings that nobody foresaw must not take the rest of the answer away."""
     try:
-        return list(rule.find(evidence))
+        return list(ask(evidence))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        broken.append(f"the rule {rule.id} cannot read what was observed: {type(error).__name__}: {error}")
+        broken.append(f"{who} cannot read what was observed: {type(error).__name__}: {error}")
         return []
 
 

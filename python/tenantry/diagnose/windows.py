@@ -31,6 +31,7 @@ class Windows:
         whole = max(int(run.duration_s), 1)
         self.width_s = min(max(LEAST_S, ceil(whole / _MOST)), whole)
         self.count = whole // self.width_s
+        self._rates: dict[str, dict[str, Column]] = {}
 
     def start_s(self, window: int) -> int:
         """When a window begins, in seconds of the load."""
@@ -98,6 +99,12 @@ class Windows:
 
     def rates(self, metric: str) -> dict[str, Column]:
         """What a counter grew by per second in each window, by subject."""
+        # Several stations ask for the same one.
+        if metric not in self._rates:
+            self._rates[metric] = self._read_rates(metric)
+        return self._rates[metric]
+
+    def _read_rates(self, metric: str) -> dict[str, Column]:
         rows = self._tables.rows(
             "SELECT subject, at_ns, value FROM readings WHERE metric = ? ORDER BY subject, at_ns", [metric], of=("readings",)
         )
