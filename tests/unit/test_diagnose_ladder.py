@@ -236,7 +236,10 @@ def test_a_hold_that_grew_and_what_was_full_before_speak_against_a_finding(risin
     rising.endpoint("GET /slow", pool=300, db=30, app=10)
     pool = next(finding for finding in rising.diagnosed(tmp_path).findings if finding.id == "app_pool_small")
     assert any("at the lowest 5" in text and "may be the cause" in text for text in pool.against)
-    assert any(text.startswith("the machine's processors broke first, at ") for text in pool.against)
+    assert any(
+        text.startswith("something else broke first, at ") and text.endswith("requests/s: the machine's processors")
+        for text in pool.against
+    )
 
 
 def test_what_has_room_is_named_with_figures_and_what_is_the_problem_is_not(rising: Scene, tmp_path: Path) -> None:
@@ -252,3 +255,14 @@ def test_what_has_room_is_named_with_figures_and_what_is_the_problem_is_not(risi
     assert "the database: " not in fine
     assert "locks: " not in fine
     assert "connection pool" not in fine
+
+
+def test_a_parent_and_helpers_of_the_app_are_no_workers(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(app=0.4)
+    scene.endpoint(pool=1, db=5, app=4)
+    for worker, cores in (("8", 0.35), ("9", 0.1), ("10", 0.0)):
+        scene.grows("process.cpu_s", cores * scene.seconds, f"app:{worker}")
+    app = station(scene.diagnosed(tmp_path), "app_cpu")
+    assert app.servers == 2
+    assert app.busy == pytest.approx(0.375)

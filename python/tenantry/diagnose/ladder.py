@@ -22,7 +22,6 @@ _ERRORS = 2.0
 _UNSEEN = 3
 # What is hardly touched says nothing of how much it can do.
 _LEAST_BUSY = 0.05
-_RANK = {"reached": 0, "from_start": 0, "extrapolated": 1}
 
 
 def ladder(evidence: Evidence) -> list[Station]:
@@ -36,7 +35,7 @@ def _place(station: Station) -> tuple[float, float, float]:
     limit = station.limit
     if limit is None:
         return 2, 0.0, -station.busy
-    return _RANK[limit.how], limit.second or 0.0 if station.is_full else limit.requests_per_s, -station.busy
+    return (0, station.full_since_s, -station.busy) if station.is_full else (1, limit.requests_per_s, -station.busy)
 
 
 def _station(seen: Seen, windows: Windows) -> Station | None:

@@ -136,6 +136,11 @@ class Station:
         """Whether its limit was reached in this run."""
         return self.limit is not None and self.limit.how != "extrapolated"
 
+    @property
+    def full_since_s(self) -> int:
+        """When it was reached, in seconds of the load; 0 where that was from the start."""
+        return self.limit.second or 0 if self.limit and self.limit.how == "reached" else 0
+
     def as_dict(self) -> dict[str, Any]:
         held, held_low, capacity = (
             None if value is None else round(value, 6) for value in (self.hold_s, self.hold_low_s, self.capacity_per_s)

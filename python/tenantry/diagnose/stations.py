@@ -19,7 +19,8 @@ FULL_WITH_QUEUE = 0.7
 _LATE_LOOP_S, _LATE_SHARE = 0.03, 0.35
 _DOOR_SHARE, _DOOR_S = 0.4, 0.01
 _THREADED = 1.15
-_IDLE_WORKER = 0.1
+# Workers share the work: what uses less than half of the busiest one is something else, such as a parent or a helper.
+_WORKER = 0.5
 _LEAST_WAITING = 0.05
 _OURS = ("app", "postgres", "pgbouncer", "generator")
 _LOCKS = {"transactionid": "row lock", "tuple": "row lock", "advisory": "advisory lock", "relation": "table lock"}
@@ -69,9 +70,8 @@ def _pool(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     size, in_use, queue = (windows.gauge(f"pool.{what}") for what in ("size", "in_use", "waiting"))
     most = max((value for value in size if value is not None), default=0.0)
     if most:
-        yield Seen(
-            "app_pool", "the app's connection pool", "connections", most, in_use, signs=_queues(in_use, most, queue, "waited for it")
-        )
+        signs = _queues(in_use, most, queue, "waited for it")
+        yield Seen("app_pool", "the app's connection pool", "connections", most, in_use, signs=signs, looks_per_s=1)
 
 
 def _pooler(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
@@ -124,7 +124,7 @@ def _app(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     }
     means = {name: windows.mean(column, range(windows.count)) or 0.0 for name, column in single.items()}
     most = max(means.values(), default=0.0)
-    working = [name for name, mean in means.items() if mean >= _IDLE_WORKER * most]
+    working = [name for name, mean in means.items() if mean >= _WORKER * most]
     if not most or not available:
         return
     servers = available if most > _THREADED else min(len(working), available)

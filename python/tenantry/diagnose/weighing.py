@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -69,15 +70,14 @@ def _against(finding: Finding, station: Station) -> Iterator[str]:
 
 def _others(stations: Sequence[Station], ladder: Sequence[Station], own: set[str]) -> Iterator[str]:
     """What was full before this, or as early, and is none of its symptoms."""
-    since = min((station.limit.second or 0 for station in stations if station.is_full and station.limit), default=None)
+    since = min((station.full_since_s for station in stations if station.is_full), default=math.inf)
     for station in ladder:
         limit = station.limit
-        if limit is None or not station.is_full or own & {*_RULES[station.id]}:
+        if limit is None or not station.is_full or own & {*_RULES[station.id]} or station.full_since_s > since:
             continue
-        if since is None or (limit.second or 0) < since:
-            yield f"{station.title} broke first, at {count(limit.requests_per_s)} requests/s{f' ({limit.sign})' if limit.sign else ''}"
-        elif (limit.second or 0) == since:
-            yield f"{station.title}: full as early, at {count(limit.requests_per_s)} requests/s{f' ({limit.sign})' if limit.sign else ''}"
+        when = "broke first" if station.full_since_s < since else "was full as early"
+        sign = f" ({limit.sign})" if limit.sign else ""
+        yield f"something else {when}, at {count(limit.requests_per_s)} requests/s: {station.title}{sign}"
 
 
 def _gain(finding: Finding, ladder: Sequence[Station], evidence: Evidence, own: set[str]) -> Gain | None:
