@@ -129,10 +129,12 @@ def _sessions(evidence: Evidence) -> Iterator[Comparison]:
     """Sessions in a statement at a time: as sampled, as Postgres counts their time, as statements took, as the app waited."""
     if not evidence.is_sampled:
         return
-    looks = samples(evidence.run.tables, evidence.span)
+    start_ns, end_ns = evidence.span
+    about = samples(evidence.run.tables, (start_ns - _ABOUT_NS, end_ns + _ABOUT_NS))
+    looks = [look for look in about if start_ns <= look.at_ns <= end_ns]
     sampled = fmean(look.active for look in looks)
     measures, results, said = {"sampled": sampled}, [], [f"{count(sampled)} in {len(looks)} samples"]
-    span = _Snapshots.about(evidence)
+    span = _Snapshots.among(about, evidence)
     for each in (_counted(evidence, span), _in_statements(evidence, span), _waited_for(evidence, looks)):
         if each is not None:
             measures |= each.measures
@@ -161,13 +163,13 @@ class _Snapshots:
     looks: list[Sample]
 
     @classmethod
-    def about(cls, evidence: Evidence) -> Self | None:
-        """None where they are too near to each other, or nobody looked."""
+    def among(cls, looks: Sequence[Sample], evidence: Evidence) -> Self | None:
+        """None where the snapshots are too near to each other, or nobody looked between them."""
         found = [at for at in evidence.readings.snapshots if -_ABOUT_NS <= at <= evidence.span[1] + _ABOUT_NS]
         if len(found) < 2 or found[-1] - found[0] < _LEAST_WINDOW_S * _NS:
             return None
-        looks = samples(evidence.run.tables, (found[0], found[-1]))
-        return cls(found[0], found[-1], looks) if len(looks) >= _LEAST_LOOKS else None
+        within = [look for look in looks if found[0] <= look.at_ns <= found[-1]]
+        return cls(found[0], found[-1], within) if len(within) >= _LEAST_LOOKS else None
 
     @property
     def length_s(self) -> float:
