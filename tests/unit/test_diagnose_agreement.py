@@ -8,7 +8,7 @@ import pytest
 from observed import Scene, first, problems
 from runfolder import SECOND, Iteration
 
-from tenantry.diagnose.agreement import apart
+from tenantry.diagnose.agreement import Range, apart
 from tenantry.diagnose.model import Comparison, Diagnosis
 
 
@@ -41,7 +41,7 @@ def compared(told: Diagnosis, what: str) -> Comparison:
 def test_measures_are_apart_by_factor_and_by_more_than_sampling_and_the_observers_make(
     value: float, least: float, most: float, error: float, expected: str
 ) -> None:
-    assert apart(value, least, most, error) == expected
+    assert apart(Range(value, value), Range(least, most), error) == expected
 
 
 def test_measures_that_agree_change_nothing(scene: Scene, tmp_path: Path) -> None:
@@ -67,11 +67,11 @@ def test_samples_and_counters_that_differ_are_named_and_lower_the_confidence_of_
     scene.sessions(9, wait="Lock:transactionid", query_id="1")
     scene.blocked(9, "transactionid", query_id="1")
     sure = first(scene.diagnosed(tmp_path / "sure")).confidence
-    scene.grows("database.active_time", 50_000)
+    scene.grows("database.active_time", 160_000)
     told = scene.diagnosed(tmp_path / "doubtful")
     found = compared(told, "sessions")
     assert found.result == "differ"
-    assert "5 by the time that Postgres counts (of 9 sampled in the same time)" in found.text
+    assert "16 by the time that Postgres counts (of 9 sampled in the same time)" in found.text
     assert problems(told) == ["hot_row_lock"]
     assert first(told).confidence == pytest.approx(0.8 * sure)
 
@@ -84,6 +84,34 @@ def test_where_samples_and_counters_contradict_each_other_nothing_found_is_no_an
     assert told.verdict == "cannot_tell"
     assert "6 by the time that Postgres counts (of 0.25 sampled in the same time)" in told.reason
     assert told.reason.endswith("they contradict each other")
+
+
+def test_sessions_that_wait_for_their_client_within_a_statement_may_be_counted_or_not(scene: Scene, tmp_path: Path) -> None:
+    # Behind a pooler: parsed, and the message that binds it has not come.
+    scene.endpoint(pool=1, db=60, app=2)
+    scene.sessions(0.5)
+    scene.sessions(2, wait="Client:ClientRead")
+    for counted_s in (5, 25):
+        scene.readings = [row for row in scene.readings if row[2] != "database.active_time"]
+        scene.grows("database.active_time", counted_s * 1000)
+        found = compared(scene.diagnosed(tmp_path / str(counted_s)), "sessions")
+        assert found.result == "agree"
+        assert found.measures["sampled"] == pytest.approx(0.5)
+        assert "beside 2 that waited for their client" in found.text
+
+
+def test_time_that_postgres_forgets_is_no_disagreement_where_the_app_waited_as_long(tmp_path: Path) -> None:
+    # Sessions wait for a table while their statements are parsed; `active_time` begins anew when they are executed.
+    for told_ms, expected in ((80, "agree"), (0, "differ")):
+        scene = Scene()
+        scene.endpoint(pool=1, db=told_ms, app=2)
+        if not told_ms:
+            scene.timing.clear()
+        scene.sessions(4, wait="Lock:relation")
+        scene.grows("database.active_time", 4_000)
+        found = compared(scene.diagnosed(tmp_path / expected), "sessions")
+        assert found.result == expected
+    assert "0.4 by the time that Postgres counts (of 4 sampled in the same time)" in found.text
 
 
 def test_statements_that_had_not_ended_are_not_missed_in_the_counters(scene: Scene, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Self
+from typing import NamedTuple, Self
 
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Agreement, Comparison
@@ -132,10 +132,14 @@ def _sessions(evidence: Evidence) -> Iterator[Comparison]:
     start_ns, end_ns = evidence.span
     about = samples(evidence.run.tables, (start_ns - _ABOUT_NS, end_ns + _ABOUT_NS))
     looks = [look for look in about if start_ns <= look.at_ns <= end_ns]
-    sampled = fmean(look.active for look in looks)
+    sampled, for_client = fmean(look.working for look in looks), fmean(look.for_client for look in looks)
     measures, results, said = {"sampled": sampled}, [], [f"{count(sampled)} in {len(looks)} samples"]
-    span = _Snapshots.among(about, evidence)
-    for each in (_counted(evidence, span), _in_statements(evidence, span), _waited_for(evidence, looks)):
+    if for_client >= LEAST_SESSIONS:
+        measures["waiting_for_client"] = for_client
+        said[0] += f", beside {count(for_client)} that waited for their client within a statement"
+    span, told = _Snapshots.among(about, evidence), _waited_for(evidence, looks)
+    backed = told is not None and told.result == "agree"
+    for each in (_counted(evidence, span, backed=backed), _in_statements(evidence, span), told):
         if each is not None:
             measures |= each.measures
             results.append(each.result)
@@ -149,6 +153,13 @@ def _sessions(evidence: Evidence) -> Iterator[Comparison]:
         "contradict": ": they contradict each other",
     }.get(result, "")
     yield Comparison("sessions", result, f"sessions at work: {', '.join(said)}{why}", measures)
+
+
+class Range(NamedTuple):
+    """The least and the most that a measure stands for."""
+
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +187,9 @@ class _Snapshots:
         return (self.end_ns - self.start_ns) / _NS
 
     @property
-    def sampled(self) -> float:
-        return fmean(look.active for look in self.looks)
+    def sampled(self) -> Range:
+        """From those at work to all in a statement: a client that sends or takes rows is in `active_time`."""
+        return _working(self.looks)
 
     def grown(self, evidence: Evidence, metric: str) -> float | None:
         """Sessions at a time by a counter of milliseconds, without the observer's own where they are counted; None when nobody read it."""
@@ -192,17 +204,26 @@ class _Snapshots:
     @property
     def not_told(self) -> float:
         """What statements that had not ended, and sessions that had not told yet, may lack."""
-        return (self.looks[-1].open_s + _UNTOLD_S * self.sampled) / self.length_s
+        return (self.looks[-1].open_s + _UNTOLD_S * self.sampled.most) / self.length_s
 
 
-def _counted(evidence: Evidence, span: _Snapshots | None) -> Comparison | None:
-    """The time of statements that have ended, as pg_stat_database counts it; it may lack what has not ended, or was not told yet."""
+def _counted(evidence: Evidence, span: _Snapshots | None, *, backed: bool) -> Comparison | None:
+    """The time of statements that have ended, as pg_stat_database counts it: a lower bound; an upper one unless the app backs the samples.
+
+    It may lack what has not ended or was not told yet, and it forgets what passes before the last message of a statement: with the extended
+    protocol its parsing and planning, and waits for locks meanwhile.
+    """
     value = span.grown(evidence, "database.active_time") if span else None
     if span is None or value is None:
         return None
-    result = apart(span.sampled, value - span.begun_before, value + span.not_told, standard_error(span.looks))
-    same = "" if result == "agree" else f" (of {count(span.sampled)} sampled in the same time)"
-    return Comparison("", result, f"{count(value)} by the time that Postgres counts{same}", {"counted": value})
+    error = standard_error(span.looks)
+    result = apart(span.sampled, Range(value - span.begun_before, math.inf), error)
+    beyond = apart(span.sampled, Range(0.0, value + span.not_told), error) != "agree"
+    if beyond and not backed:
+        result = "differ"
+    same = "" if result == "agree" else f" (of {between(*span.sampled)} sampled in the same time)"
+    without = " without what passed before statements were executed" if beyond and backed else ""
+    return Comparison("", result, f"{count(value)} by the time that Postgres counts{same}{without}", {"counted": value})
 
 
 def _in_statements(evidence: Evidence, span: _Snapshots | None) -> Comparison | None:
@@ -212,7 +233,7 @@ def _in_statements(evidence: Evidence, span: _Snapshots | None) -> Comparison | 
     value = span.grown(evidence, "statement.total_exec_time") if span and not twice else None
     if span is None or value is None:
         return None
-    result = apart(span.sampled, value - span.begun_before, math.inf, standard_error(span.looks))
+    result = apart(span.sampled, Range(value - span.begun_before, math.inf), standard_error(span.looks))
     return Comparison("", result, f"{count(value)} by the time of its statements", {"statements": value})
 
 
@@ -222,7 +243,7 @@ def _waited_for(evidence: Evidence, looks: Sequence[Sample]) -> Comparison | Non
         return None
     told = evidence.part("db")
     most = told + looks[-1].open_s / evidence.duration_s
-    result = apart(fmean(look.active for look in looks), 0.0, most, standard_error(looks))
+    result = apart(_working(looks), Range(0.0, most), standard_error(looks))
     return Comparison("", "agree" if result == "agree" else "others", f"{count(told)} waited for by the app", {"told": told})
 
 
@@ -236,16 +257,22 @@ def between(least: float, most: float) -> str:
     return count(most) if most <= 1.1 * least else f"{count(least)} to {count(most)}"
 
 
-def apart(value: float, least: float, most: float, error: float) -> Agreement:
-    """Whether a sampled value with this standard error is within the range of another measure, by `FACTOR`, or contradicts it."""
-    bound = min(max(value, least), most)
-    difference, ratio = abs(value - bound), max(value, bound) / max(min(value, bound), 1e-9)
+def apart(sampled: Range, other: Range, error: float) -> Agreement:
+    """Whether what was sampled, with this standard error, and another measure are apart by `FACTOR`, or contradict each other."""
+    low, high = (sampled.most, other.least) if sampled.most < other.least else (other.most, sampled.least)
+    difference, ratio = high - low, high / max(low, 1e-9)
     if ratio < FACTOR or difference < max(LEAST_SESSIONS, _ERRORS * error):
         return "agree"
     return "contradict" if ratio >= GROSS_FACTOR and difference >= max(GROSS_SESSIONS, _ERRORS * error) else "differ"
 
 
+def _working(looks: Sequence[Sample]) -> Range:
+    """Sessions at work, and with those that waited for their client within a statement."""
+    working = fmean(look.working for look in looks)
+    return Range(working, working + fmean(look.for_client for look in looks))
+
+
 def standard_error(looks: Sequence[Sample]) -> float:
     """Of the mean of looks, which are alike within a second: that of the means of ten of them (method of batch means)."""
-    batches = [fmean(look.active for look in looks[at : at + 10]) for at in range(0, len(looks), 10)]
+    batches = [fmean(look.working + look.for_client for look in looks[at : at + 10]) for at in range(0, len(looks), 10)]
     return stdev(batches) / math.sqrt(len(batches)) if len(batches) > 1 else math.inf

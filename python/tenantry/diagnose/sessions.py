@@ -90,19 +90,23 @@ class Sessions:
 
 
 class Sample(NamedTuple):
-    """One look at the sessions: how many were in a statement, whatever they waited for, and for how long they had been, all together."""
+    """One look at the sessions: how many were at work, how many were in a statement but waited for their client, and for how long all of
+    these had been, together.
+    """
 
     at_ns: int
-    active: float
+    working: float
+    for_client: float
     open_s: float
 
 
 def samples(tables: Tables, span: tuple[int, int]) -> list[Sample]:
     """All looks between two moments."""
     rows = tables.rows(
-        f"""SELECT at_ns, coalesce(sum(sessions) FILTER (works), 0)::DOUBLE, coalesce(sum(sessions * state_s) FILTER (works), 0)::DOUBLE
+        f"""SELECT at_ns, coalesce(sum(sessions) FILTER (wait_type <> 'Client'), 0)::DOUBLE,
+                   coalesce(sum(sessions) FILTER (wait_type = 'Client'), 0)::DOUBLE, coalesce(sum(sessions * state_s), 0)::DOUBLE
             FROM (SELECT DISTINCT at_ns FROM readings WHERE metric = 'sessions' AND subject = '' AND at_ns BETWEEN ? AND ?) looks
-            LEFT JOIN (SELECT *, kind = '{CLIENT}' AND state IN {WORKING} AS works FROM activity) USING (at_ns)
+            LEFT JOIN (SELECT * FROM activity WHERE kind = '{CLIENT}' AND state IN {WORKING}) USING (at_ns)
             GROUP BY at_ns ORDER BY at_ns""",
         span,
         of=("readings", "activity"),
