@@ -266,3 +266,16 @@ def test_a_parent_and_helpers_of_the_app_are_no_workers(tmp_path: Path) -> None:
     app = station(scene.diagnosed(tmp_path), "app_cpu")
     assert app.servers == 2
     assert app.busy == pytest.approx(0.375)
+
+
+def test_a_machine_that_others_fill_does_not_break_as_the_load_grows(rising: Scene, tmp_path: Path) -> None:
+    rising.readings = [row for row in rising.readings if row[2] != "cpu.busy_s"]
+    rising.grows("cpu.busy_s", [1.95] * 60)
+    rising.endpoint("GET /slow", pool=300, db=30, app=10)
+    told = rising.diagnosed(tmp_path)
+    machine = station(told, "machine_cpu")
+    assert machine.limit is not None
+    assert (machine.limit.how, machine.limit.sign) == ("others", "1.4 of them go to others")
+    assert told.ladder[0].id == "app_pool"
+    pool = next(finding for finding in told.findings if finding.id == "app_pool_small")
+    assert "the machine's processors were full, whatever the load: 1.4 of them go to others" in pool.against

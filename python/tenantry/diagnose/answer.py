@@ -155,7 +155,7 @@ def unseen(evidence: Evidence) -> Iterator[str]:
     if evidence.is_sampled and not evidence.readings.gauge("pool.size"):
         yield "the app's connection pool is not seen: name its Prometheus address in [observe] metrics"
     if evidence.is_sampled and not evidence.readings.gauge("in_flight"):
-        yield "how many requests the app has in flight is not told: a gauge such as requests_in_flight at that address"
+        yield "how many requests the app has in flight is not told: a gauge such as requests_in_flight at an address of [observe] metrics"
     if evidence.is_sampled and not evidence.readings.grown("database.active_time"):
         yield "the time of sessions is not counted: let the observing role read pg_stat_database of Postgres 14 or later"
     if evidence.is_sampled and evidence.cores("app") is None:

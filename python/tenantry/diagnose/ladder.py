@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean, variance
-from typing import Literal
 
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.model import Limit, Station
+from tenantry.diagnose.model import Full, Limit, Station
 from tenantry.diagnose.stations import Seen, stations
 from tenantry.diagnose.windows import Windows
 
@@ -34,8 +33,11 @@ def ladder(evidence: Evidence) -> list[Station]:
 def _place(station: Station) -> tuple[float, float, float]:
     limit = station.limit
     if limit is None:
-        return 2, 0.0, -station.busy
-    return (0, station.full_since_s, -station.busy) if station.is_full else (1, limit.requests_per_s, -station.busy)
+        return 3, 0.0, -station.busy
+    if limit.how == "extrapolated":
+        return 2, limit.requests_per_s, -station.busy
+    # What others fill does not break as the load grows.
+    return int(limit.how == "others"), station.full_since_s, -station.busy
 
 
 def _station(seen: Seen, windows: Windows) -> Station | None:
@@ -75,8 +77,10 @@ def _limit(seen: Seen, windows: Windows, capacity: float | None, requests: float
     first = _first_full(seen, windows)
     if first is not None:
         # Where the load was never lower, it is too late to say at which it became full.
-        how: Literal["reached", "from_start"] = "reached" if first > (0 if windows.grows else 1) else "from_start"
-        sign = seen.signs.get(first) or (f"{seen.others:.2g} of them go to others" if seen.others >= seen.servers / 2 else "")
+        how: Full = "reached" if first > (0 if windows.grows else 1) else "from_start"
+        sign = seen.signs.get(first, "")
+        if seen.others >= seen.servers / 2:
+            how, sign = "others", f"{seen.others:.2g} of them go to others"
         return Limit(how, windows.requests[first], windows.iterations[first], windows.start_s(first), sign)
     if capacity is None:
         return None

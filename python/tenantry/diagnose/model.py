@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 Kind = Literal["problem", "symptom"]
 Agreement = Literal["agree", "others", "differ", "contradict"]
+Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
 
 
@@ -90,10 +91,11 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Limit:
     """The load at which a station is full. `reached` in the window that begins at `second`; `from_start` where the load was never lower;
-    `extrapolated` from the highest load, as servers by the time that a request holds one. `sign` is what says so where the servers did not.
+    `others`: most of it goes to others, whatever the load; `extrapolated` from the highest load, as servers by the time that each
+    request holds one. `sign` is what says so where the servers did not.
     """
 
-    how: Literal["reached", "from_start", "extrapolated"]
+    how: Full | Literal["extrapolated"]
     requests_per_s: float
     iterations_per_s: float | None = None
     second: int | None = None

@@ -73,7 +73,12 @@ def _others(stations: Sequence[Station], ladder: Sequence[Station], own: set[str
     since = min((station.full_since_s for station in stations if station.is_full), default=math.inf)
     for station in ladder:
         limit = station.limit
-        if limit is None or not station.is_full or own & {*_RULES[station.id]} or station.full_since_s > since:
+        if limit is None or not station.is_full or own & {*_RULES[station.id]}:
+            continue
+        if limit.how == "others":
+            yield f"{station.title} were full, whatever the load: {limit.sign}"
+            continue
+        if station.full_since_s > since:
             continue
         when = "broke first" if station.full_since_s < since else "was full as early"
         sign = f" ({limit.sign})" if limit.sign else ""

@@ -28,7 +28,7 @@ def rows(diagnosis: Document) -> list[tuple[str, ...]]:
 def notes(diagnosis: Document) -> list[str]:
     """Sentences: what was full first, where that has its cause elsewhere, and what the signs mean."""
     stations = items(diagnosis, "ladder")
-    full = [station for station in stations if _how(station) in ("reached", "from_start")]
+    full = [station for station in stations if _how(station) in ("reached", "from_start", "others")]
     signs = {_how(station) for station in stations}
     return [
         *([_first(full[0])] if full else ["no limit was reached"] if stations else []),
@@ -59,6 +59,8 @@ def lines(diagnosis: Document, width: int) -> Iterator[Line]:
 
 def _first(station: Document) -> str:
     limit = part(station, "limit")
+    if limit.get("how") == "others":
+        return f"{clean(station.get('title'))} were full, whatever the load: {clean(limit.get('sign'))}"
     asked = f" ({plain(limit.get('iterations_per_s'))} iterations/s asked for)" if finite(limit.get("iterations_per_s")) is not None else ""
     when = "from the start" if limit.get("how") == "from_start" else f"from second {plain(limit.get('second'))} on"
     sign = f": {clean(limit.get('sign'))}" if limit.get("sign") else ""
@@ -70,6 +72,8 @@ def _how(station: Document) -> str:
 
 
 def _limit(limit: Document) -> str:
+    if limit.get("how") == "others":
+        return "by others"
     sign = {"from_start": "<= ", "extrapolated": "~"}.get(str(limit.get("how")), "")
     return f"{sign}{plain(limit.get('requests_per_s'))}" if limit else NOTHING
 
