@@ -16,7 +16,7 @@ from tenantry.diagnose.model import Full, Limit, Station
 from tenantry.diagnose.stations import Seen, stations
 from tenantry.diagnose.windows import Windows
 
-GROWN = 1.3
+GROWN, GROWN_ALONE = 1.3, 2.0
 _ERRORS = 2.0
 _UNSEEN = 3
 # What is hardly touched says nothing of how much it can do.
@@ -62,14 +62,16 @@ def _holds(seen: Seen, windows: Windows, some: Sequence[int]) -> list[float]:
 
 
 def _grew(low: Sequence[float], high: Sequence[float], least: float) -> bool:
-    """Whether the mean of the times at high load is larger by a third, and by two standard errors.
+    """Whether the mean of the times at high load is larger by a third, and by two standard errors; of single windows, twice as large.
 
     What no look met may be up to three of them (the rule of three: with 95 % confidence, by Poisson's law).
     """
     if not high:
         return False
     before, after = fmean(low) + _UNSEEN * least, fmean(high)
-    error = math.sqrt(sum(variance(some) / len(some) for some in (low, high) if len(some) > 1))
+    if min(len(low), len(high)) < 2:
+        return after >= GROWN_ALONE * before
+    error = math.sqrt(sum(variance(some) / len(some) for some in (low, high)))
     return after >= GROWN * before and after - before > _ERRORS * error
 
 

@@ -41,7 +41,7 @@ def _weighed(finding: Finding, ladder: Sequence[Station], evidence: Evidence, ow
     told = [
         f"the law of {station.title}: {_law(station)}"
         for station in stations
-        if station.is_full and station.busy >= ROOM and station.hold_s
+        if station.is_full and station.busy >= ROOM and station.capacity_per_s
     ]
     against = [text for station in stations for text in _against(finding, station)]
     if finding.kind == "problem":
