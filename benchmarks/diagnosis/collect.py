@@ -30,7 +30,8 @@ _RAMP = """from dataclasses import replace
 from tenantry import ramping_rate
 from {module} import {name} as plain
 
-{name} = replace(plain, profile=ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="{low}/s", max_vus=300))
+profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="{low}/s", max_vus=300)
+{name} = replace(plain, parts=tuple(replace(part, profile=profile) for part in plain.parts))
 """
 
 

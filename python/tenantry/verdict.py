@@ -16,7 +16,7 @@ from tenantry.thresholds.model import Threshold
 from tenantry.thresholds.parser import parse_threshold
 from tenantry.types import Verdict as Word
 from tenantry.units import NS, shown
-from tenantry.validity import why_invalid
+from tenantry.validity import bottlenecks, why_invalid
 
 BREAKER = "breaker"
 Teller = Callable[[list[ThresholdResult], int], str]
@@ -168,6 +168,13 @@ def _exit(run: Run, word: Word) -> Exit:
     if run.manifest.end == "aborted" and word != "no_data":
         return Exit.ABORTED
     return _EXITS[word] if run.manifest.end in ("finished", "aborted", "stopped") else Exit.INTERRUPTED
+
+
+def doubts(run: Run) -> str:
+    """What of the generator spoiled the measurement, in one sentence; empty where nothing did."""
+    custom = custom_metrics(run.manifest.plan)
+    thresholds = [_parsed(text, custom)[1] for text in run.manifest.plan.get("thresholds") or []]
+    return "; ".join(found.what for found in bottlenecks(run, [threshold for threshold in thresholds if threshold]))
 
 
 def _parsed(text: str, custom: Mapping[str, Metric]) -> tuple[str, Threshold | None]:

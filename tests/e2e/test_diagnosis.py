@@ -28,11 +28,19 @@ def test_the_demo_names_the_bottleneck_that_was_built_in(fault: str, subject: st
         assert subject in first["subject"]
         assert statement in first["fix"]["statement"]
         assert len(first["evidence"]) >= 2
+        assert first["gain"]["response_time_s"] > 0
+        stations = {station["id"] for station in told["diagnosis"]["ladder"]}
+        assert stations >= {"app_pool", "app_cpu", "database_cpu", "machine_cpu", "connections", "generator"}
+        compared = {comparison["id"]: comparison for comparison in told["diagnosis"]["validity"]}
+        assert compared["sessions"]["measures"].keys() >= {"sampled", "counted", "told"}
+        assert compared["sessions"]["result"] in ("agree", "others"), compared["sessions"]["text"]
+        assert compared["in_flight"]["result"] == "agree", compared["in_flight"]["text"]
         again = shell.run("diagnose", "latest", "--json", "--runs", "runs")
         assert json.loads(again.out)["findings"] == told["findings"], "the run folder is all that it takes"
         assert json.loads((Path(told["run"]) / "findings.json").read_text())["findings"] == told["findings"]
         shown = shell.run("report", "latest", "--format", "text", "--runs", "runs")
         assert f"1. {fault}:" in shown.out
+        assert "What breaks first" in shell.run("diagnose", "latest", "--runs", "runs").out
 
 
 def test_what_a_finding_means_can_be_asked(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from runfolder import MS, SECOND, Reading, Request, RunFolder
+from runfolder import MS, SECOND, Iteration, Reading, Request, RunFolder
 
 from tenantry.diagnose.answer import diagnose
 from tenantry.diagnose.model import Diagnosis, Finding
@@ -25,9 +28,13 @@ CLIENT = "client backend"
 
 @dataclass
 class Scene:
-    """A load of ten seconds, as it is built up. Times are in milliseconds, sessions are at a time, counters grow evenly."""
+    """A load of ten seconds, as it is built up. Times are in milliseconds, sessions are at a time, counters grow evenly.
+
+    With `rates` the load is one of so many iterations in each second, of one request each.
+    """
 
     seconds: int = 10
+    rates: Sequence[int] = ()
     run: RunFolder = field(default_factory=RunFolder)
     timing: list[tuple[Any, ...]] = field(default_factory=list)
     readings: list[tuple[Any, ...]] = field(default_factory=list)
@@ -37,9 +44,15 @@ class Scene:
         default_factory=lambda: {"statements": {}, "plans": [], "tables": [], "indexes": [], "policies": [], "functions": [], "missing": []}
     )
 
+    facts: dict[str, Any] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
+        self.seconds = len(self.rates) or self.seconds
         self.run.elapsed_s = float(self.seconds)
         self.run.open_stream(50)
+        if self.rates:
+            stages = [{"duration_ns": SECOND, "target": str(rate)} for rate in self.rates]
+            self.run.streams[0]["profile"] = {"kind": "ramping_rate", "start": str(self.rates[0]), "stages": stages, "max_vus": 500}
         self.run.readings = [Reading(second) for second in range(self.seconds)]
         for turn in range(round(self.seconds / EACH_S)):
             self.readings.append((round(turn * EACH_S * SECOND), "postgres.activity", "sessions", "", 10.0))
@@ -61,9 +74,9 @@ class Scene:
         took = sum(parts.values()) * MS
         # A tenth each is sending and receiving in these synthetic runs.
         service = round(took / 0.8)
-        count = rate * self.seconds
-        for number in range(count):
-            at = round(number * SECOND / rate)
+        starts = list(self._starts(rate))
+        count = len(starts)
+        for number, at in enumerate(starts):
             wrong = number < failed * count
             kind, status = ("status", int(detail[:3])) if wrong else ("", 200)
             start = at + round(late * MS)
@@ -72,8 +85,15 @@ class Scene:
             )
             request.received = bytes_each
             self.run.requests.append(request)
-        for part in ("pool", "db", "ext", "app"):
-            self.timing.append(("visit", "", name, part, 1, count, round(parts.get(part, 0.0) * MS * count), 0))
+            if self.rates:
+                self.run.iterations.append(Iteration(at, start, start + service))
+        for second, ended in Counter((start + service) // SECOND for start in starts).items():
+            for part in ("pool", "db", "ext", "app"):
+                self.timing.append(("visit", "", name, part, second, ended, round(parts.get(part, 0.0) * MS * ended), 0))
+
+    def _starts(self, rate: int) -> Iterator[int]:
+        for second, each in enumerate(self.rates or [rate] * self.seconds):
+            yield from (second * SECOND + round(number * SECOND / each) for number in range(each))
 
     def sessions(
         self, number: float, state: str = "active", wait: str = "", *, query_id: str = "", route: str = "", tenant: str = "",
@@ -98,15 +118,17 @@ class Scene:
             who = ("1", blocker, "", "", "", "", "")
             self.blocking.append((round(turn * EACH_S * SECOND), lock, mode, relation, query_id, "", "", *who, number, 0.5, 0.5))
 
-    def grows(self, metric: str, by: float, subject: str = "") -> None:
-        """A counter."""
-        self.readings += [
-            (at, "postgres.counters", metric, subject, value) for at, value in ((0, 100.0), (self.seconds * SECOND, 100.0 + by))
-        ]
+    def grows(self, metric: str, by: float | Sequence[float], subject: str = "") -> None:
+        """A counter, by so much in all, or in each second."""
+        steps = [by] if isinstance(by, (int, float)) else by
+        each = self.seconds * SECOND // len(steps)
+        values = accumulate(steps, initial=100.0)
+        self.readings += [(place * each, "postgres.counters", metric, subject, value) for place, value in enumerate(values)]
 
-    def gauge(self, metric: str, value: float, subject: str = "") -> None:
-        """A value that stays."""
-        self.readings += [(second * SECOND, "app", metric, subject, value) for second in range(self.seconds)]
+    def gauge(self, metric: str, value: float | Sequence[float], subject: str = "") -> None:
+        """A value that stays, or one for each second."""
+        values = [value] * self.seconds if isinstance(value, (int, float)) else value
+        self.readings += [(second * SECOND, "app", metric, subject, value) for second, value in enumerate(values)]
 
     def statement(
         self, number: str, text: str, *, calls: int, ms: float, rows: float = 1, blocks: float = 3, temp: float = 0, plan: Any = None
@@ -150,7 +172,7 @@ class Scene:
             _write(
                 connection, folder / "series/server_timing-0.parquet", dict(zip(_ORDER, map(TIMING.get, _ORDER), strict=True)), self.timing
             )
-        (folder / "probes/facts.json").write_text(json.dumps({"postgres": self.postgres}))
+        (folder / "probes/facts.json").write_text(json.dumps({"postgres": self.postgres, **self.facts}))
         with open_run(folder) as opened:
             return diagnose(opened)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from observed import Scene, first, problems, scan
-from runfolder import Reading
+from runfolder import SECOND, Reading
 
 OWN = "(clinic_id = $0)"
 
@@ -169,6 +169,18 @@ def test_many_small_statements_per_request_are_named_with_the_page(scene: Scene,
     told = scene.diagnosed(tmp_path)
     assert problems(told)[0] == "n_plus_one"
     assert first(told).subject["route"] == "GET /calendar"
+
+
+def test_a_statement_that_came_after_the_first_snapshot_counts_from_its_first_call(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint("GET /calendar", pool=1, db=30, app=3)
+    scene.sessions(0.2, query_id="1", route="GET /calendar")
+    scene.sessions(0.5, "idle in transaction", "Client:ClientRead", route="GET /calendar")
+    scene.postgres["statements"]["1"] = "SELECT name FROM pets WHERE id = $1"
+    for metric, value in (("calls", 6_000.0), ("total_exec_time", 600.0)):
+        scene.readings += [(at * SECOND, "postgres.counters", f"statement.{metric}", "1", value * at / 10) for at in (5, 10)]
+    told = scene.diagnosed(tmp_path)
+    assert problems(told)[0] == "n_plus_one"
+    assert "12 times per request" in first(told).summary, "not half as often, as the last five seconds alone would say"
 
 
 def test_open_transactions_that_grow_old_are_a_leak_and_short_ones_are_not(tmp_path: Path) -> None:

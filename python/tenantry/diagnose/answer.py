@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
+from tenantry.diagnose.agreement import comparisons, lowered
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.model import Answer, Diagnosis, Finding
+from tenantry.diagnose.ladder import ladder
+from tenantry.diagnose.model import Answer, Comparison, Diagnosis, Finding
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
-from tenantry.diagnose.tried import read_experiments, weighed
+from tenantry.diagnose.tried import after_trial, read_experiments
+from tenantry.diagnose.weighing import fine, weighed
 from tenantry.diagnose.words import percent
 from tenantry.results.probes import FACTS
 from tenantry.results.run import Run
@@ -19,6 +23,7 @@ LEAST_FAILED = 0.01
 LEAST_CONFIDENCE = 0.5
 LEAST_PART = 0.15
 _WEAK = 0.35
+T = TypeVar("T")
 
 
 def is_observed(run: Run) -> bool:
@@ -35,20 +40,32 @@ def diagnose(run: Run, *, silent: Iterable[str] = (), with_experiments: bool = T
     muted = {*silent, *evidence.facts.get("silent", ())}
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
-    found = ranked(evidence, [finding for rule in known.values() for finding in _asked(rule, evidence, broken)], known)
+    asked = [_asked(rule.find, f"the rule {rule.id}", evidence, broken) for rule in known.values()]
+    found = ranked(evidence, [finding for findings in asked for finding in findings], known)
+    compared = _asked(comparisons, "the comparison of measures", evidence, broken)
+    rungs = _asked(ladder, "the ladder of stations", evidence, broken)
     tried, warning = read_experiments(run.folder) if with_experiments else ({}, None)
     broken += [warning] if warning else []
-    found = weighed(found, tried, known)
-    verdict, reason = _answer(evidence, found)
-    return Diagnosis(verdict, reason, tuple(found), tuple(evidence.parts), tuple(_fine(evidence, found)), (*unseen(evidence), *broken))
+    found = after_trial(weighed(doubted(found, compared), rungs, evidence, known), tried, known)
+    verdict, reason = _answer(evidence, found, compared)
+    return Diagnosis(
+        verdict,
+        reason,
+        tuple(found),
+        tuple(evidence.parts),
+        tuple(fine(evidence, found, rungs)),
+        (*unseen(evidence), *broken),
+        tuple(compared),
+        tuple(rungs),
+    )
 
 
-def _asked(rule: Rule, evidence: Evidence, broken: list[str]) -> list[Finding]:
-    """What a rule finds. Readings that nobody foresaw must not take the rest of the answer away."""
+def _asked(ask: Callable[[Evidence], Iterable[T]], who: str, evidence: Evidence, broken: list[str]) -> list[T]:
+    """What somebody finds. Readings that nobody foresaw must not take the rest of the answer away."""
     try:
-        return list(rule.find(evidence))
+        return list(ask(evidence))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        broken.append(f"the rule {rule.id} cannot read what was observed: {type(error).__name__}: {error}")
+        broken.append(f"{who} cannot read what was observed: {type(error).__name__}: {error}")
         return []
 
 
@@ -108,10 +125,19 @@ def _counts(finding: Finding, evidence: Evidence) -> bool:
     return large and (finding.confidence >= LEAST_CONFIDENCE or finding.id == "failing_requests")
 
 
-def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
+def doubted(found: Iterable[Finding], compared: Sequence[Comparison]) -> list[Finding]:
+    """The findings with the confidence that the measures leave. All lose alike, so that their order stays."""
+    factor = lowered(compared)
+    return [finding if finding.id == "generator" else replace(finding, confidence=finding.confidence * factor) for finding in found]
+
+
+def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Comparison]) -> tuple[Answer, str]:
     problems = [finding for finding in found if finding.kind == "problem"]
     if problems and problems[0].id == "generator":
         return "invalid", "the generator was the bottleneck: what it measured says nothing of the app"
+    contradictions = {comparison.id: comparison.text for comparison in compared if comparison.result == "contradict"}
+    if "virtual_users" in contradictions:
+        return "cannot_tell", contradictions["virtual_users"]
     if problems and problems[0].refuted:
         return "cannot_tell", "what looked like the bottleneck is none: the remedy was tried, and did not help"
     if problems:
@@ -122,22 +148,9 @@ def _answer(evidence: Evidence, found: list[Finding]) -> tuple[Answer, str]:
         return "cannot_tell", "there are no requests to look at"
     if not evidence.is_sampled and not evidence.is_told:
         return "cannot_tell", "neither the database nor the app was observed"
+    if contradictions:
+        return "cannot_tell", next(iter(contradictions.values()))
     return "none", "no bottleneck was reached"
-
-
-def _fine(evidence: Evidence, found: list[Finding]) -> Iterator[str]:
-    """What is not the problem, with the figure that says so."""
-    named = {finding.id for finding in found}
-    if evidence.is_told and "app_pool_small" not in named:
-        yield f"the connection pool: {percent(evidence.share(evidence.part('pool')))} of the time is spent waiting for it"
-    if evidence.is_sampled:
-        locked = evidence.sessions.waiting("Lock")
-        if not named & {"hot_row_lock", "advisory_lock", "ddl_lock", "deadlocks"}:
-            yield f"locks: {percent(locked / max(evidence.sessions.working, 1e-9))} of the sessions at work wait for one"
-        yield f"the database: {evidence.database_time:.2g} sessions are at work at a time"
-    busy = evidence.run.generator.busy_share
-    if busy is not None and "generator" not in named:
-        yield f"the generator: at most {percent(busy)} of a core"
 
 
 def unseen(evidence: Evidence) -> Iterator[str]:
@@ -150,5 +163,9 @@ def unseen(evidence: Evidence) -> Iterator[str]:
         yield "statements are not counted: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION pg_stat_statements"
     if evidence.is_sampled and not evidence.readings.gauge("pool.size"):
         yield "the app's connection pool is not seen: name its Prometheus address in [observe] metrics"
+    if evidence.is_sampled and not evidence.readings.gauge("in_flight"):
+        yield "how many requests the app has in flight is not told: a gauge such as requests_in_flight at an address of [observe] metrics"
+    if evidence.is_sampled and not evidence.readings.grown("database.active_time"):
+        yield "the time of sessions is not counted: let the observing role read pg_stat_database of Postgres 14 or later"
     if evidence.is_sampled and evidence.cores("app") is None:
         yield "the app's processes are not seen: they are on another machine, or belong to somebody else"

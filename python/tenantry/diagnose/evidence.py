@@ -8,7 +8,7 @@ from typing import Any
 
 from tenantry.diagnose.gauges import Readings
 from tenantry.diagnose.model import Part
-from tenantry.diagnose.requests import Endpoint, endpoints
+from tenantry.diagnose.requests import TOLD, Endpoint, endpoints
 from tenantry.diagnose.sessions import Sessions, sessions
 from tenantry.diagnose.statements import Statement, Statements, statements
 from tenantry.results.model import Check, Failure
@@ -79,6 +79,11 @@ class Evidence:
             case _:
                 seconds = sum(endpoint.part(name) for endpoint in self.endpoints)
         return float(seconds) / self.duration_s
+
+    @cached_property
+    def inside(self) -> float:
+        """Requests that were in the app at a time, by its own word."""
+        return sum(self.part(name) for name in TOLD)
 
     @cached_property
     def held(self) -> float:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+from tenantry.results.probes import MOST_STATEMENTS
 from tenantry.results.tables import Tables
 
 
@@ -18,6 +19,15 @@ class Gauge:
     last: float
 
 
+_COUNTERS = """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns),
+                      coalesce(min(at_ns) > ?, false) AND probe = 'postgres.counters'
+               FROM readings WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY metric, subject, probe"""
+_SNAPSHOTS = "SELECT DISTINCT at_ns FROM readings WHERE probe = 'postgres.counters' AND metric = 'snapshot' ORDER BY at_ns"
+# A value that did not change is not written again.
+_BETWEEN = """SELECT arg_max(value, at_ns) FILTER (at_ns <= ?), arg_max(value, at_ns) FILTER (at_ns <= ?)
+              FROM readings WHERE metric = ? GROUP BY subject"""
+
+
 class Readings:
     """All readings of a span, by metric and subject."""
 
@@ -27,20 +37,37 @@ class Readings:
 
     @cached_property
     def _counters(self) -> dict[str, dict[str, tuple[float, float]]]:
-        """The first and the last value of each."""
+        """The first and the last value of each; of what Postgres did not count yet at the first snapshot, the first one is zero."""
         # A value that did not change is not written again, so the last one before the span's end holds.
         found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
-        for metric, subject, first, last in self._tables.rows(
-            """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns) FROM readings
-               WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY ALL""",
-            of=("readings",),
-        ):
+        later: defaultdict[str, set[str]] = defaultdict(set)
+        for metric, subject, first, last, is_later in self._tables.rows(_COUNTERS, self.snapshots[:1] or [None], of=("readings",)):
             found[metric][subject] = (first, last)
+            later[metric] |= {subject} if is_later else set()
+        for metric, subjects in later.items():
+            # Of so many statements, one that comes later may have been below those that a snapshot keeps.
+            if subjects and len(found[metric]) - len(subjects) < MOST_STATEMENTS:
+                found[metric] |= {subject: (0.0, found[metric][subject][1]) for subject in subjects}
         return found
 
     def grown(self, metric: str) -> dict[str, float]:
-        """What a counter grew by, by subject; one that first appeared later counts from there."""
+        """What a counter grew by, by subject."""
         return {subject: last - first for subject, (first, last) in self._counters.get(metric, {}).items()}
+
+    @cached_property
+    def snapshots(self) -> list[int]:
+        """When the server's counters were read, in nanoseconds of the load."""
+        return [row[0] for row in self._tables.rows(_SNAPSHOTS, of=("readings",))]
+
+    def between(self, metric: str, start_ns: int, end_ns: int) -> float | None:
+        """What a counter, all subjects together, grew by from one snapshot to another; None when nobody read it.
+
+        A statement that is not there yet counts from zero, unless there were more of them than a snapshot keeps.
+        """
+        rows = self._tables.rows(_BETWEEN, [start_ns, end_ns, metric], of=("readings",))
+        known = sum(before is not None for before, _ in rows)
+        grown = [after - (before or 0.0) for before, after in rows if after is not None and (before is not None or known < MOST_STATEMENTS)]
+        return sum(grown) if grown else None
 
     def rates(self, metric: str) -> dict[str, float]:
         """What a counter that is read every second or so grew by per second, by subject, within the span."""
@@ -60,6 +87,16 @@ class Readings:
         """The last value; None when nobody read it."""
         found = self._counters.get(metric, {}).get(subject)
         return found[1] if found else None
+
+    def subjects(self, metric: str) -> list[str]:
+        """Whose readings of a metric there are."""
+        rows = self._tables.rows("SELECT DISTINCT subject FROM readings WHERE metric = ? ORDER BY 1", [metric], of=("readings",))
+        return [subject for (subject,) in rows]
+
+    def own_scrapes(self, metric: str) -> float:
+        """Who asks a worker for its gauge may be in it: one for each worker that never told less, before and after the load included."""
+        rows = self._tables.rows("SELECT min(value) FROM readings WHERE metric = ? GROUP BY subject", [metric], of=("readings",))
+        return float(sum(least >= 1 for (least,) in rows))
 
     def gauge(self, metric: str, *, worst: bool = False) -> Gauge | None:
         """A gauge over the span, its subjects added up, or the `worst` of them; None when nobody read it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["problem", "symptom"]
+Agreement = Literal["agree", "others", "differ", "contradict"]
+Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
 
 
@@ -18,6 +20,23 @@ class Fix:
 
     def as_dict(self) -> dict[str, str]:
         return {"text": self.text, "statement": self.statement}
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What taking a cause away would gain at best, and the limit after it. Causes overlap: their gains may be more than all there is.
+
+    `response_time_s` of the mean, or the share of the requests (`failures`) that fail no more; `next_limit_per_s` in requests.
+    """
+
+    text: str
+    response_time_s: float | None = None
+    failures: float | None = None
+    next_limit_per_s: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        figures = {"response_time_s": self.response_time_s, "failures": self.failures, "next_limit_per_s": self.next_limit_per_s}
+        return {"text": self.text, **{name: None if value is None else round(value, 6) for name, value in figures.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,7 @@ class Finding:
     kind: Kind = "problem"
     rank: int = 0
     explained_by: str = ""
+    gain: Gain | None = None
     experiment: dict[str, Any] | None = None
     refuted: bool = False
 
@@ -56,6 +76,7 @@ class Finding:
             "evidence": list(self.evidence),
             "against": list(self.against),
             "fix": self.fix.as_dict(),
+            "gain": None if self.gain is None else self.gain.as_dict(),
             "experiment": self.experiment,
         }
 
@@ -72,8 +93,98 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """The load at which a station is full. `reached` in the window that begins at `second`; `from_start` where the load was never lower;
+    `others`: most of it goes to others, whatever the load; `extrapolated` from the highest load, as servers by the time that each
+    request holds one. `sign` is what says so where the servers did not.
+    """
+
+    how: Full | Literal["extrapolated"]
+    requests_per_s: float
+    iterations_per_s: float | None = None
+    second: int | None = None
+    sign: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        iterations = None if self.iterations_per_s is None else round(self.iterations_per_s, 3)
+        return {
+            "how": self.how,
+            "requests_per_s": round(self.requests_per_s, 3),
+            "iterations_per_s": iterations,
+            "second": self.second,
+            "sign": self.sign,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Something with `servers` of which requests hold some for a time: connections, cores, a lock. All is as at the highest load.
+
+    `busy`: the share of the servers in use; `hold_s`: how long a request holds one, on average; `hold_low_s`: at low load, where the
+    load grew; `grew`: by more than noise, so that the cause lies upstream; `capacity_per_s`: requests per second, servers / hold;
+    `requests_per_s`: how many there were.
+    """
+
+    id: str
+    title: str
+    unit: str
+    servers: float
+    busy: float
+    hold_s: float | None
+    hold_low_s: float | None
+    grew: bool | None
+    capacity_per_s: float | None
+    limit: Limit | None
+    requests_per_s: float
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its limit was reached in this run."""
+        return self.limit is not None and self.limit.how != "extrapolated"
+
+    @property
+    def full_since_s(self) -> int:
+        """When it was reached, in seconds of the load; 0 where that was from the start."""
+        return self.limit.second or 0 if self.limit and self.limit.how == "reached" else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        held, held_low, capacity = (
+            None if value is None else round(value, 6) for value in (self.hold_s, self.hold_low_s, self.capacity_per_s)
+        )
+        return {
+            "id": self.id,
+            "title": self.title,
+            "servers": round(self.servers, 3),
+            "unit": self.unit,
+            "busy": round(self.busy, 4),
+            "hold_s": held,
+            "hold_low_s": held_low,
+            "grew": self.grew,
+            "capacity_per_s": capacity,
+            "requests_per_s": round(self.requests_per_s, 3),
+            "limit": None if self.limit is None else self.limit.as_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Measures of one thing, by name, and whether they agree. `others`: they differ by what somebody else does."""
+
+    id: str
+    result: Agreement
+    text: str
+    measures: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        measures = {name: round(value, 4) for name, value in self.measures.items()}
+        return {"id": self.id, "result": self.result, "text": self.text, "measures": measures}
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, and what could not be seen."""
+    """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, whether
+    what was measured in several ways agrees, and the stations by what breaks first.
+    """
 
     verdict: Answer
     reason: str
@@ -81,6 +192,8 @@ class Diagnosis:
     parts: tuple[Part, ...]
     fine: tuple[str, ...]
     unseen: tuple[str, ...]
+    validity: tuple[Comparison, ...] = ()
+    ladder: tuple[Station, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -92,4 +205,6 @@ class Diagnosis:
             "parts": [part.as_dict(whole) for part in self.parts],
             "fine": list(self.fine),
             "unseen": list(self.unseen),
+            "validity": [comparison.as_dict() for comparison in self.validity],
+            "ladder": [station.as_dict() for station in self.ladder],
         }

@@ -89,6 +89,31 @@ class Sessions:
         return counted
 
 
+class Sample(NamedTuple):
+    """One look at the sessions: how many were at work, how many were in a statement but waited for their client, and for how long all of
+    these had been, together.
+    """
+
+    at_ns: int
+    working: float
+    for_client: float
+    open_s: float
+
+
+def samples(tables: Tables, span: tuple[int, int]) -> list[Sample]:
+    """All looks between two moments."""
+    rows = tables.rows(
+        f"""SELECT at_ns, coalesce(sum(sessions) FILTER (wait_type <> 'Client'), 0)::DOUBLE,
+                   coalesce(sum(sessions) FILTER (wait_type = 'Client'), 0)::DOUBLE, coalesce(sum(sessions * state_s), 0)::DOUBLE
+            FROM (SELECT DISTINCT at_ns FROM readings WHERE metric = 'sessions' AND subject = '' AND at_ns BETWEEN ? AND ?) looks
+            LEFT JOIN (SELECT * FROM activity WHERE kind = '{CLIENT}' AND state IN {WORKING}) USING (at_ns)
+            GROUP BY at_ns ORDER BY at_ns""",
+        span,
+        of=("readings", "activity"),
+    )
+    return [Sample(*row) for row in rows]
+
+
 def sessions(tables: Tables, span: tuple[int, int]) -> Sessions:
     """What the sessions did between two moments, in nanoseconds of the load."""
     samples = tables.rows(

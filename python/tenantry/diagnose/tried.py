@@ -84,7 +84,7 @@ def read_experiments(folder: Path) -> tuple[dict[str, Experiment], str | None]:
     return {each.finding: each for each in found.experiments}, None
 
 
-def weighed(findings: Iterable[Finding], tried: Mapping[str, Experiment], known: Mapping[str, Rule]) -> list[Finding]:
+def after_trial(findings: Iterable[Finding], tried: Mapping[str, Experiment], known: Mapping[str, Rule]) -> list[Finding]:
     """The findings with what was tried, ranked anew.
 
     A change that helped takes half of the doubt away, one that should have helped and did not takes half of the confidence; a problem that

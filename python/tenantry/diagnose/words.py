@@ -18,6 +18,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
+def number_of(number: float, things: str) -> str:
+    """`1 lock`, `10 connections`."""
+    return f"{count(number)} {things.removesuffix('s') if number == 1 else things}"
+
+
 def grade(*signs: tuple[float, bool]) -> float:
     """The confidence of a finding: weights of the signs that were seen, over the weights of all."""
     return sum(weight for weight, seen in signs if seen) / sum(weight for weight, _ in signs)

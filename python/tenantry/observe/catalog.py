@@ -7,11 +7,11 @@ from typing import Any
 from tenantry.observe.postgres import Session
 
 _SETTINGS = """
-    server_version_num max_connections superuser_reserved_connections shared_buffers work_mem effective_cache_size max_wal_size
-    checkpoint_timeout checkpoint_completion_target synchronous_commit fsync full_page_writes commit_delay random_page_cost autovacuum
-    jit plan_cache_mode statement_timeout lock_timeout idle_in_transaction_session_timeout deadlock_timeout track_io_timing
+    server_version_num max_connections superuser_reserved_connections reserved_connections shared_buffers work_mem effective_cache_size
+    max_wal_size checkpoint_timeout checkpoint_completion_target synchronous_commit fsync full_page_writes commit_delay random_page_cost
+    autovacuum jit plan_cache_mode statement_timeout lock_timeout idle_in_transaction_session_timeout deadlock_timeout track_io_timing
     track_functions compute_query_id track_activity_query_size shared_preload_libraries max_worker_processes
-    max_parallel_workers_per_gather default_statistics_target huge_pages
+    max_parallel_workers_per_gather default_statistics_target huge_pages pg_stat_statements.track
 """
 _MOST = 2_000
 _OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'"

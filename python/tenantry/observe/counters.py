@@ -9,6 +9,7 @@ from typing import Any
 from tenantry.observe.postgres import Session
 from tenantry.observe.recorder import Recorder
 from tenantry.observe.settings import Observing
+from tenantry.results.probes import MOST_STATEMENTS
 
 _HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 # Source of the rows, and what makes up the subject of a row. Columns are taken as the server's version has them.
@@ -39,7 +40,6 @@ _READABLE = """SELECT relname, has_table_privilege(oid, 'SELECT') FROM pg_class
                WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname LIKE 'pg\\_stat%'"""
 # What cannot be added over the users and levels of a statement.
 _NOT_ADDED = ("min_", "max_", "mean_", "stddev_")
-MOST_STATEMENTS = 500
 PROBE = "postgres.counters"
 
 

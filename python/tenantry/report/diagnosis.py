@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tenantry.report import findings
+from tenantry.report import findings, ladder
 from tenantry.report.lines import Cells, Line, clean, columns, printed
 from tenantry.report.numbers import Document, finite, items
 from tenantry.report.text import console
 
 
 def print_diagnosis(diagnosis: Document) -> None:
-    """Findings with evidence, where the time went, and what was fine."""
+    """Findings with evidence, where the time went, what breaks first, what was fine, and whether the measures agree."""
     to = console()
     printed(_lines(diagnosis, to.width), to)
 
@@ -31,9 +31,15 @@ def _lines(diagnosis: Document, width: int) -> Iterator[Line]:
     if cells:
         yield Line()
         yield from columns(("Where the request time went", "share", "requests at a time"), cells, width=width, least=(0, 7, 18))
-    fine = [clean(text) for text in diagnosis.get("fine") or []]
-    if fine:
+    yield from ladder.lines(diagnosis, width)
+    yield from _list("Not the problem", [clean(text) for text in diagnosis.get("fine") or []], width)
+    agreeing = [clean(row.get("text")) for row in items(diagnosis, "validity") if row.get("result") == "agree"]
+    yield from _list("Measured in several ways that agree", agreeing, width)
+
+
+def _list(title: str, texts: list[str], width: int) -> Iterator[Line]:
+    if texts:
         yield Line()
-        yield Line(("Not the problem", "bold"))
-        for text in fine:
+        yield Line((title, "bold"))
+        for text in texts:
             yield from findings.wrapped(text, width, "")

@@ -27,8 +27,15 @@ def lines(document: Document, width: int) -> Iterator[Line]:
     symptoms = [str(finding["id"]) for finding in items(diagnosis, "findings") if finding.get("kind") == "symptom"]
     if symptoms:
         yield from wrapped(f"only symptoms of these: {', '.join(symptoms)}", width, "dim")
+    for text in doubts(diagnosis):
+        yield from wrapped(f"doubt: {text}", width, "yellow")
     for text in diagnosis.get("unseen") or []:
         yield from wrapped(f"not seen: {clean(text)}", width, "dim")
+
+
+def doubts(diagnosis: Document) -> list[str]:
+    """What was measured in several ways that do not agree."""
+    return [clean(row.get("text")) for row in items(diagnosis, "validity") if row.get("result") != "agree"]
 
 
 def headline(finding: Document) -> str:
@@ -42,6 +49,8 @@ def _finding(finding: Document, width: int) -> Iterator[Line]:
         yield from wrapped(f"- {clean(text)}", width, "", _INDENT * 2)
     for text in finding.get("against") or []:
         yield from wrapped(f"- against it: {clean(text)}", width, "", _INDENT * 2)
+    if gain := clean(part(finding, "gain").get("text")):
+        yield from wrapped(f"gain: {gain}", width, "", _INDENT * 2)
     fix = part(finding, "fix")
     told = clean(fix.get("text"))
     yield from wrapped(f"fix: {told}{':' if fix.get('statement') else ''}", width, "green", _INDENT * 2)
@@ -90,6 +99,7 @@ class Shown(NamedTuple):
     against: list[str]
     remedy: str
     statement: str
+    gain: str
     tried: str
 
 
@@ -104,6 +114,7 @@ def shown(document: Document) -> list[Shown]:
             [clean(text) for text in finding.get("against") or []],
             clean(part(finding, "fix").get("text")),
             clean(part(finding, "fix").get("statement")),
+            clean(part(finding, "gain").get("text")),
             tried(finding),
         )
         for finding in problems[:_MOST]
@@ -111,7 +122,7 @@ def shown(document: Document) -> list[Shown]:
 
 
 def beside(document: Document) -> list[tuple[str, str]]:
-    """What stands beside the problems: their symptoms, where the time went, what was fine, what was not seen."""
+    """What stands beside the problems: their symptoms, where the time went, what was fine, how far measures agree, what was not seen."""
     diagnosis = part(document, "diagnosis")
     symptoms = [
         f"{clean(row.get('id'))} (of {clean(row.get('explained_by'))})"
@@ -127,6 +138,7 @@ def beside(document: Document) -> list[tuple[str, str]]:
         ("Symptoms of these", "; ".join(symptoms)),
         ("Where the request time went", "; ".join(parts)),
         ("Not the problem", "; ".join(clean(text) for text in diagnosis.get("fine") or [])),
+        ("Measured in several ways", "; ".join(clean(row.get("text")) for row in items(diagnosis, "validity"))),
         ("Not seen", "; ".join(clean(text) for text in diagnosis.get("unseen") or [])),
     ]
     return [(title, text) for title, text in told if text]

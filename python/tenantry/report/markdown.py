@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
-from tenantry.report import findings, grades, header, singles, tables
+from tenantry.report import findings, grades, header, ladder, singles, tables
 from tenantry.report.comparison import unit_of
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
@@ -26,6 +26,7 @@ def render(document: Document) -> str:
         page.line(line)
     _thresholds(page, document)
     _findings(page, document)
+    _ladder(page, document)
     _comparison(page, document)
     _table(page, grades.table(document), "Grades", overall=grades.overall(document))
     _folded(page, tables.tenants(document, "worst"))
@@ -132,14 +133,24 @@ def _findings(page: _Page, document: Document) -> None:
             code(each.get("id")),
             text(findings.headline(each)),
             code(part(each, "fix").get("statement") or part(each, "fix").get("text")),
+            text(part(each, "gain").get("text")),
             text(findings.tried(each)),
         )
         for each in found
     ]
     if any(row[-1] for row in rows):
-        page.table(("Finding", "", "what helps", "tried"), rows[:_MOST_ROWS])
+        page.table(("Finding", "", "what helps", "what it gains", "tried"), rows[:_MOST_ROWS])
     elif rows:
-        page.table(("Finding", "", "what helps"), [row[:-1] for row in rows[:_MOST_ROWS]])
+        page.table(("Finding", "", "what helps", "what it gains"), [row[:-1] for row in rows[:_MOST_ROWS]])
+    for doubt in findings.doubts(part(document, "diagnosis")):
+        page.line(f"\n⚠️ doubt: {text(doubt)}")
+
+
+def _ladder(page: _Page, document: Document) -> None:
+    """What breaks first, behind its title."""
+    diagnosis = part(document, "diagnosis")
+    rows = [[text(cell) for cell in row] for row in ladder.rows(diagnosis)]
+    page.fold(ladder.TITLES[0], ["", *ladder.TITLES[1:]], rows, "; ".join(text(note) for note in ladder.notes(diagnosis)))
 
 
 def _comparison(page: _Page, document: Document) -> None:

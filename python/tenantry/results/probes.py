@@ -12,6 +12,8 @@ import msgspec
 from tenantry.results.tables import Tables
 
 FACTS = "probes/facts.json"
+# Of how many statements a snapshot keeps the counters.
+MOST_STATEMENTS = 500
 _NS = 1_000_000_000
 _MOST_WAITS = 6
 Column = list[float | None]
