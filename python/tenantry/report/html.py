@@ -29,7 +29,7 @@ ICONS = {
     "invalid": "M8 2 14.8 14H1.2zM8 6.6v3.2m0 2v.1",
 }
 # Of the two megabytes of a page: the rest is script, style, tables and still charts.
-MOST_DATA_BYTES = 1_500_000
+MOST_DATA_BYTES = 1_640_000
 _NUMBERS_ONLY = ("slices", "heat")
 
 

@@ -16,7 +16,7 @@ from tenantry.report.numbers import Document, finite, items, part, printable
 from tenantry.report.tables import Key, Table
 from tenantry.results.slices import flat
 
-_LEVEL = 6
+_LEVEL = 5
 _LEAST_SLICES = 6
 
 

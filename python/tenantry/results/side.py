@@ -68,18 +68,19 @@ def tenants(tables: Tables) -> Tenants:
             SELECT * FROM counted LEFT JOIN told USING (tenant)""",
         of=("tenants",),
     )
-    ranked = [_ranked(*row) for row in rows if row[1] >= LEAST_REQUESTS and row[4] is not None]
-    ranked.sort(key=lambda tenant: (-tenant.p95_s, tenant.tenant))
-    middle = median(tenant.p95_s for tenant in ranked) if len(ranked) > 1 else 0
+    ranked = [(sketch_value_s(row[5], row[3]), *row) for row in rows if row[1] >= LEAST_REQUESTS and row[5] is not None]
+    ranked.sort(key=lambda row: (-row[0], row[1]))
+    p95s = [row[0] for row in ranked]
+    middle = median(p95s) if len(ranked) > 1 else 0
     return Tenants(
         seen=len(rows),
         requests_p50=float(median(row[1] for row in rows)) if rows else None,
-        worst=ranked[:RANKED],
-        best=ranked[: -RANKED - 1 : -1],
-        p95_ratio=ranked[0].p95_s / middle if middle else None,
-        failures_worst=max((tenant.failures / tenant.requests for tenant in ranked), default=None),
+        worst=[_tenant(*row[1:]) for row in ranked[:RANKED]],
+        best=[_tenant(*row[1:]) for row in ranked[: -RANKED - 1 : -1]],
+        p95_ratio=p95s[0] / middle if middle else None,
+        failures_worst=max((failures / requests for _, _, requests, failures, *_ in ranked), default=None),
         ranked=len(ranked),
-        fairness=fairness([tenant.p95_s for tenant in ranked]),
+        fairness=fairness(p95s),
     )
 
 
@@ -92,7 +93,7 @@ def fairness(values: Sequence[float]) -> float | None:
     return sum(values) ** 2 / squares if len(values) > 1 and squares else None
 
 
-def _ranked(tenant: int, requests: int, failures: int, max_ns: int, *buckets: int) -> Tenant:
+def _tenant(tenant: int, requests: int, failures: int, max_ns: int, *buckets: int) -> Tenant:
     p50_s, p95_s, p99_s = (sketch_value_s(bucket, max_ns) for bucket in buckets)
     few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
     return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)

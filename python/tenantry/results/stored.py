@@ -46,7 +46,9 @@ def regrouped(found: Mapping[Key, Merged], lines: Callable[[Key], Iterable[Line]
     for key, merged in found.items():
         for line in lines(key):
             parts[line].append(merged)
-    return {line: merged[0] if len(merged) == 1 else Merged.sum(merged) for line, merged in parts.items()}
+    several = [line for line, merged in parts.items() if len(merged) > 1]
+    sums = dict(zip(several, Merged.sums([parts[line] for line in several]), strict=True))
+    return {line: sums.get(line, merged[0]) for line, merged in parts.items()}
 
 
 class StoredHistograms:

@@ -15,7 +15,6 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::histogram::bucket_of;
 use merged::Scratch;
 pub use merged::{Merged, flat};
 
@@ -45,8 +44,19 @@ pub struct Label {
 /// The histograms of a table, row by row.
 #[derive(Debug, Default)]
 pub struct Stored {
-    labels: Vec<Label>,
+    labels: Labels,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Default)]
+struct Labels {
+    found: Vec<Label>,
     numbers: HashMap<Label, u32>,
+}
+
+/// The rows of one file.
+#[derive(Debug, Default)]
+struct Part {
     rows: Vec<Row>,
     histograms: Vec<Sparse>,
 }
@@ -60,12 +70,16 @@ struct Row {
     label: u32,
 }
 
-/// One histogram of each row, one after the other.
+/// One histogram of each row, one after the other. A count beyond 16 bits takes several entries of its bucket: that is rare, and there are
+/// millions of entries.
 #[derive(Debug, Default)]
 struct Sparse {
     rows: Vec<Cell>,
-    entries: Vec<(u32, u32)>,
+    entries: Vec<(u16, u16)>,
 }
+
+/// The sum, the maximum and the entries of a histogram.
+type Entries<'a> = (i64, i64, &'a [(u16, u16)]);
 
 #[derive(Debug, Clone, Copy)]
 struct Cell {
@@ -84,25 +98,27 @@ impl Stored {
     #[must_use]
     pub fn read(files: &[PathBuf], columns: &Columns, until: Option<i32>) -> (Self, Vec<(PathBuf, String)>) {
         let seconds = 0..until.unwrap_or(i32::MAX);
-        let read = |some: &[PathBuf]| some.iter().map(|file| Self::read_file(file, columns, &seconds)).collect::<Vec<_>>();
-        let (mut whole, mut damaged) = (Self::of(columns), Vec::new());
+        let read = |some: &[PathBuf]| some.iter().map(|file| read_file(file, columns, &seconds)).collect::<Vec<_>>();
+        let (mut whole, mut damaged) = (Self::default(), Vec::new());
         for (file, part) in files.iter().zip(side_by_side(files, read)) {
             match part {
-                Ok(part) => whole.append(part),
+                Ok((labels, part)) => whole.append(labels, part),
                 Err(error) => damaged.push((file.clone(), error.to_string())),
             }
         }
         (whole, damaged)
     }
 
-    fn of(columns: &Columns) -> Self {
-        Self { histograms: columns.histograms.iter().map(|_| Sparse::default()).collect(), ..Self::default() }
+    fn append(&mut self, labels: Labels, mut part: Part) {
+        let numbers: Vec<u32> = labels.found.into_iter().map(|label| self.labels.number_of(label)).collect();
+        part.rows.iter_mut().for_each(|row| row.label = numbers.get(row.label as usize).copied().unwrap_or(u32::MAX));
+        self.parts.push(part);
     }
 
     /// The different labels; rows refer to them by their place.
     #[must_use]
     pub fn labels(&self) -> &[Label] {
-        &self.labels
+        &self.labels.found
     }
 
     /// The rows in `span` of seconds merged by line and by place, in this order; a place is `step` seconds, counted from the start of the
@@ -110,68 +126,40 @@ impl Stored {
     /// that is negative.
     #[must_use]
     pub fn merged(&self, histogram: usize, lines: &[i32], step: i32, span: &Range<i32>) -> Vec<Placed> {
-        let Some(sparse) = self.histograms.get(histogram) else {
-            return Vec::new();
-        };
         let line_of = |row: &Row| lines.get(row.label as usize).and_then(|&line| u32::try_from(line).ok());
-        let wanted = self.rows.iter().enumerate().filter(|(_, row)| span.contains(&row.second));
-        let mut keyed: Vec<(u32, i32, usize)> =
-            wanted.filter_map(|(at, row)| Some((line_of(row)?, (row.second - span.start) / step.max(1), at))).collect();
+        let rows =
+            self.parts.iter().enumerate().flat_map(|(part, found)| found.rows.iter().enumerate().map(move |(at, row)| (part, at, row)));
+        let mut keyed: Vec<(u32, i32, usize, usize)> = rows
+            .filter(|(_, _, row)| span.contains(&row.second))
+            .filter_map(|(part, at, row)| Some((line_of(row)?, (row.second - span.start) / step.max(1), part, at)))
+            .collect();
         keyed.sort_unstable();
-        let groups: Vec<&[(u32, i32, usize)]> = keyed.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)).collect();
-        let merge = |some: &[&[(u32, i32, usize)]]| {
+        let groups: Vec<&[(u32, i32, usize, usize)]> = keyed.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)).collect();
+        let merge = |some: &[&[(u32, i32, usize, usize)]]| {
             let mut scratch = Scratch::default();
-            some.iter().filter_map(|rows| rows.first().map(|&(line, place, _)| (line, place, sparse.sum(rows, &mut scratch)))).collect()
+            let sum = |rows: &&[(u32, i32, usize, usize)]| {
+                let cells = rows.iter().filter_map(|&(_, _, part, at)| self.parts.get(part)?.histograms.get(histogram)?.cell(at));
+                rows.first().map(|&(line, place, ..)| (line, place, scratch.sum(cells)))
+            };
+            some.iter().filter_map(sum).collect()
         };
         let mut found = side_by_side(&groups, merge);
-        found.retain(|(_, _, merged)| merged.total > 0);
+        found.retain(|(_, _, merged): &Placed| merged.total > 0);
         found
     }
+}
 
-    fn append(&mut self, part: Self) {
-        let numbers: Vec<u32> = part.labels.into_iter().map(|label| self.number_of(label)).collect();
-        self.rows.extend(part.rows.iter().map(|row| Row { label: numbers.get(row.label as usize).copied().unwrap_or(u32::MAX), ..*row }));
-        for (own, other) in self.histograms.iter_mut().zip(part.histograms) {
-            let offset = own.entries.len();
-            own.rows.extend(other.rows.iter().map(|cell| Cell { end: cell.end + offset, ..*cell }));
-            own.entries.extend(other.entries);
-        }
-    }
-
+impl Labels {
     fn number_of(&mut self, label: Label) -> u32 {
-        let next = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
+        let next = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
         *self.numbers.entry(label).or_insert_with_key(|label| {
-            self.labels.push(label.clone());
+            self.found.push(label.clone());
             next
         })
     }
 
-    fn read_file(file: &Path, columns: &Columns, seconds: &Range<i32>) -> io::Result<Self> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?).map_err(io::Error::other)?;
-        let histograms: Vec<[String; 4]> = columns.histograms.iter().map(|name| PARTS.map(|part| format!("{name}_{part}"))).collect();
-        let fixed = ["second", if columns.tags { "tags" } else { "second" }];
-        let wanted = columns.names.iter().chain(histograms.iter().flatten()).map(String::as_str).chain(fixed);
-        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-        let mut read = Self::of(columns);
-        for batch in builder.with_projection(mask).with_batch_size(BATCH).build().map_err(io::Error::other)? {
-            read.add(&batch.map_err(io::Error::other)?, columns, &histograms, seconds)?;
-        }
-        Ok(read)
-    }
-
-    fn add(&mut self, batch: &RecordBatch, columns: &Columns, histograms: &[[String; 4]], seconds: &Range<i32>) -> io::Result<()> {
-        let second = typed(batch, "second", |column| column.as_primitive_opt::<Int32Type>())?;
-        let labels = self.labels_of(batch, columns)?;
-        let wanted: Vec<usize> = (0..batch.num_rows()).filter(|&row| seconds.contains(&second.value(row))).collect();
-        self.rows.extend(wanted.iter().filter_map(|&row| Some(Row { second: second.value(row), label: *labels.get(row)? })));
-        for (sparse, names) in self.histograms.iter_mut().zip(histograms) {
-            sparse.add(batch, names, &wanted)?;
-        }
-        Ok(())
-    }
-
     /// The number of each row's label. Neighbours are often alike, and there are few different ones.
-    fn labels_of(&mut self, batch: &RecordBatch, columns: &Columns) -> io::Result<Vec<u32>> {
+    fn of(&mut self, batch: &RecordBatch, columns: &Columns) -> io::Result<Vec<u32>> {
         let names: Vec<_> =
             columns.names.iter().map(|name| typed(batch, name, |column| column.as_string_opt::<i32>())).collect::<Result<_, _>>()?;
         let tags = if columns.tags { Some(typed(batch, "tags", |column| column.as_map_opt())?) } else { None };
@@ -206,6 +194,27 @@ impl Stored {
     }
 }
 
+fn read_file(file: &Path, columns: &Columns, seconds: &Range<i32>) -> io::Result<(Labels, Part)> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?).map_err(io::Error::other)?;
+    let histograms: Vec<[String; 4]> = columns.histograms.iter().map(|name| PARTS.map(|part| format!("{name}_{part}"))).collect();
+    let fixed = ["second", if columns.tags { "tags" } else { "second" }];
+    let wanted = columns.names.iter().chain(histograms.iter().flatten()).map(String::as_str).chain(fixed);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    let (mut labels, mut part) = (Labels::default(), Part::default());
+    part.histograms.resize_with(histograms.len(), Sparse::default);
+    for batch in builder.with_projection(mask).with_batch_size(BATCH).build().map_err(io::Error::other)? {
+        let batch = batch.map_err(io::Error::other)?;
+        let second = typed(&batch, "second", |column| column.as_primitive_opt::<Int32Type>())?;
+        let numbers = labels.of(&batch, columns)?;
+        let wanted: Vec<usize> = (0..batch.num_rows()).filter(|&row| seconds.contains(&second.value(row))).collect();
+        part.rows.extend(wanted.iter().filter_map(|&row| Some(Row { second: second.value(row), label: *numbers.get(row)? })));
+        for (sparse, names) in part.histograms.iter_mut().zip(&histograms) {
+            sparse.add(&batch, names, &wanted)?;
+        }
+    }
+    Ok((labels, part))
+}
+
 impl Sparse {
     fn add(&mut self, batch: &RecordBatch, names: &[String; 4], wanted: &[usize]) -> io::Result<()> {
         let [buckets, counts, sums, longest] = names;
@@ -215,35 +224,34 @@ impl Sparse {
         let counts = typed(batch, counts, |column| column.as_list_opt::<i32>())?;
         let bucket_values = inner(buckets.values(), |values| values.as_primitive_opt::<Int32Type>())?.values();
         let count_values = inner(counts.values(), |values| values.as_primitive_opt::<Int64Type>())?.values();
-        let last = bucket_of(u64::MAX);
         for &row in wanted {
             let (in_buckets, in_counts) = (range_of(buckets.value_offsets(), row), range_of(counts.value_offsets(), row));
             if in_buckets.len() != in_counts.len() {
                 return Err(io::Error::other("a histogram has more buckets than counts, or fewer"));
             }
             let pairs = bucket_values.get(in_buckets).into_iter().flatten().zip(count_values.get(in_counts).into_iter().flatten());
-            let number = |&bucket: &i32| u32::try_from(bucket).unwrap_or(0).min(last);
-            self.entries.extend(pairs.map(|(bucket, &count)| (number(bucket), u32::try_from(count).unwrap_or(0))));
+            for (&bucket, &count) in pairs {
+                self.push(u16::try_from(bucket).unwrap_or(u16::MAX), u64::try_from(count).unwrap_or(0));
+            }
             self.rows.push(Cell { sum_ns: sum_ns.value(row), max_ns: max_ns.value(row), end: self.entries.len() });
         }
         Ok(())
     }
 
-    fn sum(&self, rows: &[(u32, i32, usize)], scratch: &mut Scratch) -> Merged {
-        let mut found = Merged::default();
-        for &(_, _, at) in rows {
-            let Some(cell) = self.rows.get(at) else { continue };
-            let start = at.checked_sub(1).and_then(|before| self.rows.get(before)).map_or(0, |before| before.end);
-            if start == cell.end {
-                continue;
-            }
-            found.sum_ns = found.sum_ns.saturating_add(cell.sum_ns);
-            found.max_ns = found.max_ns.max(cell.max_ns);
-            self.entries.get(start..cell.end).into_iter().flatten().for_each(|&(bucket, count)| scratch.add(bucket, u64::from(count)));
+    fn push(&mut self, bucket: u16, mut count: u64) {
+        while count > 0 {
+            let some = u16::try_from(count).unwrap_or(u16::MAX);
+            self.entries.push((bucket, some));
+            count -= u64::from(some);
         }
-        found.counts = scratch.take();
-        found.total = found.counts.iter().map(|&(_, count)| count).sum();
-        found
+    }
+
+    /// The sum, the maximum and the entries of a row; none where the row has nothing in this histogram.
+    fn cell(&self, at: usize) -> Option<Entries<'_>> {
+        let cell = self.rows.get(at)?;
+        let start = at.checked_sub(1).and_then(|before| self.rows.get(before)).map_or(0, |before| before.end);
+        let entries = self.entries.get(start..cell.end).filter(|entries| !entries.is_empty())?;
+        Some((cell.sum_ns, cell.max_ns, entries))
     }
 }
 

@@ -49,10 +49,11 @@ pub(crate) struct Merged(core::Merged);
 
 #[pymethods]
 impl Merged {
-    /// All of them as one.
+    /// All of a group as one, for each of the groups.
     #[staticmethod]
-    fn sum(parts: Vec<PyRef<'_, Self>>) -> Self {
-        Self(core::Merged::sum(parts.iter().map(|part| &part.0)))
+    fn sums(groups: Vec<Vec<PyRef<'_, Self>>>) -> Vec<Self> {
+        let groups: Vec<Vec<&core::Merged>> = groups.iter().map(|group| group.iter().map(|part| &part.0).collect()).collect();
+        core::Merged::sums(&groups).into_iter().map(Self).collect()
     }
 
     #[getter]

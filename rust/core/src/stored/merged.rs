@@ -1,9 +1,14 @@
 //! Sparse histograms put together.
 
-use crate::histogram::{lowest_of, value_at};
+use std::sync::LazyLock;
+
+use super::side_by_side;
+use crate::histogram::{bucket_of, lowest_of, value_at};
 
 /// Buckets of the coarse histograms that travel in a page: 32 to a doubling.
 const COARSE_HALF_BITS: u32 = 5;
+/// The coarse bucket of each bucket.
+static COARSE: LazyLock<Vec<u32>> = LazyLock::new(|| (0..=bucket_of(u64::MAX)).map(|bucket| coarse_of(lowest_of(bucket))).collect());
 
 /// Rows merged into one histogram; never empty.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -19,18 +24,13 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// All of them as one.
+    /// All of a group as one, for each of the groups.
     #[must_use]
-    pub fn sum<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
-        let (mut found, mut scratch) = (Self::default(), Scratch::default());
-        for part in parts {
-            found.total += part.total;
-            found.sum_ns = found.sum_ns.saturating_add(part.sum_ns);
-            found.max_ns = found.max_ns.max(part.max_ns);
-            part.counts.iter().for_each(|&(bucket, count)| scratch.add(bucket, count));
-        }
-        found.counts = scratch.take();
-        found
+    pub fn sums(groups: &[Vec<&Self>]) -> Vec<Self> {
+        side_by_side(groups, |some| {
+            let mut scratch = Scratch::default();
+            some.iter().map(|group| scratch.sum(group.iter().map(|part| (part.sum_ns, part.max_ns, part.counts.as_slice())))).collect()
+        })
     }
 
     /// The value in nanoseconds of rank `rank`, from 1: the highest of its bucket, at most the exact maximum.
@@ -44,7 +44,7 @@ impl Merged {
     pub fn coarse(&self) -> Vec<(u32, u64)> {
         let mut found: Vec<(u32, u64)> = Vec::new();
         for &(bucket, count) in &self.counts {
-            let bucket = coarse_of(lowest_of(bucket));
+            let bucket = COARSE.get(bucket as usize).copied().unwrap_or(u32::MAX);
             match found.last_mut() {
                 Some(last) if last.0 == bucket => last.1 += count,
                 _ => found.push((bucket, count)),
@@ -78,27 +78,47 @@ pub(super) fn coarse_of(us: u64) -> u32 {
 }
 
 /// Counts by bucket, and a bit for each that is in use: they come out in order without being sorted.
-#[derive(Default)]
 pub(super) struct Scratch {
     counts: Vec<u64>,
     used: Vec<u64>,
 }
 
+impl Default for Scratch {
+    fn default() -> Self {
+        let words = (bucket_of(u64::MAX) / u64::BITS + 1) as usize;
+        Self { counts: vec![0; words * u64::BITS as usize], used: vec![0; words] }
+    }
+}
+
 impl Scratch {
-    pub(super) fn add(&mut self, bucket: u32, count: u64) {
-        let (bucket, word) = (bucket as usize, (bucket / u64::BITS) as usize);
-        if self.used.len() <= word {
-            self.used.resize(word + 1, 0);
-            self.counts.resize((word + 1) * u64::BITS as usize, 0);
+    /// Histograms, each with its sum, its maximum and its entries, as one.
+    pub(super) fn sum<'a, B, C>(&mut self, parts: impl Iterator<Item = (i64, i64, &'a [(B, C)])>) -> Merged
+    where
+        B: Copy + Into<u32> + 'a,
+        C: Copy + Into<u64> + 'a,
+    {
+        let mut found = Merged::default();
+        for (sum_ns, max_ns, entries) in parts {
+            found.sum_ns = found.sum_ns.saturating_add(sum_ns);
+            found.max_ns = found.max_ns.max(max_ns);
+            entries.iter().for_each(|&(bucket, count)| self.add(bucket.into(), count.into()));
         }
-        if let (Some(there), Some(bits)) = (self.counts.get_mut(bucket), self.used.get_mut(word)) {
+        found.counts = self.take();
+        found.total = found.counts.iter().map(|&(_, count)| count).sum();
+        found
+    }
+
+    /// A bucket that does not exist counts as the last one.
+    fn add(&mut self, bucket: u32, count: u64) {
+        let bucket = (bucket as usize).min(self.counts.len() - 1);
+        if let (Some(there), Some(bits)) = (self.counts.get_mut(bucket), self.used.get_mut(bucket / u64::BITS as usize)) {
             *there += count;
             *bits |= 1 << (bucket % u64::BITS as usize);
         }
     }
 
     /// What was added, in ascending order of bucket.
-    pub(super) fn take(&mut self) -> Vec<(u32, u64)> {
+    fn take(&mut self) -> Vec<(u32, u64)> {
         let mut found = Vec::new();
         for (bits, base) in self.used.iter_mut().zip((0_u32..).step_by(u64::BITS as usize)) {
             while *bits > 0 {

@@ -4,21 +4,30 @@ use proptest::prelude::*;
 
 use super::merged::coarse_of;
 use super::*;
-use crate::histogram::{Histogram, lowest_of};
+use crate::histogram::{Histogram, bucket_of, lowest_of};
 
 /// A row as it is written: second, label, durations.
 type Written = (i32, u32, Vec<i64>);
 
+/// In two files, which name their labels in another order.
 fn stored(rows: &[Written]) -> Stored {
-    let mut sparse = Sparse::default();
-    for (_, _, durations) in rows {
-        let mut histogram = Histogram::default();
-        durations.iter().for_each(|&ns| histogram.record(ns));
-        sparse.entries.extend(histogram.buckets().iter().map(|&(bucket, count)| (bucket, u32::try_from(count).unwrap())));
-        sparse.rows.push(Cell { sum_ns: histogram.sum_ns(), max_ns: histogram.max_ns(), end: sparse.entries.len() });
+    let mut found = Stored::default();
+    for (order, some) in [([0, 1, 2, 3], &rows[..rows.len() / 2]), ([3, 2, 1, 0], &rows[rows.len() / 2..])] {
+        let (mut labels, mut part, mut sparse) = (Labels::default(), Part::default(), Sparse::default());
+        let number = |label: u32| Label { names: vec![label.to_string()], tags: Vec::new() };
+        let places: Vec<u32> = order.iter().map(|&label| labels.number_of(number(label))).collect();
+        for (second, label, durations) in some {
+            let mut histogram = Histogram::default();
+            durations.iter().for_each(|&ns| histogram.record(ns));
+            histogram.buckets().iter().for_each(|&(bucket, count)| sparse.push(bucket.try_into().unwrap(), count));
+            sparse.rows.push(Cell { sum_ns: histogram.sum_ns(), max_ns: histogram.max_ns(), end: sparse.entries.len() });
+            let at = order.iter().position(|one| one == label).unwrap();
+            part.rows.push(Row { second: *second, label: places[at] });
+        }
+        part.histograms.push(sparse);
+        found.append(labels, part);
     }
-    let rows = rows.iter().map(|&(second, label, _)| Row { second, label }).collect();
-    Stored { rows, histograms: vec![sparse], ..Stored::default() }
+    found
 }
 
 fn written() -> impl Strategy<Value = Vec<Written>> {
@@ -40,10 +49,11 @@ proptest! {
         truth.retain(|_, one| one.total() > 0);
         let found = stored(&rows).merged(0, &lines, step, &(from..from + length));
         prop_assert_eq!(found.len(), truth.len());
-        let everything = Merged::sum(found.iter().map(|(_, _, merged)| merged));
-        prop_assert_eq!(everything.total, truth.values().map(Histogram::total).sum::<u64>());
-        prop_assert_eq!(everything.counts.iter().map(|pair| pair.1).sum::<u64>(), everything.total);
-        prop_assert_eq!(everything.max_ns, truth.values().map(Histogram::max_ns).max().unwrap_or(0));
+        let everything = Merged::sums(&[found.iter().map(|(_, _, merged)| merged).collect(), Vec::new()]);
+        prop_assert_eq!(everything[0].total, truth.values().map(Histogram::total).sum::<u64>());
+        prop_assert_eq!(everything[0].counts.iter().map(|pair| pair.1).sum::<u64>(), everything[0].total);
+        prop_assert_eq!(everything[0].max_ns, truth.values().map(Histogram::max_ns).max().unwrap_or(0));
+        prop_assert_eq!(&everything[1], &Merged::default());
         for ((line, place, merged), (key, one)) in found.into_iter().zip(&mut truth) {
             prop_assert_eq!((line, place), *key);
             prop_assert_eq!((merged.total, merged.sum_ns, merged.max_ns), (one.total(), one.sum_ns(), one.max_ns()));
@@ -60,6 +70,16 @@ proptest! {
         prop_assert_eq!(coarse, coarse_of(crate::histogram::highest_of(bucket)));
         prop_assert!(coarse_of(us + us / 32 + 1) > coarse);
     }
+}
+
+#[test]
+fn a_count_that_takes_several_entries_is_whole_again() {
+    let mut sparse = Sparse::default();
+    sparse.push(7, 200_000);
+    sparse.push(9, 1);
+    sparse.rows.push(Cell { sum_ns: 1, max_ns: 1, end: sparse.entries.len() });
+    let merged = merged::Scratch::default().sum(sparse.cell(0).into_iter());
+    assert_eq!((merged.total, merged.counts), (200_001, vec![(7, 200_000), (9, 1)]));
 }
 
 #[test]
