@@ -87,14 +87,20 @@ def measure(stage: Stage, name: str, value: float, *, wrong: bool, seconds: int)
 
 
 @contextmanager
-def served(stage: Stage, name: str, value: float, *, wrong: bool) -> Iterator[tuple[int, str, str]]:
-    """The app with a fault, or with its surroundings and nothing wrong: its port, its database, and a folder that goes with it."""
+def served(stage: Stage, name: str, value: float, *, wrong: bool, beside: str = "") -> Iterator[tuple[int, str, str]]:
+    """The app with a fault, or with its surroundings and nothing wrong: its port, its database, and a folder that goes with it.
+
+    `beside` is a second fault, with the value that it has by default.
+    """
     fault = faults.fault(name)
     with stage.copy() as database, tempfile.TemporaryDirectory(prefix="tenantry-faults-") as folder:
         dsn = stage.dsn(database)
         if not wrong and (scene := fault.script(fault.scene, value)):
             asyncio.run(_execute(dsn, scene))
-        port, chosen = free_port(), faults.text(_laid(name, value, fault, wrong=wrong))
+        port, chosen = (
+            free_port(),
+            faults.text(_laid(name, value, fault, wrong=wrong) | ({beside: faults.fault(beside).default} if beside else {})),
+        )
         command = [*PYTHON, "tenantry_clinic", "serve", "--port", port, "--pool", fault.shown.pool, "--workers", fault.shown.workers]
         environment = {**os.environ, "CLINIC_DSN": dsn, "CLINIC_TODAY": TODAY, "CLINIC_FILES": folder, faults.VARIABLE: chosen}
         with start([*map(str, command)], name=f"the clinic with {name}", log=Path(folder) / "app.log", env=environment) as app:

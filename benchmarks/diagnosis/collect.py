@@ -24,6 +24,15 @@ FACTORS = (1.0, 0.6, 1.6, 0.8, 2.5)
 # Of runs with nothing wrong the value is what their rate is multiplied by; the last ones ask for more than the machine can do.
 HEALTHY_RATES = (1.0, 0.3, 0.5, 0.75, 1.5, 2.0, 2.5, 3.0, 6.0, 10.0)
 SHAPES = ("plateau", "ramp")
+# Faults that show under one load; the first one's.
+PAIRS = (
+    ("cache_stampede", "rls_per_row_function"),
+    ("hot_row_lock", "slow_external_call"),
+    ("app_cpu", "connection_churn"),
+    ("event_loop_blocking", "noisy_tenant"),
+    ("app_pool_small", "distant_database"),
+    ("tenant_leak", "idle_in_transaction"),
+)
 LABEL = "injected.json"
 _RAMP = """from dataclasses import replace
 
@@ -37,16 +46,18 @@ profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found."""
+    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found. `beside`: a second fault."""
 
     fault: str
     value: float
     shape: str
     wrong: bool
+    beside: str = ""
 
     @property
     def folder(self) -> str:
-        return f"{self.fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}"
+        fault = f"{self.fault}+{self.beside}" if self.beside else self.fault
+        return f"{fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}"
 
 
 def values(fault: Fault, count: int) -> list[float]:
@@ -60,7 +71,7 @@ def values(fault: Fault, count: int) -> list[float]:
 
 
 def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator[Injected]:
-    """All runs: each fault at its values under each shape, and once healthy."""
+    """All runs: each fault at its values under each shape, and once healthy; some with a second fault beside the first."""
     for name in names:
         fault = faults.fault(name)
         for shape in shapes:
@@ -69,12 +80,13 @@ def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator
             else:
                 yield Injected(name, fault.default, shape, wrong=False)
                 yield from (Injected(name, value, shape, wrong=True) for value in values(fault, count))
+                yield from (Injected(name, fault.default, shape, wrong=True, beside=beside) for first, beside in PAIRS if first == name)
 
 
 def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
     """Carry out one observed run and keep its folder."""
     fault = faults.fault(injected.fault)
-    with served(stage, injected.fault, injected.value, wrong=injected.wrong) as (port, database, folder):
+    with served(stage, injected.fault, injected.value, wrong=injected.wrong, beside=injected.beside) as (port, database, folder):
         target = f"http://127.0.0.1:{port}"
         environment = {"OBSERVED": stage.dsn(database), "TENANTRY_OBSERVE_DSN_ENV": "OBSERVED"}
         environment["TENANTRY_OBSERVE_METRICS"] = f"{target}/metrics"

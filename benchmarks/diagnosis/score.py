@@ -38,8 +38,9 @@ class Case:
         return self.moved if self.injected.wrong else fault.healthy is None and not fault.shown.server
 
     @property
-    def truth(self) -> str:
-        return self.injected.fault if self.injected.wrong else HEALTHY
+    def truth(self) -> frozenset[str]:
+        """What is to be found: one fault, two, or nothing."""
+        return frozenset(filter(None, [self.injected.fault, self.injected.beside])) if self.injected.wrong else frozenset()
 
 
 @dataclass(slots=True)
@@ -54,22 +55,24 @@ class Score:
     alarms: int = 0
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, truth: str, ranking: Sequence[str]) -> None:
-        """Count one answer: classes by rank, none when nothing is wrong."""
-        if truth == HEALTHY:
+    def add(self, truth: frozenset[str], ranking: Sequence[str]) -> None:
+        """Count one answer: classes by rank. Of two faults the first class must be one, and both must be among the first three."""
+        name = "+".join(sorted(truth)) or HEALTHY
+        if not truth:
             # A machine without a processor to spare is what it is, whoever took them.
             ranking = [name for name in ranking if not rules()[name].general]
             self.healthy += 1
             self.alarms += bool(ranking)
             if ranking:
-                self.confused[truth, ranking[0]] += 1
+                self.confused[name, ranking[0]] += 1
             return
+        first = ranking[0] if ranking else "nothing"
         self.cases += 1
-        self.first += ranking[:1] == [truth]
-        self.among_three += truth in ranking[:3]
+        self.first += first in truth
+        self.among_three += truth <= set(ranking[:3])
         self.silent += not ranking
-        if ranking[:1] != [truth]:
-            self.confused[truth, ranking[0] if ranking else "nothing"] += 1
+        if first not in truth:
+            self.confused[name, first] += 1
 
     def row(self, name: str) -> str:
         cells = [name, _share(self.first, self.cases), _share(self.among_three, self.cases), _share(self.silent, self.cases)]
@@ -153,15 +156,21 @@ def main(runs: Path, blindly: bool, verbose: bool) -> None:
     unmoved = [case.folder.name for case in found if case.injected.wrong and not case.moved]
     click.echo(f"{len(found)} runs; {len(unmoved)} faults moved nothing and are not scored: {', '.join(unmoved)}")
     click.echo("| method | first | among three | silent | false alarms |\n|---|---|---|---|---|")
-    for kind in blind.KINDS if blindly else ("all",):
-        score, answers = scored(found, kind)
-        click.echo(score.row(f"tenantry, {kind}"))
+    alone = [case for case in found if not case.injected.beside]
+    asked = [(kind, alone) for kind in (blind.KINDS if blindly else ("all",))]
+    asked += [
+        (f"all, {shape}", [case for case in alone if case.injected.shape == shape]) for shape in {case.injected.shape for case in found}
+    ]
+    asked += [("all, two faults at once", [case for case in found if case.injected.beside])]
+    for title, some in asked:
+        score, answers = scored(some, title.partition(",")[0])
+        click.echo(score.row(f"tenantry, {title}"))
         if verbose:
             for name, ranking in answers.items():
                 click.echo(f"    {name}: {', '.join(ranking) or 'nothing'}")
         for (truth, told), number in score.confused.most_common():
             click.echo(f"    {truth} was called {told} {number} times")
-    for name, score in compared(found).items():
+    for name, score in compared(alone).items():
         click.echo(score.row(name))
     missing = set(faults.names()) - {case.injected.fault for case in found}
     if missing:

@@ -131,6 +131,16 @@ def test_readings_are_written_in_chunks_that_are_complete(tmp_path: Path) -> Non
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_files_grow_until_they_are_large_and_every_row_is_in_one_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenantry.observe.recorder.LARGE", 1500)
+    recorder = Recorder(tmp_path, 0)
+    for at_ns in range(40):
+        recorder.readings(at_ns, "host", {(f"metric.{number}", str(at_ns * number)): at_ns / 3 for number in range(10)})
+        recorder.write()
+        assert len(read(tmp_path, "readings")) == 10 * (at_ns + 1)
+    assert 2 <= len(list(tmp_path.rglob("*.parquet"))) <= 20
+
+
 def test_what_could_not_be_written_is_written_later_and_overwrites_nothing(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, 0)
     recorder.readings(1, "a", {("m", ""): 1.0})

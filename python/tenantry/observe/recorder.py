@@ -1,4 +1,4 @@
-"""What the probes read, gathered from their threads and written in closed chunks."""
+"""What the probes read, gathered from their threads and written to files that grow: the newest one is written anew with more rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenantry.datasets.database import literal
 from tenantry.results.tables import TABLES
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 WRITTEN = ("readings", "activity", "blocking")
 MOST_ROWS = 500_000
+# Bytes of a file after which the next one begins: few enough that to write it anew costs next to nothing.
+LARGE = 256 << 10
 
 
 class Recorder:
@@ -25,7 +28,7 @@ class Recorder:
         self._zero_ns = zero_ns
         self._lock = threading.Lock()
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in WRITTEN}
-        self._chunk = -1
+        self._numbers = dict.fromkeys(WRITTEN, 0)
         self._database: DuckDBPyConnection | None = None
         self.lost = 0
 
@@ -55,8 +58,6 @@ class Recorder:
 
     def write(self) -> None:
         """Write what has come since the last time. Raises OSError or DuckDB's error; what was not written is tried again."""
-        # Also where one table of a chunk fails, the others are not written over.
-        self._chunk += 1
         for table in WRITTEN:
             with self._lock:
                 rows, self._rows[table] = self._rows[table], []
@@ -70,16 +71,26 @@ class Recorder:
                 raise
 
     def _write(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        spec = TABLES[table]
-        path = self._folder / spec.files.replace("*", f"{self._chunk:06d}")
+        columns = TABLES[table].columns
+        path = self._folder / TABLES[table].files.replace("*", f"{self._numbers[table]:06d}")
         path.parent.mkdir(exist_ok=True)
         part = path.with_name(f"{path.name}.part")
-        columns = ", ".join(f'unnest(?::{kind}[]) AS "{name}"' for name, kind in spec.columns.items())
         database = self._connection()
-        database.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS SELECT {columns}", [list(column) for column in zip(*rows, strict=True)])
-        quoted = str(part).replace("'", "''")
-        database.execute(f"COPY chunk TO '{quoted}' (FORMAT parquet)")
-        part.replace(path)
+        database.begin()
+        try:
+            declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+            database.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({declared})")
+            taken = ", ".join(f"unnest(?::{kind}[])" for kind in columns.values())
+            database.execute(f"INSERT INTO {table} SELECT {taken}", [list(column) for column in zip(*rows, strict=True)])
+            database.execute(f"COPY {table} TO {literal(str(part))} (FORMAT parquet)")
+            part.replace(path)
+        except BaseException:
+            database.rollback()
+            raise
+        if path.stat().st_size >= LARGE:
+            database.execute(f"DROP TABLE {table}")
+            self._numbers[table] += 1
+        database.commit()
 
     def _connection(self) -> DuckDBPyConnection:
         if self._database is None:
