@@ -13,7 +13,8 @@ from tenantry.observe.kernel import TICKS
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Their places in /proc/PID/stat after the name, which stands in parentheses and may contain anything.
-_PARENT, _USER, _SYSTEM, _USER_OF_DEAD, _SYSTEM_OF_DEAD, _THREADS, _RESIDENT = 1, 11, 12, 13, 14, 17, 21
+_PARENT, _THREADS, _RESIDENT = 1, 17, 21
+_OWN, _REAPED = (11, 12), (13, 14)
 
 
 class Process(NamedTuple):
@@ -33,12 +34,11 @@ def process(root: Path, pid: int) -> Process | None:
     try:
         text = (root / "proc" / str(pid) / "stat").read_text("utf-8", errors="replace")
         head, _, tail = text.rpartition(")")
-        words = [int(word) if word.lstrip("-").isdigit() else 0 for word in tail.split()]
-        spent = [words[place] / TICKS for place in (_USER, _SYSTEM, _USER_OF_DEAD, _SYSTEM_OF_DEAD)]
-    except (OSError, IndexError):
+        words = tail.split()
+        own, reaped = (sum(int(words[place]) for place in places) / TICKS for places in (_OWN, _REAPED))
+        return Process(pid, int(words[_PARENT]), head.partition("(")[2], own, reaped, int(words[_THREADS]), int(words[_RESIDENT]) * _PAGE)
+    except (OSError, IndexError, ValueError):
         return None
-    name = head.partition("(")[2]
-    return Process(pid, words[_PARENT], name, spent[0] + spent[1], spent[2] + spent[3], words[_THREADS], words[_RESIDENT] * _PAGE)
 
 
 def everybody(root: Path) -> dict[int, Process]:
