@@ -85,7 +85,7 @@ def cut(run: Run, *, after_s: int = 0) -> dict[SeriesKey, Blocks]:
         span,
         of=("http",),
     )
-    times = run.tables.merged("http", "response", lambda label: SeriesKey(label.scenario, label.group, label.name), step=length, span=span)
+    times = run.tables.merged("http", "response", lambda label: SeriesKey(*label.series), step=length, span=span)
     series = {SeriesKey(*row[:3]): _Draft(count) for row in sent}
     for scenario, group, name, block, requests, failures in sent:
         for draft in (series[SeriesKey(scenario, group, name)], series.setdefault(WHOLE, _Draft(count))):
