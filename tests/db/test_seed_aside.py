@@ -31,12 +31,16 @@ KEPT = ("commented", "targeted", "marked", "noted", "pets_pkey")
 MADE_ANEW = ("partial", "late", "unproven")
 
 
-@pytest.fixture
-def database(new_database: Callable[[], str]) -> Database:
+def with_tables(dsn: str) -> Database:
     assert clinic.schema and clinic.constraints
-    database = Database(new_database())
+    database = Database(dsn)
     database.run(clinic.schema.read_text(), clinic.constraints.read_text(), EXTRAS, "SELECT 1")
     return database
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> Database:
+    return with_tables(new_database())
 
 
 def identities(database: Database) -> dict[str, int]:
@@ -56,12 +60,21 @@ def test_they_are_made_anew_unless_something_of_them_would_be_lost(database: Dat
     assert sum(after[name] != oid for name, oid in known.items()) > 20
     assert database.value("SELECT obj_description('commented'::regclass)") == "for the search"
     assert database.value("SELECT convalidated FROM pg_constraint WHERE conname = 'unproven'") is False
-    # Not always all: a page that the server's own upkeep looks at just then stays as it is.
-    visible = "SELECT min(relallvisible / relpages::real) FROM pg_class WHERE relname IN ('pets', 'invoices', 'prescriptions')"
-    assert database.value(visible) > 0.9, "who reads the rows need not write"
     alone = Database(new_database())
     seed(Population(clinic, 5), alone.dsn)
     assert contents(database) == contents(alone)
+
+
+def test_who_reads_the_rows_need_not_write(new_database: Callable[[], str]) -> None:
+    """No row is left for its first reader to mark. Tried three times: a snapshot of the server's own upkeep may hold a VACUUM back."""
+
+    def visible() -> float:
+        database = with_tables(new_database())
+        seed(Population(clinic, 5), database.dsn)
+        tables = "('pets', 'invoices', 'prescriptions')"
+        return database.value(f"SELECT min(relallvisible / relpages::real) FROM pg_class WHERE relname IN {tables}")
+
+    assert any(visible() > 0.9 for _ in range(3))
 
 
 def test_where_most_rows_were_there_before_they_stay(database: Database) -> None:
