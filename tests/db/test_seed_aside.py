@@ -72,7 +72,7 @@ def test_who_reads_the_rows_need_not_write(new_database: Callable[[], str]) -> N
         database = with_tables(new_database())
         seed(Population(clinic, 5), database.dsn)
         tables = "('pets', 'invoices', 'prescriptions')"
-        return database.value(f"SELECT min(relallvisible / relpages::real) FROM pg_class WHERE relname IN {tables}")
+        return float(database.value(f"SELECT min(relallvisible / relpages::real) FROM pg_class WHERE relname IN {tables}"))
 
     assert any(visible() > 0.9 for _ in range(3))
 

@@ -19,9 +19,7 @@ from tenantry.results.tables import Tables
 
 
 def opened(run: Recorded) -> Tables:
-    import duckdb
-
-    return Tables(run.folder, duckdb.connect())
+    return Tables(run.folder)
 
 
 def test_selectors_pick_by_tag_and_rows_without_it_are_unequal_to_every_value(truth: TruthServer, drive: Drive) -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from unittest.mock import Mock
 
+import duckdb
 import pytest
 from runfolder import SECOND, Reading, Request, RunFolder, clinic_run
 
@@ -107,9 +108,20 @@ def test_too_little_memory_is_not_taken_for_damage(tmp_path: Path, monkeypatch: 
     nowhere = tmp_path / "a file, not a folder"
     nowhere.write_text("")
     monkeypatch.setattr("tempfile.tempdir", str(nowhere))
-    monkeypatch.setattr("tenantry.results.run._MEMORY", "1MB")
+    monkeypatch.setattr("tenantry.results.tables._MEMORY", "1MB")
     with open_run(clinic_run(30, rate=200).write(tmp_path / "run")) as run, pytest.raises(EnvironmentFault, match="larger than the memory"):
         run.totals  # noqa: B018
+
+
+def test_counts_beyond_any_load_are_damage(tmp_path: Path) -> None:
+    folder = clinic_run(3).write(tmp_path / "run")
+    (file,) = folder.glob("series/http-*.parquet")
+    read = f"SELECT * REPLACE (list_transform(response_counts, n -> 1_000_000_000_000) AS response_counts) FROM '{file}'"
+    duckdb.sql(f"COPY ({read}) TO '{tmp_path}/absurd.parquet'")
+    shutil.move(tmp_path / "absurd.parquet", file)
+    with open_run(folder) as run:
+        assert run.totals.response_time_s is None
+        assert [warning for warning in run.warnings if f"{file.name} is damaged" in warning and "counts 1000000000000" in warning]
 
 
 def test_requests_before_the_load_are_not_part_of_it(tmp_path: Path) -> None:
@@ -143,6 +155,7 @@ def test_a_run_of_a_newer_schema_is_refused_with_a_remedy(tmp_path: Path) -> Non
 
 
 def test_ctrl_c_in_the_middle_of_a_query_is_an_interrupt_and_no_fault(tmp_path: Path) -> None:
-    connection = Mock(**{"execute.side_effect": RuntimeError("Query interrupted")})
+    tables = Tables(tmp_path)
+    tables.connection = Mock(**{"execute.side_effect": RuntimeError("Query interrupted")})
     with pytest.raises(KeyboardInterrupt):
-        Tables(tmp_path, connection).rows("SELECT 1", of=())
+        tables.rows("SELECT 1", of=())

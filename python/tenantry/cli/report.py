@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tenantry.errors import UsageError
 from tenantry.report.formats import FORMS
 
 STDOUT = Path("-")
+# A report is a tree of a million values without cycles: the garbage collector need not look at all of them again and again.
+_GARBAGE = 100_000
 
 
 @click.command()
@@ -52,6 +55,7 @@ def show(folder: Path, form: str, out: Path | None = None, *, is_public: bool = 
     from tenantry.report.public import FILE, public
     from tenantry.results import open_run
 
+    gc.set_threshold(_GARBAGE)
     with open_run(folder) as opened:
         told = page_document(opened) if form == "html" else document(opened)
     if form == "text" and out is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,8 @@ WHERE metric = ? AND subject NOT LIKE '%:%' GROUP BY subject ORDER BY 2 DESC"""
 
 def summary(folder: Path) -> dict[str, Any]:
     """The document of `tenantry observe` (see docs/observe.md); a part of what was not watched is None, or empty."""
-    import duckdb
-
     facts = read_facts(folder)
-    with duckdb.connect() as connection:
-        tables = Tables(folder, connection)
+    with closing(Tables(folder)) as tables:
         length_s = _value(tables, "SELECT max(at_ns) / 1e9 FROM readings")
         return {
             "schema": SCHEMA,

@@ -14,15 +14,14 @@ SLOW_IN_SLICE = 3
 def slowest(tables: Tables, *, slice_s: int) -> list[Slow]:
     """The slowest requests by response time, the slowest first: 100 of the run, and the three of each `slice_s` seconds."""
     rows = tables.rows(
-        f"""WITH once AS (SELECT id, arg_max(rowid, kind) AS kept, any_value(end_ns) AS ended, any_value(end_ns - intended_start_ns) AS ns
-                          FROM kept_requests WHERE end_ns >= 0 AND reason <> 'uniform' OR weight > 0 GROUP BY id),
-                ranked AS (SELECT kept, row_number() OVER (ORDER BY ns DESC, id) AS place,
-                                  row_number() OVER (PARTITION BY ended // {slice_s * 1_000_000_000} ORDER BY ns DESC, id) AS inside
-                           FROM once)
+        f"""WITH once AS (SELECT id, arg_max(rowid, kind) AS kept, any_value(end_ns) // {slice_s * 1_000_000_000} AS slice,
+                                any_value(end_ns - intended_start_ns) AS ns
+                         FROM kept_requests WHERE end_ns >= 0 AND reason <> 'uniform' OR weight > 0 GROUP BY id),
+                told AS ((SELECT kept FROM once ORDER BY ns DESC, id LIMIT {MOST_SLOW})
+                         UNION SELECT unnest(max_by(kept, (ns, -id), {SLOW_IN_SLICE})) FROM once GROUP BY slice)
            SELECT round(end_ns / 1e9, 3), name, scenario, "group", tenant, status, kind, (end_ns - intended_start_ns) / 1e9,
                   (end_ns - start_ns) / 1e9, wait_ns / 1e9, trace_id
-           FROM ranked JOIN kept_requests ON kept_requests.rowid = kept
-           WHERE place <= {MOST_SLOW} OR inside <= {SLOW_IN_SLICE} ORDER BY place""",
+           FROM told JOIN kept_requests ON kept_requests.rowid = kept ORDER BY end_ns - intended_start_ns DESC, id""",
         of=("kept_requests",),
     )
     return [_slow(*row) for row in rows]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
-import uuid
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from tenantry.errors import UsageError
 from tenantry.metrics.selector import Selectors
@@ -46,10 +43,6 @@ from tenantry.results.steady import steady_state
 from tenantry.results.tables import Tables, process_folders
 from tenantry.types import OrderWord
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-_MEMORY = "1GB"
 # Orders of the user that change what the load asks for.
 _CHANGES: frozenset[OrderWord] = frozenset({"rate", "vus", "pause", "resume"})
 
@@ -61,11 +54,10 @@ class Run:
     It is a `Source` of thresholds: `trend`, `share`, `count` and `value` tell a metric over a span of seconds.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, connection: DuckDBPyConnection) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.tables = Tables(folder, connection, unended=manifest.elapsed_ns is None)
-        self._connection = connection
+        self.tables = Tables(folder, unended=manifest.elapsed_ns is None)
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +66,7 @@ class Run:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        self.tables.close()
 
     @property
     def warnings(self) -> list[str]:
@@ -303,10 +295,4 @@ class Run:
 def open_run(folder: Path | str) -> Run:
     """Open a run folder; raises UsageError when it is not one, is damaged, or was written by a newer tenantry."""
     folder = Path(folder).resolve()
-    manifest = read_manifest(folder)
-    import duckdb
-
-    # What does not fit in memory goes to a folder that the connection makes when it needs it and removes when it closes.
-    spill = str(Path(tempfile.gettempdir()) / f"tenantry-{os.getpid()}-{uuid.uuid4().hex}")
-    settings: dict[str, Any] = {"threads": 2, "memory_limit": _MEMORY, "temp_directory": spill, "preserve_insertion_order": False}
-    return Run(folder, manifest, duckdb.connect(":memory:", config=settings))
+    return Run(folder, read_manifest(folder))

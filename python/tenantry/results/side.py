@@ -11,13 +11,13 @@ from typing import NamedTuple
 from tenantry.metrics.confidence import samples_needed
 from tenantry.results.histogram import sketch_value_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
-from tenantry.results.stored import Label
+from tenantry.results.stored import Label, Merged, everything
 from tenantry.results.summaries import summaries
 from tenantry.results.tables import Tables
 
 LEAST_REQUESTS = 20
 RANKED = 10
-QUANTILES = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99}
+QUANTILES = {"p50_s": 500, "p95_s": 950, "p99_s": 990}
 BUSY_WINDOW = 10
 LEAST_READINGS = 3
 MOST_SAMPLES = 50
@@ -58,27 +58,25 @@ def _status(status: int | None) -> str:
 
 def tenants(tables: Tables) -> Tenants:
     """The tenants side by side, by their numbers, which begin at 1 as their keys do."""
-    buckets = ", ".join(f"min(bucket) FILTER (seen * 1000 >= n * {round(q * 1000)})" for q in QUANTILES.values())
-    rows = tables.rows(
-        f"""WITH entries AS (SELECT tenant, unnest(buckets) AS bucket, unnest(counts) AS c FROM tenants),
-                 running AS (SELECT tenant, bucket, sum(c) OVER (PARTITION BY tenant ORDER BY bucket) AS seen,
-                                    sum(c) OVER (PARTITION BY tenant) AS n FROM entries),
-                 told AS (SELECT tenant, {buckets} FROM running GROUP BY tenant),
-                 counted AS (SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns) FROM tenants GROUP BY tenant)
-            SELECT * FROM counted LEFT JOIN told USING (tenant)""",
-        of=("tenants",),
+    counted = tables.rows(
+        "SELECT tenant, sum(requests)::BIGINT, sum(failures)::BIGINT, max(max_ns) FROM tenants GROUP BY tenant", of=("tenants",)
     )
-    ranked = [(sketch_value_s(row[5], row[3]), *row) for row in rows if row[1] >= LEAST_REQUESTS and row[5] is not None]
-    ranked.sort(key=lambda row: (-row[0], row[1]))
-    p95s = [row[0] for row in ranked]
+    sketches = {tenant: merged for (_, tenant), merged in tables.merged("tenants", "", everything, step=1).items()}
+    rows = [
+        _Tenant(number, requests, failures, max_ns, sketches[number])
+        for number, requests, failures, max_ns in counted
+        if requests >= LEAST_REQUESTS and number in sketches
+    ]
+    ranked = sorted(((row.quantile_s(950), row) for row in rows), key=lambda found: (-found[0], found[1].number))
+    p95s = [p95_s for p95_s, _ in ranked]
     middle = median(p95s) if len(ranked) > 1 else 0
     return Tenants(
-        seen=len(rows),
-        requests_p50=float(median(row[1] for row in rows)) if rows else None,
-        worst=[_tenant(*row[1:]) for row in ranked[:RANKED]],
-        best=[_tenant(*row[1:]) for row in ranked[: -RANKED - 1 : -1]],
+        seen=len(counted),
+        requests_p50=float(median(row[1] for row in counted)) if counted else None,
+        worst=[row.told() for _, row in ranked[:RANKED]],
+        best=[row.told() for _, row in ranked[: -RANKED - 1 : -1]],
         p95_ratio=p95s[0] / middle if middle else None,
-        failures_worst=max((failures / requests for _, _, requests, failures, *_ in ranked), default=None),
+        failures_worst=max((row.failures / row.requests for _, row in ranked), default=None),
         ranked=len(ranked),
         fairness=fairness(p95s),
     )
@@ -93,10 +91,23 @@ def fairness(values: Sequence[float]) -> float | None:
     return sum(values) ** 2 / squares if len(values) > 1 and squares else None
 
 
-def _tenant(tenant: int, requests: int, failures: int, max_ns: int, *buckets: int) -> Tenant:
-    p50_s, p95_s, p99_s = (sketch_value_s(bucket, max_ns) for bucket in buckets)
-    few = tuple(name for name, q in QUANTILES.items() if requests < samples_needed(q))
-    return Tenant(tenant + 1, requests, failures, p50_s, p95_s, p99_s, few)
+class _Tenant(NamedTuple):
+    """One tenant, by its number from 0, with the sketch of its response times."""
+
+    number: int
+    requests: int
+    failures: int
+    max_ns: int
+    sketch: Merged
+
+    def quantile_s(self, permille: int) -> float:
+        return sketch_value_s(self.sketch.bucket_at_rank(max(-(-self.sketch.n * permille // 1000), 1)), self.max_ns)
+
+    def told(self) -> Tenant:
+        """With all quantiles, and which of them its requests are too few for."""
+        few = tuple(name for name, permille in QUANTILES.items() if self.requests < samples_needed(permille / 1000))
+        p50_s, p95_s, p99_s = (self.quantile_s(permille) for permille in QUANTILES.values())
+        return Tenant(self.number + 1, self.requests, self.failures, p50_s, p95_s, p99_s, few)
 
 
 def generator(tables: Tables, open_streams: Sequence[str], *, seconds: int) -> Generator:

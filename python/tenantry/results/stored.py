@@ -52,12 +52,15 @@ def regrouped(found: Mapping[Key, Merged], lines: Callable[[Key], Iterable[Line]
 
 
 class StoredHistograms:
-    """The histograms of a table with these columns, of the rows before second `until`; `damaged` has the files that cannot be read."""
+    """The histograms of a table with these columns, the first of which places the rows: those before `until` are read.
+
+    `damaged` has the files that cannot be read.
+    """
 
     def __init__(self, files: Sequence[str], columns: Collection[str], until: int | None) -> None:
         names = [name for name in Label._fields if name in columns and name != "tags"]
-        self._histograms = [name.removesuffix("_max_ns") for name in columns if name.endswith("_max_ns")]
-        self._rows = Stored(files, self._histograms, names=names, tags="tags" in columns, until=until)
+        self._histograms = [name.removesuffix("max_ns").removesuffix("_") for name in columns if name.endswith("max_ns")]
+        self._rows = Stored(files, self._histograms, at=next(iter(columns)), names=names, tags="tags" in columns, until=until)
         absent = Label("", "", "", "", {})
         self._labels = [absent._replace(**dict(zip(names, values, strict=True)), tags=tags) for values, tags in self._rows.labels]
 

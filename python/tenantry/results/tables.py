@@ -5,8 +5,13 @@ Rows are deltas: the same key may occur several times, so every query sums. Unfi
 
 from __future__ import annotations
 
+import os
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +21,7 @@ from tenantry.results.stored import ENDLESS, Key, Label, Merged, StoredHistogram
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_MEMORY = "1GB"
 _TAGS = {"tags": "MAP(VARCHAR, VARCHAR)"}
 _LATER = ("trace_id", "request", "response")
 _REQUEST_KEY = {"second": "INTEGER", "scenario": "VARCHAR", "group": "VARCHAR", "name": "VARCHAR"}
@@ -105,14 +111,7 @@ TABLES: dict[str, TableSpec] = {
         named=True,
     ),
     "tenants": TableSpec(
-        "tenants.parquet",
-        {
-            "tenant": "INTEGER",
-            **dict.fromkeys(("requests", "failures", "sum_ns", "max_ns"), "BIGINT"),
-            "buckets": "INTEGER[]",
-            "counts": "BIGINT[]",
-        },
-        where="true",
+        "tenants.parquet", {"tenant": "INTEGER", **dict.fromkeys(("requests", "failures", "sum_ns", "max_ns"), "BIGINT")}, where="true"
     ),
     "generator": TableSpec(
         "probes/generator-*.parquet",
@@ -161,21 +160,34 @@ def process_folders(folder: Path) -> list[Path]:
     return [folder, *sorted(others, key=lambda path: int(path.name.removeprefix("process-")))]
 
 
-@dataclass(slots=True)
+@dataclass
 class Tables:
-    """The tables of one run folder on one DuckDB connection, each read when it is first needed.
+    """The tables of one run folder, each read when it is first needed.
 
     Each has the columns of its files, and `process`: the place of the load process that wrote the row, from 0. Of a run that is `unended`
     (it goes on, or was killed) only the seconds are read that all of its processes have written in full: a rate over others would be wrong.
     """
 
     folder: Path
-    connection: DuckDBPyConnection
     unended: bool = False
     warnings: list[str] = field(default_factory=list)
     _loaded: set[str] = field(default_factory=set)
     _stored: dict[str, StoredHistograms] = field(default_factory=dict)
+    _ahead: dict[str, Future[StoredHistograms]] = field(default_factory=dict)
     _damaged: set[Path] = field(default_factory=set)
+
+    @cached_property
+    def connection(self) -> DuckDBPyConnection:
+        """In memory: what does not fit there goes to a folder that it makes when it needs it and removes when it closes."""
+        import duckdb
+
+        spill = str(Path(tempfile.gettempdir()) / f"tenantry-{os.getpid()}-{uuid.uuid4().hex}")
+        settings: dict[str, Any] = {"threads": 2, "memory_limit": _MEMORY, "temp_directory": spill, "preserve_insertion_order": False}
+        return duckdb.connect(":memory:", config=settings)
+
+    def close(self) -> None:
+        if "connection" in vars(self):
+            self.connection.close()
 
     def rows(self, sql: str, parameters: Sequence[object] = (), *, of: Sequence[str]) -> list[tuple[Any, ...]]:
         """The rows of a query over the tables named in `of`; raises EnvironmentFault when memory and temporary folder are too small."""
@@ -199,18 +211,30 @@ class Tables:
     def merged(
         self, table: str, histogram: str, line: Callable[[Label], Key | None], *, step: int = ENDLESS, span: tuple[int, int] = (0, ENDLESS)
     ) -> dict[tuple[Key, int], Merged]:
-        """A histogram of a table (`response` for `response_buckets` and so on), merged by line and place.
+        """A histogram of a table (`response` for `response_buckets` and so on, empty for `buckets`), merged by line and place.
 
-        `line` tells which line a row belongs to, None to leave it out. A place is `step` seconds, counted from the first of `span`, whose
-        end is excluded. Lines and places without a sample are absent.
+        `line` tells which line a row belongs to, None to leave it out. A place is `step` seconds, or whatever else the first column of the
+        table counts, from the start of `span`, whose end is excluded. Lines and places without a sample are absent.
         """
         if table not in self._stored:
-            until = self.whole_seconds() if self.unended and table != "generator" else None
-            files = [str(file) for folder in process_folders(self.folder) for file in sorted(folder.glob(TABLES[table].files))]
-            self._stored[table] = StoredHistograms(files, TABLES[table].columns, until)
+            ahead = self._ahead.pop(table, None)
+            self._stored[table] = ahead.result() if ahead else self._histograms(table)
             for file, reason in self._stored[table].damaged:
                 self._warn_of(file, reason)
         return self._stored[table].merged(histogram, line, step, span)
+
+    def read_ahead(self, *tables: str) -> None:
+        """Begin to read the histograms of these tables, beside whatever else is asked for until they are needed."""
+        if self.unended:
+            return
+        reader = ThreadPoolExecutor(1)
+        self._ahead |= {table: reader.submit(self._histograms, table) for table in tables if table not in self._stored}
+        reader.shutdown(wait=False)
+
+    def _histograms(self, table: str) -> StoredHistograms:
+        until = self.whole_seconds() if self.unended and table != "generator" else None
+        files = [str(file) for folder in process_folders(self.folder) for file in sorted(folder.glob(TABLES[table].files))]
+        return StoredHistograms(files, TABLES[table].columns, until)
 
     def _warn_of(self, file: Path, reason: str) -> None:
         if file not in self._damaged:

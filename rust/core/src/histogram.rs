@@ -37,14 +37,21 @@ pub fn lowest_of(index: u32) -> u64 {
     index.checked_sub(1).map_or(0, |before| highest_of(before) + 1)
 }
 
+/// The bucket that holds rank `rank`, from 1, of ascending (bucket, count) pairs; none beyond the last.
+#[must_use]
+pub fn bucket_at(counts: &[(u32, u64)], rank: u64) -> Option<u32> {
+    let mut seen = 0;
+    let holds = |&&(_, count): &&(u32, u64)| {
+        seen += count;
+        seen >= rank
+    };
+    counts.iter().find(holds).map(|&(bucket, _)| bucket)
+}
+
 /// The value in nanoseconds of rank `rank`, from 1, of ascending (bucket, count) pairs: the highest of its bucket, at most `max_ns`.
 #[must_use]
 pub fn value_at(counts: &[(u32, u64)], rank: u64, max_ns: i64) -> Option<i64> {
-    let mut seen = 0;
-    let &(bucket, _) = counts.iter().find(|(_, count)| {
-        seen += count;
-        seen >= rank
-    })?;
+    let bucket = bucket_at(counts, rank)?;
     let highest_ns = i64::try_from(highest_of(bucket)).unwrap_or(i64::MAX).saturating_mul(1000).saturating_add(999);
     Some(highest_ns.min(max_ns))
 }

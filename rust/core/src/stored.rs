@@ -19,11 +19,16 @@ use merged::Scratch;
 pub use merged::{Merged, flat};
 
 const BATCH: usize = 8192;
+/// More than any load asks for: where a file says so, it is damaged.
+const MOST_COUNTED: u64 = 1 << 36;
 const PARTS: [&str; 4] = ["buckets", "counts", "sum_ns", "max_ns"];
 
-/// What to read: the columns that name a row, whether it has `tags`, and histograms (`response` for `response_buckets` and so on).
+/// What to read: the column that places a row, those that name it, whether it has `tags`, and histograms (`response` for `response_buckets`
+/// and so on, empty for `buckets`).
 #[derive(Debug, Clone)]
 pub struct Columns {
+    /// Whole numbers, by which rows are merged: the seconds of a table over time.
+    pub at: String,
     /// Columns of text.
     pub names: Vec<String>,
     /// Whether there is a map of tags.
@@ -66,7 +71,7 @@ type Borrowed<'a> = (Vec<&'a str>, Vec<(&'a str, &'a str)>);
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    second: i32,
+    at: i32,
     label: u32,
 }
 
@@ -93,12 +98,12 @@ struct Cell {
 pub type Placed = (u32, i32, Merged);
 
 impl Stored {
-    /// Reads the rows since the load began, and before second `until`, side by side on all cores. A file that cannot be read is left out
+    /// Reads the rows from 0 on, which is where the load begins, and before `until`, side by side on all cores. A file that cannot be read is left out
     /// and returned with the reason.
     #[must_use]
     pub fn read(files: &[PathBuf], columns: &Columns, until: Option<i32>) -> (Self, Vec<(PathBuf, String)>) {
-        let seconds = 0..until.unwrap_or(i32::MAX);
-        let read = |some: &[PathBuf]| some.iter().map(|file| read_file(file, columns, &seconds)).collect::<Vec<_>>();
+        let span = 0..until.unwrap_or(i32::MAX);
+        let read = |some: &[PathBuf]| some.iter().map(|file| read_file(file, columns, &span)).collect::<Vec<_>>();
         let (mut whole, mut damaged) = (Self::default(), Vec::new());
         for (file, part) in files.iter().zip(side_by_side(files, read)) {
             match part {
@@ -121,8 +126,7 @@ impl Stored {
         &self.labels.found
     }
 
-    /// The rows in `span` of seconds merged by line and by place, in this order; a place is `step` seconds, counted from the start of the
-    /// span. `histogram` is its place among the columns. Rows with the label at place `i` belong to the line `lines[i]`, or to none where
+    /// The rows in `span` merged by line and by place, in this order; a place is `step` wide, counted from the start of the span. `histogram` is its place among the columns. Rows with the label at place `i` belong to the line `lines[i]`, or to none where
     /// that is negative.
     #[must_use]
     pub fn merged(&self, histogram: usize, lines: &[i32], step: i32, span: &Range<i32>) -> Vec<Placed> {
@@ -130,8 +134,8 @@ impl Stored {
         let rows =
             self.parts.iter().enumerate().flat_map(|(part, found)| found.rows.iter().enumerate().map(move |(at, row)| (part, at, row)));
         let mut keyed: Vec<(u32, i32, usize, usize)> = rows
-            .filter(|(_, _, row)| span.contains(&row.second))
-            .filter_map(|(part, at, row)| Some((line_of(row)?, (row.second - span.start) / step.max(1), part, at)))
+            .filter(|(_, _, row)| span.contains(&row.at))
+            .filter_map(|(part, at, row)| Some((line_of(row)?, (row.at - span.start) / step.max(1), part, at)))
             .collect();
         keyed.sort_unstable();
         let groups: Vec<&[(u32, i32, usize, usize)]> = keyed.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)).collect();
@@ -194,25 +198,29 @@ impl Labels {
     }
 }
 
-fn read_file(file: &Path, columns: &Columns, seconds: &Range<i32>) -> io::Result<(Labels, Part)> {
+fn read_file(file: &Path, columns: &Columns, span: &Range<i32>) -> io::Result<(Labels, Part)> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?).map_err(io::Error::other)?;
-    let histograms: Vec<[String; 4]> = columns.histograms.iter().map(|name| PARTS.map(|part| format!("{name}_{part}"))).collect();
-    let fixed = ["second", if columns.tags { "tags" } else { "second" }];
+    let histograms: Vec<[String; 4]> = columns.histograms.iter().map(|name| parts_of(name)).collect();
+    let fixed = [columns.at.as_str(), if columns.tags { "tags" } else { &columns.at }];
     let wanted = columns.names.iter().chain(histograms.iter().flatten()).map(String::as_str).chain(fixed);
     let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
     let (mut labels, mut part) = (Labels::default(), Part::default());
     part.histograms.resize_with(histograms.len(), Sparse::default);
     for batch in builder.with_projection(mask).with_batch_size(BATCH).build().map_err(io::Error::other)? {
         let batch = batch.map_err(io::Error::other)?;
-        let second = typed(&batch, "second", |column| column.as_primitive_opt::<Int32Type>())?;
+        let at = typed(&batch, &columns.at, |column| column.as_primitive_opt::<Int32Type>())?;
         let numbers = labels.of(&batch, columns)?;
-        let wanted: Vec<usize> = (0..batch.num_rows()).filter(|&row| seconds.contains(&second.value(row))).collect();
-        part.rows.extend(wanted.iter().filter_map(|&row| Some(Row { second: second.value(row), label: *numbers.get(row)? })));
+        let wanted: Vec<usize> = (0..batch.num_rows()).filter(|&row| span.contains(&at.value(row))).collect();
+        part.rows.extend(wanted.iter().filter_map(|&row| Some(Row { at: at.value(row), label: *numbers.get(row)? })));
         for (sparse, names) in part.histograms.iter_mut().zip(&histograms) {
             sparse.add(&batch, names, &wanted)?;
         }
     }
     Ok((labels, part))
+}
+
+fn parts_of(histogram: &str) -> [String; 4] {
+    PARTS.map(|part| if histogram.is_empty() { part.to_string() } else { format!("{histogram}_{part}") })
 }
 
 impl Sparse {
@@ -231,7 +239,11 @@ impl Sparse {
             }
             let pairs = bucket_values.get(in_buckets).into_iter().flatten().zip(count_values.get(in_counts).into_iter().flatten());
             for (&bucket, &count) in pairs {
-                self.push(u16::try_from(bucket).unwrap_or(u16::MAX), u64::try_from(count).unwrap_or(0));
+                let count = u64::try_from(count).unwrap_or(0);
+                if count > MOST_COUNTED {
+                    return Err(io::Error::other(format!("a histogram counts {count} in one bucket")));
+                }
+                self.push(u16::try_from(bucket).unwrap_or(u16::MAX), count);
             }
             self.rows.push(Cell { sum_ns: sum_ns.value(row), max_ns: max_ns.value(row), end: self.entries.len() });
         }

@@ -15,11 +15,19 @@ pub(crate) struct Stored {
 
 #[pymethods]
 impl Stored {
-    /// Reads `histograms` of the rows before second `until`; `names` are the columns of text that name a row.
+    /// Reads `histograms` of the rows whose `at` is from 0 on and before `until`; `names` are the columns of text that name a row.
     #[new]
-    #[pyo3(signature = (files, histograms, *, names, tags, until=None))]
-    fn new(py: Python<'_>, files: Vec<PathBuf>, histograms: Vec<String>, names: Vec<String>, tags: bool, until: Option<i32>) -> Self {
-        let (rows, damaged) = py.detach(|| core::Stored::read(&files, &core::Columns { names, tags, histograms }, until));
+    #[pyo3(signature = (files, histograms, *, at, names, tags, until=None))]
+    fn new(
+        py: Python<'_>,
+        files: Vec<PathBuf>,
+        histograms: Vec<String>,
+        at: String,
+        names: Vec<String>,
+        tags: bool,
+        until: Option<i32>,
+    ) -> Self {
+        let (rows, damaged) = py.detach(|| core::Stored::read(&files, &core::Columns { at, names, tags, histograms }, until));
         Self { rows, damaged }
     }
 
@@ -35,8 +43,8 @@ impl Stored {
         self.rows.labels().iter().map(|label| (label.names.clone(), label.tags.iter().cloned().collect())).collect()
     }
 
-    /// The histogram at that place of the rows from second `start` until before `end`, merged by the line of their label (none where negative) and by
-    /// (second - `start`) // `step`.
+    /// The histogram at that place of the rows from `start` until before `end`, merged by the line of their label (none where negative) and
+    /// by (at - `start`) // `step`.
     fn merged(&self, py: Python<'_>, histogram: usize, lines: Vec<i32>, step: i32, start: i32, end: i32) -> Vec<(u32, i32, Merged)> {
         let found = py.detach(|| self.rows.merged(histogram, &lines, step, &(start..end)));
         found.into_iter().map(|(line, place, merged)| (line, place, Merged(merged))).collect()
@@ -69,6 +77,11 @@ impl Merged {
     #[getter]
     fn max_ns(&self) -> i64 {
         self.0.max_ns
+    }
+
+    /// The bucket that holds rank `rank`, from 1.
+    fn bucket_at_rank(&self, rank: u64) -> u32 {
+        self.0.bucket_at_rank(rank)
     }
 
     /// The highest value of the bucket that holds rank `rank`, from 1, in nanoseconds; at most the maximum.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::side_by_side;
-use crate::histogram::{bucket_of, lowest_of, value_at};
+use crate::histogram::{bucket_at, bucket_of, lowest_of, value_at};
 
 /// Buckets of the coarse histograms that travel in a page: 32 to a doubling.
 const COARSE_HALF_BITS: u32 = 5;
@@ -31,6 +31,12 @@ impl Merged {
             let mut scratch = Scratch::default();
             some.iter().map(|group| scratch.sum(group.iter().map(|part| (part.sum_ns, part.max_ns, part.counts.as_slice())))).collect()
         })
+    }
+
+    /// The bucket of the duration of rank `rank`, from 1.
+    #[must_use]
+    pub fn bucket_at_rank(&self, rank: u64) -> u32 {
+        bucket_at(&self.counts, rank).unwrap_or(u32::MAX)
     }
 
     /// The value in nanoseconds of rank `rank`, from 1: the highest of its bucket, at most the exact maximum.

@@ -22,7 +22,7 @@ fn stored(rows: &[Written]) -> Stored {
             histogram.buckets().iter().for_each(|&(bucket, count)| sparse.push(bucket.try_into().unwrap(), count));
             sparse.rows.push(Cell { sum_ns: histogram.sum_ns(), max_ns: histogram.max_ns(), end: sparse.entries.len() });
             let at = order.iter().position(|one| one == label).unwrap();
-            part.rows.push(Row { second: *second, label: places[at] });
+            part.rows.push(Row { at: *second, label: places[at] });
         }
         part.histograms.push(sparse);
         found.append(labels, part);
@@ -93,7 +93,7 @@ fn a_file_that_is_none_is_left_out_with_the_reason_and_the_others_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("http-000001.parquet");
     std::fs::write(&broken, b"PAR1 but no more").unwrap();
-    let columns = Columns { names: vec!["name".into()], tags: false, histograms: vec!["response".into()] };
+    let columns = Columns { at: "second".into(), names: vec!["name".into()], tags: false, histograms: vec!["response".into()] };
     let (found, damaged) = Stored::read(&[broken.clone(), folder.path().join("absent.parquet")], &columns, None);
     assert!(found.labels().is_empty() && found.merged(0, &[], 1, &(0..10)).is_empty());
     assert_eq!(damaged.iter().map(|(file, _)| file.clone()).collect::<Vec<_>>(), [broken, folder.path().join("absent.parquet")]);
