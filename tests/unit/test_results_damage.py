@@ -115,12 +115,12 @@ def test_too_little_memory_is_not_taken_for_damage(tmp_path: Path, monkeypatch: 
 
 def test_counts_beyond_any_load_are_damage(tmp_path: Path) -> None:
     folder = clinic_run(3).write(tmp_path / "run")
-    (file,) = folder.glob("series/http-*.parquet")
-    read = f"SELECT * REPLACE (list_transform(response_counts, n -> 1_000_000_000_000) AS response_counts) FROM '{file}'"
+    file = sorted(folder.glob("series/http-*.parquet"))[0]
+    read = f"SELECT * REPLACE (list_transform(response_counts, lambda n: 1_000_000_000_000) AS response_counts) FROM '{file}'"
     duckdb.sql(f"COPY ({read}) TO '{tmp_path}/absurd.parquet'")
     shutil.move(tmp_path / "absurd.parquet", file)
     with open_run(folder) as run:
-        assert run.totals.response_time_s is None
+        assert run.totals.response_time_s and 0 < run.totals.response_time_s.n < run.totals.requests
         assert [warning for warning in run.warnings if f"{file.name} is damaged" in warning and "counts 1000000000000" in warning]
 
 
