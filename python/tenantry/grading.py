@@ -127,12 +127,8 @@ class _Maker:
         return self.graded("throughput", ended * good / (ran.due * requests), f"of {offered} offered")
 
     def db_connections(self) -> Graded:
-        """What a reading of that name tells, as a share of the pool; a metric of scripts counts if it is one."""
-        declared = (self.run.manifest.plan.get("metrics") or {}).get(DB_CONNECTIONS)
-        if declared is not None and declared.get("unit") != "share":
-            return self.graded(DB_CONNECTIONS, None, "the metric of that name is no share", applies=False)
         value = self.run.value(DB_CONNECTIONS)
-        return self.graded(DB_CONNECTIONS, value, "" if value is not None else "no readings", applies=value is not None)
+        return self.graded(DB_CONNECTIONS, value, "" if value is not None else "not observed", applies=value is not None)
 
     def graded(self, name: str, value: float | None, note: str = "", *, judged: bool = True, applies: bool = True) -> Graded:
         figure, levels = FIGURES[name], self.bounds.levels[name]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from observed import Scene
 from runfolder import clinic_run
 
 from tenantry.metrics.builtin import GROUP_DURATION, METRICS, Metric
@@ -21,8 +22,11 @@ def test_a_stored_run_answers_for_every_metric_by_its_kind(tmp_path: Path) -> No
     assert {*source._HISTOGRAMS, GROUP_DURATION} == of_kind("trend")
     assert set(source._SHARES) == of_kind("rate")
     assert set(source._COUNTS) == of_kind("counter")
+    scene = Scene(run=clinic_run(12, rate=400), seconds=12)
+    scene.calm()
+    scene.write(tmp_path)
     told = of_kind("gauge")
-    with open_run(clinic_run(12, rate=400).write(tmp_path)) as run:
+    with open_run(tmp_path) as run:
         assert {metric for metric in told if run.value(metric, ()) is None} == set()
     assert told
 

@@ -164,6 +164,12 @@ class Scene:
 
     def diagnosed(self, folder: Path) -> Diagnosis:
         """Written down, opened, diagnosed."""
+        self.write(folder)
+        with open_run(folder) as opened:
+            return diagnose(opened)
+
+    def write(self, folder: Path) -> None:
+        """As a run folder."""
         self.run.write(folder)
         tables = {"readings": self.readings, "activity": self.activity, "blocking": self.blocking}
         with duckdb.connect() as connection:
@@ -173,8 +179,6 @@ class Scene:
                 connection, folder / "series/server_timing-0.parquet", dict(zip(_ORDER, map(TIMING.get, _ORDER), strict=True)), self.timing
             )
         (folder / "probes/facts.json").write_text(json.dumps({"postgres": self.postgres, **self.facts}))
-        with open_run(folder) as opened:
-            return diagnose(opened)
 
 
 _ORDER = ("scenario", "group", "name", "metric", "second", "count", "sum_ns", "max_ns")

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from observed import Scene
 from runfolder import MS, SECOND, Iteration, Request, RunFolder, clinic_run
 
 from tenantry.errors import UsageErrors
@@ -239,28 +240,32 @@ def test_a_run_in_which_nothing_was_measured_has_no_grade_and_says_why(tmp_path:
     assert found["grade"] is None and "ended with an exception of the scenario" in found["note"]
 
 
-def test_a_reading_of_database_connections_is_graded_as_soon_as_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert figure(told(load(), tmp_path / "without"), "db_connections") == (None, None)
-    with open_run(load().write(tmp_path / "with")) as run:
-        monkeypatch.setattr(type(run), "value", lambda self, metric, tags=(): 0.9 if metric == "db_connections" else None)
-        found = grades(run, "pass")
-    assert (found.figures["db_connections"].grade, found.grade, found.note) == ("poor", "poor", "by database connections")
-
-
-@pytest.mark.parametrize(("unit", "expected"), [("share", (0.85, "warning")), ("connections", (None, None))])
-def test_a_script_can_tell_the_share_of_the_pool_in_use(tmp_path: Path, unit: str, expected: tuple[float | None, str | None]) -> None:
-    run = load()
-    path = run.write(tmp_path)
-    with duckdb.connect() as connection:
-        connection.execute(f"""COPY (SELECT 3 AS second, 'visit' AS scenario, '' AS "group", 'db_connections' AS name,
-            MAP {{}}::MAP(VARCHAR, VARCHAR) AS tags, 'gauge' AS kind, '{unit}' AS unit, 1::BIGINT AS n, 0.85::DOUBLE AS sum,
-            0.85::DOUBLE AS min, 0.85::DOUBLE AS max, 0.85::DOUBLE AS last, 5::BIGINT AS last_ns, []::INTEGER[] AS buckets,
-            []::BIGINT[] AS counts) TO '{path}/series/custom-000001.parquet' (FORMAT parquet)""")
-    manifest = json.loads((path / "run.json").read_text())
-    manifest["plan"]["metrics"] = {"db_connections": {"kind": "gauge", "unit": unit}}
-    (path / "run.json").write_text(json.dumps(manifest))
-    with open_run(path) as opened:
-        assert figure(document(opened), "db_connections") == expected
+@pytest.mark.parametrize(
+    ("in_use", "size", "sessions", "expected"),
+    [
+        ([4.0] * 12, 5, None, (0.8, "warning")),
+        ([1.0] * 6 + [5.0] * 12 + [1.0] * 2, 5, None, (1.0, "critical")),
+        ([0.0] * 10 + [10.0] + [0.0] * 9, 10, None, (0.1, "good")),
+        ([1.0] * 12, 5, 95, (0.95, "poor")),
+        ([1.0] * 12, None, 20, (0.2, "good")),
+        ([1.0] * 12, None, None, (None, None)),
+    ],
+)
+def test_connections_in_use_are_graded_where_they_were_observed(
+    tmp_path: Path, in_use: list[float], size: int | None, sessions: int | None, expected: tuple[float | None, str | None]
+) -> None:
+    scene = Scene(seconds=len(in_use))
+    scene.endpoint("GET /")
+    scene.gauge("pool.in_use", in_use, "7")
+    if size is not None:
+        scene.gauge("pool.size", size, "7")
+    if sessions is not None:
+        scene.gauge("sessions.all", sessions)
+        scene.postgres["settings"] = {"max_connections": {"setting": "100"}}
+    scene.write(tmp_path)
+    with open_run(tmp_path) as run:
+        found = grades(run, "pass").figures["db_connections"]
+    assert ((found.value and pytest.approx(found.value)), found.grade) == expected
 
 
 def test_stored_bounds_are_used_and_a_run_without_them_has_the_table(tmp_path: Path) -> None:
@@ -413,7 +418,7 @@ def test_the_page_has_the_grades_in_words_after_the_thresholds(tmp_path: Path) -
         "Overall: poor (by slow).",
         "700 ms: poor",
         "0 %: good",
-        "no data (no readings)",
+        "no data (not observed)",
         "good &lt; 200 ms, warning &lt; 500 ms",
     ):
         assert words in section, words

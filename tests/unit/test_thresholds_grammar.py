@@ -111,7 +111,7 @@ def test_abort_concerns_the_whole_and_may_have_a_delay(ending: str, abort: bool,
 BAD: list[tuple[str, str, str, str]] = [
     ("", "a metric is missing", "", "write METRIC STAT OP VALUE"),
     ("respons_time p95 < 5ms", "unknown metric 'respons_time'", "respons_time", "did you mean response_time?"),
-    ("db_connections < 80%", "unknown metric 'db_connections'", "db_connections", "known: response_time"),
+    ("memory < 80%", "unknown metric 'memory'", "memory", "known: response_time"),
     ("p95 < 500ms", "unknown metric 'p95'", "p95", "response_time"),
     ("response_time < 500ms", "response_time needs a stat", "<", "p95"),
     ("response_time p9x < 500ms", "has no stat 'p9x'", "p9x", "did you mean p9"),

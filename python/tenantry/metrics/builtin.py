@@ -51,6 +51,7 @@ METRICS: dict[str, Metric] = {
         Metric("tenant_failures_worst", "gauge", "share", (), "value", "requests that failed, of the tenant with the highest share"),
         Metric("hand_over", "trend", "s", (), None, "arrival of an answer to the moment at which the script went on"),
         Metric("busy_share", "gauge", "share", (), "value", "share of a core that the generator used in its worst 10 s"),
+        Metric("db_connections", "gauge", "share", (), "value", "database connections in use in their worst 10 s, of those there are"),
         Metric("rss_bytes", "gauge", "bytes", (), "value", "the most memory that the generator used"),
     )
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.observe.activity import IN_USE
-from tenantry.results.probes import read_facts
+from tenantry.results.probes import read_facts, setting
 from tenantry.results.tables import Tables
 
 MOST_WAITS = 12
@@ -64,7 +64,7 @@ def _sessions(tables: Tables, facts: Mapping[str, Any]) -> dict[str, Any] | None
         for kind, event, mean in tables.rows(waits, [samples], of=("activity",))
     ]
     idle = "SELECT coalesce(sum(sessions), 0) / ? FROM activity WHERE state LIKE 'idle in transaction%'"
-    allowed = _setting(facts, "max_connections")
+    allowed = setting(facts, "max_connections")
     return {
         "samples": samples,
         "active": sum(wait["sessions"] for wait in found),
@@ -126,11 +126,6 @@ def _cost(facts: Mapping[str, Any], length_s: float | None) -> dict[str, Any]:
         "postgres_calls": own.get("calls"),
         "postgres_share": own["exec_s"] / length_s if "exec_s" in own and length_s else None,
     }
-
-
-def _setting(facts: Mapping[str, Any], name: str) -> float | None:
-    told = ((facts.get("postgres") or {}).get("settings") or {}).get(name) or {}
-    return float(told["setting"]) if str(told.get("setting", "")).isdigit() else None
 
 
 def _value(tables: Tables, sql: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tenantry.results.side import highest_average
 from tenantry.results.tables import Tables
 
 FACTS = "probes/facts.json"
@@ -33,6 +34,26 @@ def read_facts(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def setting(facts: Mapping[str, Any], name: str) -> float | None:
+    """A whole number among the settings of Postgres; None where it is not known."""
+    told = ((facts.get("postgres") or {}).get("settings") or {}).get(name) or {}
+    return float(told["setting"]) if str(told.get("setting", "")).isdigit() else None
+
+
+def connections_in_use(tables: Tables) -> float | None:
+    """The share of the app's pool, or of the connections that Postgres allows, whichever is nearer to its end, in its worst 10 s."""
+    rows = tables.rows(
+        """WITH each AS (SELECT at_ns // 1_000_000_000 AS second, metric, subject, avg(value) AS value FROM readings
+                         WHERE at_ns >= 0 AND metric IN ('pool.in_use', 'pool.size', 'sessions.all') GROUP BY ALL)
+           SELECT sum(value) FILTER (metric = 'pool.in_use') / nullif(sum(value) FILTER (metric = 'pool.size'), 0),
+                  sum(value) FILTER (metric = 'sessions.all') / ? FROM each GROUP BY second ORDER BY second""",
+        [setting(read_facts(tables.folder), "max_connections")],
+        of=("readings",),
+    )
+    shares = [highest_average([row[limit] for row in rows if row[limit] is not None]) for limit in (0, 1)]
+    return max((round(share, 6) for share in shares if share is not None), default=None)
 
 
 def charts(tables: Tables, axis: Axis) -> list[dict[str, Any]]:

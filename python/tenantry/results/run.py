@@ -12,7 +12,7 @@ from typing import Self
 from tenantry.errors import UsageError
 from tenantry.metrics.selector import Selectors
 from tenantry.plan.stages import Stage, courses, stage_span, steady_load
-from tenantry.results import custom, heat, kept, requests, side, slices, timeline
+from tenantry.results import custom, heat, kept, probes, requests, side, slices, timeline
 from tenantry.results.custom import Measured
 from tenantry.results.histogram import Distribution
 from tenantry.results.manifest import Manifest, ScriptError, merged_errors, read_errors, read_manifest
@@ -257,6 +257,8 @@ class Run:
                 return self.tenants.failures_worst
             case "busy_share":
                 return self.generator.busy_share
+            case "db_connections":
+                return probes.connections_in_use(self.tables)
             case "rss_bytes":
                 return self.generator.rss_bytes
             case _:
