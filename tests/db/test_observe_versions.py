@@ -1,4 +1,4 @@
-"""Every supported version of Postgres is observed by a role with no more than the documented grants: what it counts, and plans."""
+"""Every supported version of Postgres is observed by a role with no more than the documented grants: what it counts, plans, and its log."""
 
 from __future__ import annotations
 
@@ -11,23 +11,31 @@ from typing import Any
 import asyncpg
 import pytest
 from running_clinic import Database
-from test_observe_postgres import Kept, opened, read_until, role_of
+from test_observe_postgres import Kept, opened, read_until, role_of, wait_for
 from test_versions import INSTALLED
 
+from tenantry.observe import planlog
 from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog
 from tenantry.observe.counters import Counters
+from tenantry.observe.planlog import NEEDED, PlanLog, is_on
 from tenantry.observe.postgres import Session
 from tenantry.observe.settings import Observing
-from tenantry.observe.statements import plans
+from tenantry.observe.statements import plans, texts
 from tenantry.postgres import Source, find_postgres, start_postgres
 
 pytestmark = [
     pytest.mark.versions,
     pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="no binaries of other versions"),
 ]
-# `own` is the machine's server.
-VERSIONS = ("14", "own", "16", "17", "18")
+# How each writes its log: the destination, and the format of plans in it. `own` is the machine's server.
+LOGS = {
+    "14": ("csvlog", "json"),
+    "own": ("stderr", "text"),
+    "16": ("jsonlog", "text"),
+    "17": ("stderr", "json"),
+    "18": ("csvlog", "text"),
+}
 SCHEMA = (
     "CREATE EXTENSION pg_stat_statements",
     "CREATE ROLE app",
@@ -66,12 +74,22 @@ SPANS = {
 }
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=LOGS)
 def server(request: pytest.FixtureRequest) -> Iterator[Database]:
+    destination, form = LOGS[request.param]
     source = find_postgres()
     if request.param != "own":
         source = Source("wheel", bin=INSTALLED / f"postgres-{request.param}" / "native" / "bin", version=request.param)
-    with start_postgres(source, settings={"track_functions": "pl"}) as postgres:
+    settings = {
+        "shared_preload_libraries": "'pg_stat_statements, auto_explain'",
+        "auto_explain.log_min_duration": "0",
+        "auto_explain.log_format": form,
+        "auto_explain.log_analyze": "on",
+        "logging_collector": "on",
+        "log_destination": destination,
+        "track_functions": "pl",
+    }
+    with start_postgres(source, settings=settings) as postgres:
         database = Database(postgres.dsn)
         database.run(*SCHEMA, "SELECT 1")
         yield database
@@ -80,21 +98,23 @@ def server(request: pytest.FixtureRequest) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def watcher(server: Database) -> str:
     """The DSN of the observing role."""
-    return role_of(server, "watcher", "pg_monitor", "app")
+    dsn = role_of(server, "watcher", "pg_monitor", "app")
+    server.run(f"GRANT EXECUTE ON FUNCTION {', '.join(NEEDED)} TO watcher", "SELECT 1")
+    return dsn
 
 
 def version_of(server: Database) -> int:
     return int(server.value("SHOW server_version_num")) // 10_000
 
 
-def work(server: Database) -> None:
+def work(server: Database, *, name: str = "Rex 1%") -> None:
     """What an app does: queries with parameters, as its role, within its tenant's context."""
 
     async def execute() -> None:
         connection = await asyncpg.connect(server.dsn)
         await connection.execute("SET ROLE app; SET app.clinic = '3'; SET plan_cache_mode = force_custom_plan")
         for _ in range(7):
-            await connection.fetch(QUERY, "Rex 1%")
+            await connection.fetch(QUERY, name)
             await connection.fetch(BY_DAY, 1)
         await connection.execute("SELECT twice(4)")
         await connection.close()
@@ -154,6 +174,7 @@ def test_the_catalog_and_generic_plans_are_those_that_the_app_meets(server: Data
     assert [(policy["table"], policy["name"]) for policy in facts["policies"]] == [("pets", "own")]
     assert {table["name"] for table in facts["tables"] if table["rows"] == 500} == {"pets"}
     assert {index["name"] for index in facts["indexes"]} == {"pets_pkey"}
+    assert is_on(facts)
     plan = explained(session, QUERY)["plan"]
     assert plan["Relation Name"] == "pets"
     assert "app.clinic" in plan["Filter"]
@@ -162,3 +183,58 @@ def test_the_catalog_and_generic_plans_are_those_that_the_app_meets(server: Data
     by_day = json.dumps(explained(session, BY_DAY)["plan"])
     assert ("visits_1" in by_day and "visits_2" in by_day) is (session.version >= 16)
     session.close()
+
+
+def test_plans_of_the_log_are_those_of_the_slowest_execution(server: Database, watcher: str) -> None:
+    session = Session(watcher)
+    facts, _ = catalog(session)
+    log = PlanLog.opened(session, facts)
+    assert log.why == ""
+    work(server, name="s3cret%")
+    number, text = next((number, text) for number, text in texts(session, {}).items() if text.startswith("SELECT id FROM pets"))
+    (found,) = wait_for(lambda: list(log.plans(session, {number: text}, [number], facts["tables"])))
+    session.close()
+    assert (found["query_id"], found["source"]) == (number, "auto_explain")
+    assert found["duration_ms"] > 0
+    plan = found["plan"]
+    assert (plan["Schema"], plan["Relation Name"]) == ("public", "pets")
+    assert plan["Node Type"] in ("Seq Scan", "Bitmap Heap Scan", "Index Scan")
+    assert "~~" in plan["Filter"]
+    assert "s3cret" not in json.dumps(found)
+    assert "$1" not in plan["Filter"], "it was planned with the value"
+    assert plan["Actual Rows"] == 0, "and carried out"
+
+
+def test_of_a_log_of_several_files_the_last_bytes_are_searched(server: Database, watcher: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(watcher)
+    facts, _ = catalog(session)
+
+    def found(log: PlanLog) -> list[Any]:
+        return list(log.plans(session, {"1": "SELECT twice($1)"}, ["1"], ()))
+
+    before = PlanLog.opened(session, facts)
+    work(server)
+    wait_for(lambda: found(before))
+    log = PlanLog.opened(session, facts)
+    files = server.value("SELECT count(*) FROM pg_ls_logdir()")
+    assert found(log) == [], "it was logged before"
+    wait_for(
+        lambda: server.value("SELECT pg_rotate_logfile(), pg_sleep(0.2)") and server.value("SELECT count(*) FROM pg_ls_logdir()") > files
+    )
+    work(server)
+    wait_for(lambda: found(log))
+    assert log.left_out == 0
+    monkeypatch.setattr(planlog, "MOST_BYTES", 2_000)
+    server.run(*["SELECT 1"] * 50)
+    wait_for(lambda: found(log) == [] and log.left_out > 2_000)
+    session.close()
+
+
+def test_a_log_that_may_not_be_read_is_told_with_the_grants_that_lack(server: Database) -> None:
+    everything = ", ".join(NEEDED)
+    lacking = NEEDED[2] if version_of(server) >= 17 else ", ".join(NEEDED[1:])
+    for role, grants, expected in (("stranger", (), everything), ("monitor", ("pg_monitor",), lacking)):
+        session = Session(role_of(server, role, *grants))
+        log = PlanLog.opened(session, {"settings": {}, "role_settings": []})
+        session.close()
+        assert f"GRANT EXECUTE ON FUNCTION {expected} TO the observing role" in log.why

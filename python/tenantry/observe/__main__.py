@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tenantry.observe.catalog import catalog, may_see_all
 from tenantry.observe.counters import Counters
 from tenantry.observe.host import Host
 from tenantry.observe.observer import Begin, Task, Watching, Written
+from tenantry.observe.planlog import MOST_BYTES, UNREADABLE, PlanLog, is_on
 from tenantry.observe.pooler import Pooler
 from tenantry.observe.postgres import Session
 from tenantry.observe.probe import FAILURES, Probe, Watch, said
@@ -68,6 +69,7 @@ class _Observed:
         self._recorder: Recorder | None = None
         self._begun_cpu_s = 0.0
         self._own: dict[str, float] | None = None
+        self._plan_log: PlanLog | None = None
 
     def learn(self) -> list[str]:
         """Read what does not change; what cannot be seen."""
@@ -83,6 +85,8 @@ class _Observed:
         try:
             self._learn_catalog(session)
             self._own = own_statements(session)
+            if is_on(self.facts["postgres"]):
+                self._attempt(lambda: self._open_log(session), UNREADABLE)
             if not may_see_all(session):
                 self.notes.append("the observing role does not see what the sessions of others do: GRANT pg_monitor TO it")
         finally:
@@ -91,6 +95,10 @@ class _Observed:
     def _learn_catalog(self, session: Session) -> None:
         self.facts["postgres"], unread = catalog(session)
         self.notes += unread
+
+    def _open_log(self, session: Session) -> None:
+        self._plan_log = PlanLog.opened(session, self.facts["postgres"])
+        self.notes += [f"{UNREADABLE}: {self._plan_log.why}"] if self._plan_log.why else []
 
     def _learn_pgbouncer(self) -> None:
         self.facts["pgbouncer"] = pooler.facts(self.settings.pgbouncer or "")
@@ -162,8 +170,20 @@ class _Observed:
         facts["statements"] = {number: redacted(text) for number, text in known.items()}
         facts["missing"] = sorted(counters.missing)
         facts["app_role"], facts["tenant_setting"] = role, setting
-        facts["plans"] = plans(session, known, wanted, role=role, setting=setting, tenant=tenant)
+        facts["plans"] = []
+        self._attempt(lambda: self._learn_logged_plans(session, known, wanted))
+        others = [number for number in wanted if number not in {plan["query_id"] for plan in facts["plans"]}]
+        facts["plans"] += plans(session, known, others, role=role, setting=setting, tenant=tenant)
         facts["cost"] = self._cost(session)
+
+    def _learn_logged_plans(self, session: Session, known: Mapping[str, str], wanted: Sequence[str]) -> None:
+        log, facts = self._plan_log, self.facts["postgres"]
+        if log is None or log.why:
+            return
+        facts["plans"] += log.plans(session, known, wanted, facts["tables"])
+        if log.left_out:
+            size = f"{(log.left_out + MOST_BYTES) >> 20} MB"
+            self.notes.append(f"of {size} that the server logged meanwhile, the last {MOST_BYTES >> 20} MB were searched for plans")
 
     def _cost(self, session: Session) -> dict[str, float] | None:
         """What our own statements took of the server since the load began."""
