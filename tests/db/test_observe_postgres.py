@@ -22,8 +22,10 @@ from running_clinic import Database
 
 from tenantry.engine import DatabaseError
 from tenantry.observe.activity import Activity
+from tenantry.observe.catalog import catalog as learnt
 from tenantry.observe.counters import Counters
 from tenantry.observe.observer import Observer
+from tenantry.observe.planlog import NEEDED, PlanLog
 from tenantry.observe.postgres import Session
 from tenantry.observe.probe import Watch
 from tenantry.observe.recorder import Recorder
@@ -147,7 +149,7 @@ def test_counters_grow_by_what_was_executed(database: Database) -> None:
         read_until(probe, lambda: kept.last("table.n_tup_ins")["public.stock"] > before)
         assert kept.last("table.n_tup_ins")["public.stock"] == before + 7
         assert 7 in probe.grown("statement.calls").values()
-        assert probe.missing == []
+        assert (probe.missing, probe.notes) == (set(), [])
     assert kept.last("database.xact_commit")[""] > 0
 
 
@@ -165,7 +167,7 @@ def test_without_the_extension_it_is_told_and_the_rest_is_counted(without_extens
     kept = Kept()
     with opened(Counters(Observing(without_extension.dsn), kept)) as probe:
         probe.read()
-        assert probe.missing == ["pg_stat_statements"]
+        assert probe.missing == {"pg_stat_statements"}
     assert kept.last("table.n_tup_ins") == {"public.stock": 0.0}
     session = Session(without_extension.dsn)
     assert own_statements(session) is None
@@ -225,7 +227,7 @@ def role_of(database: Database, name: str, *grants: str) -> str:
     return f"postgresql://{name}@{address.hostname}:{address.port}{address.path}"
 
 
-def observed(settings: Observing, folder: Path, meanwhile: Callable[[], None]) -> tuple[dict[str, Any], list[str]]:
+def observed(settings: Observing, folder: Path, meanwhile: Callable[[], object]) -> tuple[dict[str, Any], list[str]]:
     """What a whole observation learnt, and its notes."""
     observer = Observer(settings, folder)
 
@@ -291,6 +293,53 @@ def test_a_whole_observation_has_plans_as_the_app_sees_the_data_and_no_secrets(n
     assert all("tenantry observe" not in (statement["text"] or "") for statement in seen["statements"])
     assert {probe["name"] for probe in seen["probes"]} == {"host", "processes", "postgres.activity", "postgres.counters"}
     assert seen["cost"]["postgres_calls"] == told["cost"]["calls"]
+
+
+def test_plans_that_auto_explain_has_logged_come_before_those_of_explain(tmp_path: Path) -> None:
+    settings = {"logging_collector": "on", "session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "20"}
+    query = "SELECT id, pg_sleep(0.05) FROM stock WHERE left_over = 5 LIMIT 1"
+    with start_postgres(find_postgres(), settings=settings) as server:
+        database = Database(server.dsn)
+        stock = "CREATE TABLE stock AS SELECT n AS id, 5 AS left_over FROM generate_series(1, 100) n"
+        database.run("CREATE EXTENSION pg_stat_statements", stock, query)
+        facts, notes = observed(
+            Observing(server.dsn, loads=False), tmp_path, lambda: database.run(*[query] * 3, "SELECT count(*) FROM stock")
+        )
+    assert notes == []
+    told = facts["postgres"]
+    by_text = {told["statements"][plan["query_id"]]: plan for plan in told["plans"]}
+    slow = by_text["SELECT id, pg_sleep($1) FROM stock WHERE left_over = $2 LIMIT $3"]
+    assert slow["source"] == "auto_explain"
+    assert slow["duration_ms"] >= 50
+    (scan,) = slow["plan"]["Plans"]
+    assert (scan["Node Type"], scan["Schema"], scan["Filter"]) == ("Seq Scan", "public", "(left_over = ?)")
+    assert by_text["SELECT count(*) FROM stock"]["source"] == "explain", "it is too quick to be logged"
+
+
+def test_plans_in_a_log_that_the_server_does_not_keep_are_told_at_once(database: Database, tmp_path: Path) -> None:
+    role = role_of(database, "explained", "pg_monitor")
+    database.run(
+        f"GRANT EXECUTE ON FUNCTION {', '.join(NEEDED)} TO explained",
+        "ALTER ROLE explained SET session_preload_libraries = 'auto_explain'",
+        "ALTER ROLE explained SET auto_explain.log_min_duration = '1s'",
+        "SELECT 1",
+    )
+
+    async def learn() -> list[str]:
+        observer = Observer(Observing(role, loads=False), tmp_path)
+        await observer.open()
+        await observer.close(wait=False)
+        return observer.notes
+
+    (note,) = asyncio.run(learn())
+    assert note.startswith("auto_explain is on, but its plans cannot be read: ")
+    assert "logging_collector = on" in note
+    for setting, expected in (("yaml", "log_format is yaml"), ("text", "logging_collector")):
+        database.run(f"ALTER ROLE explained SET auto_explain.log_format = '{setting}'", "SELECT 1")
+        session = Session(role)
+        assert expected in PlanLog.opened(session, learnt(session)[0]).why
+        session.close()
+    database.run("DROP OWNED BY explained", "DROP ROLE explained", "SELECT 1")
 
 
 def test_a_probe_whose_connection_is_killed_comes_back(database: Database) -> None:

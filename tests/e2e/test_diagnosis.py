@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from commandline import Shell
+from commandline import Shell, wait_until, write_scenarios
+from running_clinic import Database
+from test_run_ends import STEADY
+from truth import TruthServer
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,27 @@ def test_a_finding_that_does_not_exist_cannot_be_silenced(tmp_path: Path) -> Non
         told = shell.run("diagnose", "latest", "--silent", "noisy_tennant")
         assert told.code == 2
         assert "noisy_tenant" in told.err
+
+
+def test_what_the_observer_could_not_see_is_part_of_the_diagnosis(
+    shell: Shell, truth: TruthServer, new_database: Callable[[], str]
+) -> None:
+    database = Database(new_database())
+    database.run("REVOKE SELECT ON pg_stat_wal FROM PUBLIC", "DO $$BEGIN CREATE ROLE seer LOGIN IN ROLE pg_monitor; END$$", "SELECT 1")
+    address = urlsplit(database.dsn)
+    seer = f"postgresql://seer@{address.hostname}:{address.port}{address.path}"
+    write_scenarios(shell.folder, STEADY.replace('"60s"', '"2s"'))
+    environment = {"OBSERVE_URL": seer, "TENANTRY_OBSERVE_DSN_ENV": "OBSERVE_URL"}
+    probes = "FROM pg_stat_activity WHERE application_name = 'tenantry observe' AND datname = current_database()"
+    with shell.start("run", "file.py:load", "--target", truth.url, "--json", environment=environment) as running:
+        wait_until(lambda: bool(database.value(f"SELECT count(*) = 2 {probes}")), timeout_s=30)
+        assert database.value(f"SELECT count(pg_terminate_backend(pid)) {probes}") == 2
+        done = running.done()
+    assert (done.code, done.document["verdict"]) == (0, "pass"), done.err
+    unseen = json.loads(shell.run("diagnose", "latest", "--json").out)["unseen"]
+    for part in (
+        "postgres.activity failed 1 times, at last: ",
+        "pg_stat_wal cannot be read: permission denied",
+        "statements are not counted",
+    ):
+        assert len([text for text in unseen if text.startswith(part)]) == 1, (part, unseen)

@@ -307,6 +307,18 @@ def test_a_run_that_nobody_observed_cannot_be_told(tmp_path: Path) -> None:
     assert any("pg_monitor" in text for text in told.unseen)
 
 
+def test_what_the_observer_could_not_see_is_told_with_what_helps(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint(pool=1, db=2, app=1)
+    scene.facts["notes"] = ["pg_stat_statements cannot be read: permission denied"]
+    scene.postgres["missing"] = ["pg_stat_statements"]
+    scene.postgres["settings"] = {"pg_stat_statements.max": {"setting": "5000"}}
+    scene.grows("statements.dealloc", 12)
+    unseen = scene.diagnosed(tmp_path).unseen
+    assert unseen[-1] == "pg_stat_statements cannot be read: permission denied"
+    assert "statements were forgotten, 12 times: there were more different ones than pg_stat_statements.max = 5000" in unseen
+    assert not any("shared_preload_libraries" in text for text in unseen), "it is there"
+
+
 def test_a_finding_can_be_silenced(scene: Scene, tmp_path: Path) -> None:
     from tenantry.diagnose.answer import diagnose
     from tenantry.results import open_run

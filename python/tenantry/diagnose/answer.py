@@ -14,7 +14,7 @@ from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules import rules
 from tenantry.diagnose.tried import after_trial, read_experiments
 from tenantry.diagnose.weighing import fine, weighed
-from tenantry.diagnose.words import percent
+from tenantry.diagnose.words import count, percent
 from tenantry.results.probes import FACTS
 from tenantry.results.run import Run
 
@@ -155,12 +155,16 @@ def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Compari
 
 def unseen(evidence: Evidence) -> Iterator[str]:
     """What is missing to be sure, and how to get it."""
+    notes: list[str] = evidence.facts.get("notes", [])
     if not evidence.is_told:
         yield "the app does not tell where its time goes: send a Server-Timing header (pool, db, ext, app) with each answer"
     if not evidence.is_sampled:
         yield "Postgres was not observed: name a role that may see all sessions in [observe] dsn_env (GRANT pg_monitor TO it)"
-    elif "pg_stat_statements" in evidence.postgres.get("missing", ()):
+    elif "pg_stat_statements" in evidence.postgres.get("missing", ()) and not any(note.startswith("pg_stat_statements ") for note in notes):
         yield "statements are not counted: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION pg_stat_statements"
+    if (times := evidence.readings.growth("statements.dealloc")) > 0:
+        most = evidence.setting("pg_stat_statements.max")
+        yield f"statements were forgotten, {count(times)} times: there were more different ones than pg_stat_statements.max = {most}"
     if evidence.is_sampled and not evidence.readings.gauge("pool.size"):
         yield "the app's connection pool is not seen: name its Prometheus address in [observe] metrics"
     if evidence.is_sampled and not evidence.readings.gauge("in_flight"):
@@ -169,3 +173,4 @@ def unseen(evidence: Evidence) -> Iterator[str]:
         yield "the time of sessions is not counted: let the observing role read pg_stat_database of Postgres 14 or later"
     if evidence.is_sampled and evidence.cores("app") is None:
         yield "the app's processes are not seen: they are on another machine, or belong to somebody else"
+    yield from notes

@@ -11,6 +11,7 @@ from tenantry.observe.labels import label
 from tenantry.observe.postgres import NAME, Session
 from tenantry.observe.recorder import Recorder
 from tenantry.observe.settings import Observing
+from tenantry.observe.statements import CUT
 
 # Only what somebody waits for a lock asks who blocks it: that takes the lock manager's own locks.
 _SESSIONS = """
@@ -27,7 +28,11 @@ _WAITS = """
 SELECT pid, locktype, mode, coalesce(relation::regclass::text, ''), coalesce(extract(epoch FROM clock_timestamp() - waitstart), 0)
 FROM pg_locks
 WHERE NOT granted AND (database IS NULL OR database IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))"""
-_TEXTS = "SELECT DISTINCT ON (query_id) query_id::text, left(query, 4000) FROM pg_stat_activity WHERE query_id IN ({})"
+_TEXTS = """
+SELECT DISTINCT ON (query_id) query_id::text,
+       left(query, 4000) || CASE WHEN length(query) > 4000 OR octet_length(query) >= {kept} - 4 THEN '{cut}' ELSE '' END
+FROM pg_stat_activity WHERE query_id IN ({numbers})"""
+_KEPT = "SELECT setting FROM pg_settings WHERE name = 'track_activity_query_size'"
 _MOST_TEXTS = 500
 IN_USE = ("active", "fastpath function call")
 
@@ -69,6 +74,7 @@ class Activity:
     tenants: Counter[str] = field(default_factory=Counter)
     statements: Counter[str] = field(default_factory=Counter)
     _session: Session | None = None
+    _kept_bytes: int = 0
 
     @property
     def every_s(self) -> float:
@@ -76,6 +82,7 @@ class Activity:
 
     def open(self) -> None:
         self._session = Session(self.settings.postgres or "")
+        self._kept_bytes = int(self._session.rows(_KEPT)[0][0] or 0)
 
     def close(self) -> None:
         if self._session is not None:
@@ -107,7 +114,8 @@ class Activity:
         if not new or self._session is None or len(self.texts) >= _MOST_TEXTS:
             return
         # What has ended by now is asked for when it comes again.
-        self.texts |= {str(number): str(text) for number, text in self._session.rows(_TEXTS.format(", ".join(sorted(new))))}
+        query = _TEXTS.format(kept=self._kept_bytes, cut=CUT, numbers=", ".join(sorted(new)))
+        self.texts |= {str(number): str(text) for number, text in self._session.rows(query)}
 
 
 def _totals(found: Sequence[_Session]) -> dict[tuple[str, str], float]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantry.observe.postgres import Session
+from tenantry.engine import DatabaseError
+from tenantry.observe.postgres import NEWEST, Session, is_refused
+from tenantry.observe.probe import said
 
 _SETTINGS = """
     server_version_num max_connections superuser_reserved_connections reserved_connections shared_buffers work_mem effective_cache_size
     max_wal_size checkpoint_timeout checkpoint_completion_target synchronous_commit fsync full_page_writes commit_delay random_page_cost
     autovacuum jit plan_cache_mode statement_timeout lock_timeout idle_in_transaction_session_timeout deadlock_timeout track_io_timing
     track_functions compute_query_id track_activity_query_size shared_preload_libraries max_worker_processes
-    max_parallel_workers_per_gather default_statistics_target huge_pages pg_stat_statements.track
+    max_parallel_workers_per_gather default_statistics_target huge_pages pg_stat_statements.track pg_stat_statements.max
+    session_preload_libraries local_preload_libraries auto_explain.log_min_duration auto_explain.log_format
 """
+_OF_EXTENSIONS = ("auto_explain.", "pg_stat_statements.")
 _MOST = 2_000
 _OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'"
 _QUERIES = {
+    "settings": "SELECT name, setting, unit FROM pg_settings WHERE name IN ({})".format(
+        ", ".join(f"'{name}'" for name in _SETTINGS.split())
+    ),
     "tables": f"""
         SELECT n.nspname AS schema, c.relname AS name, c.reltuples::bigint AS rows, c.relpages AS pages,
                pg_table_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS index_bytes, c.relrowsecurity AS secured,
@@ -55,17 +62,31 @@ _QUERIES = {
 }
 
 
-def catalog(session: Session) -> dict[str, Any]:
-    """Facts by kind, each a list of objects; `settings` and `role` are one each."""
-    names = ", ".join(f"'{name}'" for name in _SETTINGS.split())
+def catalog(session: Session) -> tuple[dict[str, Any], list[str]]:
+    """Facts by kind, each a list of objects; `settings` and `role` are one each. And what this role, or this version, does not tell."""
     found: dict[str, Any] = {
         "role": session.value("SELECT to_json(current_user)"),
         "database": session.value("SELECT to_json(current_database())"),
-        "settings": {row["name"]: row for row in session.objects(f"(SELECT name, setting, unit FROM pg_settings WHERE name IN ({names}))")},
     }
+    version = session.version
+    unread = [f"Postgres {version} is newer than {NEWEST}, the last one that is known: it is read alike"] if version > NEWEST else []
     for kind, query in _QUERIES.items():
-        found[kind] = session.objects(f"({query})")
-    return found
+        try:
+            found[kind] = session.objects(f"({query})")
+        except DatabaseError as error:
+            if not is_refused(error):
+                raise
+            found[kind] = []
+            unread.append(f"{kind.replace('_', ' ')} of the database cannot be read: {said(error)}")
+    found["settings"] = {row["name"]: row for row in found["settings"]}
+    found["role_settings"] = [{**row, "setting": _told(row["setting"])} for row in found["role_settings"]]
+    return found, unread
+
+
+def _told(setting: str) -> str:
+    """`name=value`; what an app keeps in a setting of its own may be a secret."""
+    name = setting.partition("=")[0]
+    return f"{name}=?" if "." in name and not name.startswith(_OF_EXTENSIONS) else setting
 
 
 def may_see_all(session: Session) -> bool:

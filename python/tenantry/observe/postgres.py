@@ -6,8 +6,10 @@ import json
 import os
 from typing import Any
 
-from tenantry.engine import Database
+from tenantry.engine import Database, DatabaseError
 
+# The versions that are known; a newer one is read as far as it is like them.
+OLDEST, NEWEST = 14, 18
 NAME = "tenantry observe"
 # At the end: Postgres 18 counts a statement without the comments before it.
 MARK = f"/* {NAME} */"
@@ -28,6 +30,11 @@ class Session:
         """The rows of a query."""
         return self._database.query(f"{sql} {MARK}")
 
+    @property
+    def version(self) -> int:
+        """The server's major version."""
+        return int(self.rows("SHOW server_version_num")[0][0] or 0) // 10_000
+
     def execute(self, sql: str) -> None:
         """Run statements."""
         self._database.execute(f"{sql} {MARK}")
@@ -44,6 +51,11 @@ class Session:
     def close(self) -> None:
         """End the connection."""
         self._database.close()
+
+
+def is_refused(error: DatabaseError) -> bool:
+    """Whether the server answers, and will answer so each time: no right, no such view or column, an extension that is not loaded."""
+    return str(error.args[0]).startswith("42") or error.args[0] in ("0A000", "55000")
 
 
 def _hurried(dsn: str) -> str:
