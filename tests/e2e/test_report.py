@@ -14,7 +14,7 @@ from chromium import AXE, chromium
 from playwright.sync_api import Browser, Page
 from runfolder import MS, SECOND, Iteration, Request, RunFolder
 
-from tenantry.report import render
+from tenantry.report.html import render
 from tenantry.report.write import write_report
 
 SHAPES: dict[str, Callable[[], documents.Doc]] = {

@@ -11,8 +11,9 @@ import report_documents as documents
 from runfolder import RunFolder
 
 from tenantry.against import against_baseline
-from tenantry.report import header, junit, markdown, render
+from tenantry.report import header, junit, markdown
 from tenantry.report.formats import as_text
+from tenantry.report.html import render
 
 FIGURES = [
     {"figure": "p95", "old": 0.05, "new": 0.07, "change": 0.4, "low": 0.3, "high": 0.5, "judgement": "worse", "why": None},

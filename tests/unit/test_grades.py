@@ -16,8 +16,8 @@ from tenantry.grades import bounds
 from tenantry.grading import grades
 from tenantry.plan.grades import DEFAULT, FIGURES, Levels, read_bounds
 from tenantry.plan.profiles import constant_vus
-from tenantry.report import render
 from tenantry.report.document import document
+from tenantry.report.html import render
 from tenantry.report.numbers import NOTHING
 from tenantry.report.text import lines
 from tenantry.results import open_run

@@ -346,4 +346,4 @@ def test_an_unknown_run_is_told_whatever_the_form(stored: Path, form: str) -> No
 @pytest.mark.parametrize("form", list(FORMS))
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 def test_every_form_takes_every_shape_of_run(form: str, shape: Any) -> None:
-    assert FORMS[form].make(shape())
+    assert FORMS[form].load()(shape())

@@ -15,7 +15,8 @@ import pytest
 import report_documents as documents
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import captions, header, html, render, tables
+from tenantry.report import captions, header, html, tables
+from tenantry.report.html import render
 from tenantry.report.numbers import NOTHING, duration, millis, plain, printable, share, size
 from tenantry.report.payload import fitted, packed
 

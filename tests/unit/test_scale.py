@@ -30,8 +30,8 @@ from tenantry.plan.profiles import (
     shared_iterations,
 )
 from tenantry.prepare import Prepared, prepare_plan
-from tenantry.report import render
 from tenantry.report.document import document
+from tenantry.report.html import render
 from tenantry.report.text import lines
 from tenantry.results import open_run
 from tenantry.scenario.decorators import scenario

@@ -140,7 +140,7 @@ def _reported(told: dict[str, Any], out: Path, notes: list[str]) -> dict[str, st
     with suppress(OSError):
         out.mkdir(parents=True, exist_ok=True)
     for form in FORMS:
-        page = ALL[form].make(told)
+        page = ALL[form].load()(told)
         try:
             files[form] = str(write_whole(page, out / ALL[form].file))
         except EnvironmentFault as fault:

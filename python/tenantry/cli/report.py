@@ -51,12 +51,15 @@ def command(run: str, form: str, out: Path | None, is_public: bool, runs: Path |
 
 def show(folder: Path, form: str, out: Path | None = None, *, is_public: bool = False) -> None:
     """Print or write what the folder tells, and warn on stderr of what could not be read."""
-    from tenantry.report.document import document, page_document
-    from tenantry.report.public import FILE, public
     from tenantry.results import open_run
 
     gc.set_threshold(_GARBAGE)
     with open_run(folder) as opened:
+        opened.read_ahead()
+        make = FORMS[form].load()
+        from tenantry.report.document import document, page_document
+        from tenantry.report.public import FILE, public
+
         told = page_document(opened) if form == "html" else document(opened)
     if form == "text" and out is None:
         _print_text(folder, told)
@@ -67,7 +70,7 @@ def show(folder: Path, form: str, out: Path | None = None, *, is_public: bool = 
         told, out = public(told), out or folder / FILE
     if out is None and form == "html":
         out = folder
-    _deliver(form, told, out or STDOUT)
+    _deliver(make(told), FORMS[form].file, out or STDOUT)
 
 
 def _print_text(folder: Path, told: dict[str, Any]) -> None:
@@ -79,11 +82,10 @@ def _print_text(folder: Path, told: dict[str, Any]) -> None:
     print_summary(told, report=page if page.exists() else None)
 
 
-def _deliver(form: str, told: dict[str, Any], out: Path) -> None:
+def _deliver(made: str, file: str, out: Path) -> None:
     from tenantry.report.write import write_whole
 
-    made = FORMS[form].make(told)
     if out == STDOUT:
         click.echo(made.encode("utf-8", "replace"), nl=False)
     else:
-        click.echo(str(write_whole(made, out / FORMS[form].file if out.is_dir() else out)))
+        click.echo(str(write_whole(made, out / file if out.is_dir() else out)))

@@ -1,5 +1,1 @@
-"""What a run is turned into for people: one offline page."""
-
-from tenantry.report.html import render
-
-__all__ = ["render"]
+"""What a run is turned into for people: one offline page, a summary, and what other programs read."""

@@ -26,7 +26,7 @@ def document(run: Run, verdict: Verdict | None = None) -> dict[str, Any]:
 
     `verdict` stands in for the folder's own where it is known already, or could not be stored.
     """
-    run.tables.read_ahead("http", "iterations", "tenants")
+    run.read_ahead()
     verdict = verdict or judge(run)
     diagnosis = diagnose(run).as_dict() if is_observed(run) else None
     told: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from io import StringIO
 from typing import NamedTuple
 
@@ -10,15 +11,16 @@ from tenantry.report.numbers import Document
 
 
 class Form(NamedTuple):
-    """One form: the name of its file in a folder, and the function that makes its text of a document, loaded when it is called."""
+    """One form: the name of its file in a folder, and where the function is that makes its text of a document."""
 
     file: str
     maker: str
 
-    def make(self, document: Document) -> str:
+    def load(self) -> Callable[[Document], str]:
+        """The function, with all that it needs."""
         module, _, name = self.maker.partition(":")
-        text: str = getattr(importlib.import_module(module), name)(document)
-        return text
+        maker: Callable[[Document], str] = getattr(importlib.import_module(module), name)
+        return maker
 
 
 FORMS: dict[str, Form] = {

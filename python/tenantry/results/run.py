@@ -68,6 +68,10 @@ class Run:
     def close(self) -> None:
         self.tables.close()
 
+    def read_ahead(self) -> None:
+        """Begin to read what every report needs, beside whatever else there is to do."""
+        self.tables.read_ahead("http", "iterations", "tenants")
+
     @property
     def warnings(self) -> list[str]:
         """Files that could not be read, one sentence each; complete once everything was asked for."""

@@ -228,7 +228,8 @@ class Tables:
         if self.unended:
             return
         reader = ThreadPoolExecutor(1)
-        self._ahead |= {table: reader.submit(self._histograms, table) for table in tables if table not in self._stored}
+        wanted = [table for table in tables if table not in self._stored and table not in self._ahead]
+        self._ahead |= {table: reader.submit(self._histograms, table) for table in wanted}
         reader.shutdown(wait=False)
 
     def _histograms(self, table: str) -> StoredHistograms:
