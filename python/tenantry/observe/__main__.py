@@ -31,7 +31,7 @@ from tenantry.observe.settings import Observing
 from tenantry.observe.statements import MOST_PLANS, own_statements, plans, redacted, tenant_setting, texts
 from tenantry.results.probes import FACTS
 
-WRITE_S = 1.5
+WRITE_S = 3.0
 # Sessions tell the collector what they did at most once a second.
 _SETTLE_S = 1.1
 _JOIN_S = 3.0

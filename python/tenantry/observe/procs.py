@@ -18,7 +18,7 @@ from tenantry.observe.settings import Observing
 MOST_SINGLE = 16
 # Whose sockets lead where is looked up again when nobody of a group is left, but not all the time.
 _SEARCH_S = 5.0
-_FAMILIES_S = 1.0
+_FAMILIES_S = 2.0
 # Each of these is a file of its own for every process.
 _DETAILS_S = 2.0
 
