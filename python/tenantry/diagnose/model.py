@@ -44,6 +44,8 @@ class Finding:
     """One cause. `share` is the part of all request time that it explains, or of all requests that fail by it, from 0 to 1.
 
     `confidence` says how much of what would prove it was seen, from 0 to 1. `subject` names what it is about: a statement, a table.
+    `failed` are the requests that fail by it, as a share of all; `lasting` is how much of its time each request spent at the lowest load,
+    too, from 0 to 1. `cost_s` is what it costs a request, in seconds of waiting: what problems are ranked by.
     `experiment` is what came of trying its remedy, as JSON (`tenantry.diagnose.tried`); `refuted`: that speaks against it.
     """
 
@@ -55,12 +57,20 @@ class Finding:
     fix: Fix
     against: tuple[str, ...] = ()
     subject: dict[str, str] = field(default_factory=dict)
+    failed: float = 0.0
+    lasting: float = 0.0
+    cost_s: float = 0.0
     kind: Kind = "problem"
     rank: int = 0
     explained_by: str = ""
     gain: Gain | None = None
     experiment: dict[str, Any] | None = None
     refuted: bool = False
+
+    @property
+    def weight(self) -> float:
+        """What it costs, as far as it is sure."""
+        return self.cost_s * self.confidence
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` (docs/diagnosis.md)."""
