@@ -12,8 +12,8 @@ from runfolder import SECOND
 
 from tenantry.diagnose.answer import cost_s
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.model import Finding, Fix
-from tenantry.diagnose.windows import WHOLE, Stretch
+from tenantry.diagnose.model import WHOLE, Finding, Fix, Stretch
+from tenantry.report.diagnosis import print_diagnosis
 from tenantry.results import open_run
 
 RISE = (12, 12, 12, 28, 36, 44, 52, 56, 60, 60, 60, 60, 60, 60, 60)
@@ -48,11 +48,25 @@ def far_away(scene: Scene) -> None:
 def test_evidence_is_taken_where_the_load_was_highest(tmp_path: Path, rates: tuple[int, ...], expected: Stretch) -> None:
     scene = Scene(rates=rates)
     scene.endpoint(pool=1, db=2, app=1)
-    scene.diagnosed(tmp_path)
+    told = scene.diagnosed(tmp_path)
+    assert told.as_dict()["stretch"] == {"from_s": expected.from_s, "until_s": expected.until_s}
     with open_run(tmp_path) as run:
         highest = Evidence(run).at_highest_load
         assert highest.stretch == expected
         assert highest.rate == pytest.approx(sum(rates[expected.from_s : expected.until_s]) / highest.duration_s, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("rates", "title"),
+    [(RISE, " from second 6 on"), ((*RISE, 12, 12, 12), " from second 6 until 15"), ((60,) * 15, "")],
+)
+def test_people_are_told_which_seconds_the_parts_of_the_time_are_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rates: tuple[int, ...], title: str
+) -> None:
+    scene = Scene(rates=rates)
+    scene.endpoint(pool=1, db=2, app=1)
+    print_diagnosis(scene.diagnosed(tmp_path).as_dict())
+    assert f"Where the request time went{title} " in capsys.readouterr().out
 
 
 def test_a_pool_that_fills_up_at_the_end_goes_before_a_distance_that_was_there_from_the_start(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def diagnose(run: Run, *, silent: Iterable[str] = (), with_experiments: bool = T
         (*unseen(whole), *broken),
         tuple(compared),
         tuple(rungs),
+        evidence.stretch,
     )
 
 

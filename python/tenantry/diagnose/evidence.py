@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from tenantry.diagnose.gauges import Readings
-from tenantry.diagnose.model import Part
+from tenantry.diagnose.model import WHOLE, Part, Stretch
 from tenantry.diagnose.requests import TOLD, Endpoint, endpoints
 from tenantry.diagnose.sessions import Sessions, sessions
 from tenantry.diagnose.statements import Statement, Statements, statements
-from tenantry.diagnose.windows import WHOLE, Stretch, Windows
+from tenantry.diagnose.windows import Windows
 from tenantry.plan.grades import read_bounds
 from tenantry.results.model import Check, Failure
 from tenantry.results.probes import read_facts

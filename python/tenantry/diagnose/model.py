@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["problem", "symptom"]
 Agreement = Literal["agree", "others", "differ", "contradict"]
 Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
+
+
+class Stretch(NamedTuple):
+    """Seconds of the load, `until_s` not among them; without it, to the end and with what ended after it."""
+
+    from_s: int
+    until_s: int | None
+
+
+WHOLE = Stretch(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +203,7 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, whether
-    what was measured in several ways agrees, and the stations by what breaks first.
+    what was measured in several ways agrees, the stations by what breaks first, and the stretch of the load that the evidence is from.
     """
 
     verdict: Answer
@@ -204,6 +214,7 @@ class Diagnosis:
     unseen: tuple[str, ...]
     validity: tuple[Comparison, ...] = ()
     ladder: tuple[Station, ...] = ()
+    stretch: Stretch = WHOLE
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -217,4 +228,5 @@ class Diagnosis:
             "unseen": list(self.unseen),
             "validity": [comparison.as_dict() for comparison in self.validity],
             "ladder": [station.as_dict() for station in self.ladder],
+            "stretch": self.stretch._asdict(),
         }

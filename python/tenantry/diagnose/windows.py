@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import ceil
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
+from tenantry.diagnose.model import WHOLE, Stretch
 from tenantry.diagnose.requests import MEANING, TOLD
 from tenantry.plan.stages import courses
 from tenantry.results.run import Run
@@ -23,16 +24,6 @@ _FEWEST = 2
 _ORDERS = ("rate", "vus", "pause")
 _NS = 1_000_000_000
 Column = list[float | None]
-
-
-class Stretch(NamedTuple):
-    """Seconds of the load, `until_s` not among them; without it, to the end and with what ended after it."""
-
-    from_s: int
-    until_s: int | None
-
-
-WHOLE = Stretch(0, None)
 
 
 class Windows:
