@@ -68,13 +68,16 @@ class Scene:
         failed: float = 0.0,
         detail: str = "",
         late: float = 0.0,
+        during: range | None = None,
         **parts: float,
     ) -> None:
-        """Requests of `rate` a second; `parts` are pool, db, ext, app by the app's word, and door, which it does not see."""
+        """Requests of `rate` a second, in some seconds or in all; `parts` are pool, db, ext, app by the app's word, and door, which it
+        does not see.
+        """
         took = sum(parts.values()) * MS
         # A tenth each is sending and receiving in these synthetic runs.
         service = round(took / 0.8)
-        starts = list(self._starts(rate))
+        starts = [at for at in self._starts(rate) if during is None or at // SECOND in during]
         count = len(starts)
         for number, at in enumerate(starts):
             wrong = number < failed * count
@@ -159,8 +162,8 @@ class Scene:
         for metric, value in (("pool.size", pool), ("pool.in_use", in_use), ("pool.waiting", 0.0), ("loop.lag_s", lag), ("cpu.cores", 2.0)):
             self.gauge(metric, value)
         for group, cores in (("app", app), ("app:7", app), ("postgres", postgres)):
-            self.grows("process.cpu_s", cores * self.seconds, group)
-        self.grows("cpu.busy_s", busy * 2 * self.seconds)
+            self.grows("process.cpu_s", [cores] * self.seconds, group)
+        self.grows("cpu.busy_s", [busy * 2] * self.seconds)
 
     def diagnosed(self, folder: Path) -> Diagnosis:
         """Written down, opened, diagnosed."""

@@ -36,27 +36,29 @@ def diagnose(run: Run, *, silent: Iterable[str] = (), with_experiments: bool = T
 
     Rules that are named in `silent`, or were when it ran, are not asked.
     """
-    evidence = Evidence(run)
+    whole = Evidence(run)
+    evidence = whole.at_highest_load
     muted = {*silent, *evidence.facts.get("silent", ())}
     known = {name: rule for name, rule in rules().items() if name not in muted}
     broken: list[str] = []
     asked = [_asked(rule.find, f"the rule {rule.id}", evidence, broken) for rule in known.values()]
     found = ranked(evidence, [finding for findings in asked for finding in findings], known)
-    compared = _asked(comparisons, "the comparison of measures", evidence, broken)
+    compared = _asked(comparisons, "the comparison of measures", whole, broken)
     rungs = _asked(ladder, "the ladder of stations", evidence, broken)
     tried, warning = read_experiments(run.folder) if with_experiments else ({}, None)
     broken += [warning] if warning else []
     found = after_trial(weighed(doubted(found, compared), rungs, evidence, known), tried, known)
-    verdict, reason = _answer(evidence, found, compared)
+    verdict, reason = _answer(whole, found, compared)
     return Diagnosis(
         verdict,
         reason,
         tuple(found),
         tuple(evidence.parts),
         tuple(fine(evidence, found, rungs)),
-        (*unseen(evidence), *broken),
+        (*unseen(whole), *broken),
         tuple(compared),
         tuple(rungs),
+        evidence.stretch,
     )
 
 
@@ -72,14 +74,15 @@ def _asked(ask: Callable[[Evidence], Iterable[T]], who: str, evidence: Evidence,
 def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule]) -> list[Finding]:
     """One finding for each class: problems first, each by what it and its symptoms explain; then the symptoms."""
     best: dict[str, Finding] = {}
-    for finding in found:
-        if finding.confidence >= _WEAK and (finding.id not in best or _weight(finding) > _weight(best[finding.id])):
+    for finding in (replace(each, cost_s=cost_s(each, evidence)) for each in found):
+        if finding.confidence >= _WEAK and (finding.id not in best or finding.weight > best[finding.id].weight):
             best[finding.id] = finding
     sure = {name for name, finding in best.items() if _explains(finding, evidence)}
     causes = {name: _causes(name, best, sure, known) for name in best}
-    problems = [_with_symptoms(finding, best, causes) for name, finding in best.items() if not causes[name]]
+    problems = [_with_symptoms(finding, best, causes, evidence.mean_s) for name, finding in best.items() if not causes[name]]
     problems = sorted(
-        (finding for finding in problems if _counts(finding, evidence)), key=lambda finding: (known[finding.id].general, -_weight(finding))
+        (finding for finding in problems if _counts(finding, evidence)),
+        key=lambda finding: (known[finding.id].general, -finding.weight, -finding.share),
     )
     order = {finding.id: place for place, finding in enumerate(problems)}
     symptoms = [
@@ -87,12 +90,19 @@ def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule])
         for name, causing in causes.items()
         if (by := [cause for cause in causing if cause in order])
     ]
-    symptoms.sort(key=lambda finding: -_weight(finding))
+    symptoms.sort(key=lambda finding: -finding.weight)
     return [replace(finding, rank=place) for place, finding in enumerate([*problems, *symptoms], 1)]
 
 
-def _weight(finding: Finding) -> float:
-    return finding.share * finding.confidence
+def cost_s(finding: Finding, evidence: Evidence) -> float:
+    """What a finding costs each request on average, in seconds.
+
+    Of the time that it explains, what requests spent at the lowest load as well does not count: no load brought it. A request that fails
+    costs as much as one whose response time is critical by the bounds of the grades, or as the mean where that is longer: failing fast is
+    not better than being slow.
+    """
+    waiting = finding.share * (1 - finding.lasting) * evidence.mean_s
+    return max(waiting, finding.failed * max(evidence.critical_s, evidence.mean_s))
 
 
 def _causes(name: str, found: Iterable[str], sure: Collection[str], known: dict[str, Rule]) -> list[str]:
@@ -114,10 +124,11 @@ def _explains(finding: Finding, evidence: Evidence) -> bool:
     return finding.confidence >= LEAST_CONFIDENCE and finding.share >= LEAST_PART * evidence.share(evidence.held)
 
 
-def _with_symptoms(finding: Finding, found: dict[str, Finding], causes: dict[str, list[str]]) -> Finding:
+def _with_symptoms(finding: Finding, found: dict[str, Finding], causes: dict[str, list[str]], mean_s: float) -> Finding:
     """Its share is the larger of its own and that of its largest symptom, and the sum where they are different time."""
     symptoms = [found[name].share for name, roots in causes.items() if finding.id in roots]
-    return replace(finding, share=min(1.0, finding.share + max(symptoms, default=0.0)) if symptoms else finding.share)
+    share = min(1.0, finding.share + max(symptoms, default=0.0))
+    return replace(finding, share=share, cost_s=finding.cost_s + (share - finding.share) * mean_s)
 
 
 def _counts(finding: Finding, evidence: Evidence) -> bool:

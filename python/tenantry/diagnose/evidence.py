@@ -7,24 +7,50 @@ from functools import cached_property
 from typing import Any
 
 from tenantry.diagnose.gauges import Readings
-from tenantry.diagnose.model import Part
+from tenantry.diagnose.model import WHOLE, Part, Stretch
 from tenantry.diagnose.requests import TOLD, Endpoint, endpoints
 from tenantry.diagnose.sessions import Sessions, sessions
 from tenantry.diagnose.statements import Statement, Statements, statements
+from tenantry.diagnose.windows import Windows
+from tenantry.plan.grades import read_bounds
 from tenantry.results.model import Check, Failure
 from tenantry.results.probes import read_facts
 from tenantry.results.run import Run
 
+# Whose processor time grows with the load.
+OURS = ("app", "postgres", "pgbouncer", "generator")
+MACHINE_FULL = 0.93
+_HALF = 0.5
 _NS = 1_000_000_000
 
 
 class Evidence:
-    """A stored run, seen by a diagnosis. Parts of time are in requests at a time: seconds of request time per second of the load."""
+    """A stretch of a stored run, by default all of it, seen by a diagnosis. Parts of time are in requests at a time: seconds of request
+    time per second of the stretch.
+    """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, stretch: Stretch = WHOLE, whole: Evidence | None = None) -> None:
         self.run = run
-        self.duration_s = max(run.duration_s, 1e-9)
-        self.span = (0, round(self.duration_s * _NS))
+        self.stretch = stretch
+        self.whole = whole or self
+        load_ns = round(max(run.duration_s, 1e-9) * _NS)
+        self.span = (stretch.from_s * _NS, load_ns if stretch.until_s is None else stretch.until_s * _NS)
+        self.duration_s = (self.span[1] - self.span[0]) / _NS
+
+    @cached_property
+    def windows(self) -> Windows:
+        """The whole load, window by window."""
+        return Windows(self.run) if self.whole is self else self.whole.windows
+
+    @cached_property
+    def at_highest_load(self) -> Evidence:
+        """Where an app that is asked for more and more reaches its limit; all of the load where it did not grow."""
+        return Evidence(self.run, self.windows.highest, self.whole)
+
+    @cached_property
+    def at_lowest_load(self) -> Evidence | None:
+        """None where the load did not grow."""
+        return None if self.windows.lowest is None else Evidence(self.run, self.windows.lowest, self.whole)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -51,7 +77,7 @@ class Evidence:
     @cached_property
     def endpoints(self) -> list[Endpoint]:
         """Those with the most time first."""
-        return endpoints(self.run.tables)
+        return endpoints(self.run.tables, *self.stretch)
 
     @cached_property
     def requests(self) -> int:
@@ -99,6 +125,30 @@ class Evidence:
         return min(max(at_a_time / self.held, 0.0), 1.0)
 
     @cached_property
+    def mean_s(self) -> float:
+        """The mean response time."""
+        return self.time * self.duration_s / self.requests if self.requests else 0.0
+
+    @cached_property
+    def critical_s(self) -> float:
+        """From where on a response time is critical, by the bounds of the workload's grades."""
+        return read_bounds(self.run.manifest.plan.get("grades")).levels["p95"].critical
+
+    def lasted(self, part: str) -> float:
+        """How much of what requests spend in a part each they spent in it at the lowest load as well, from 0 to 1; 0 where the load did
+        not rise. A limit that the load reaches is not there before; a delay is, and no load makes it longer.
+        """
+        low = self.at_lowest_load
+        if low is None or not low.requests or not self.part(part):
+            return 0.0
+        return min((low.part(part) / low.rate) / (self.part(part) / self.rate), 1.0)
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.duration_s
+
+    @cached_property
     def failed(self) -> float:
         """The share of the requests that failed."""
         return sum(endpoint.failures for endpoint in self.endpoints) / self.requests if self.requests else 0.0
@@ -120,17 +170,27 @@ class Evidence:
     @cached_property
     def late_sessions(self) -> Sessions:
         """The last third of the load: what grows shows there, what is over does not."""
-        return sessions(self.run.tables, (self.span[1] * 2 // 3, self.span[1]))
+        return sessions(self.run.tables, self._late)
+
+    @cached_property
+    def late_readings(self) -> Readings:
+        """Those of the last third of the load."""
+        return Readings(self.run.tables, self._late)
 
     @cached_property
     def early_sessions(self) -> Sessions:
         """The first third of the load."""
-        return sessions(self.run.tables, (0, self.span[1] // 3))
+        return sessions(self.run.tables, (0, self.whole.span[1] // 3))
+
+    @property
+    def _late(self) -> tuple[int, int]:
+        return self.whole.span[1] * 2 // 3, self.whole.span[1]
 
     @cached_property
     def after(self) -> Sessions:
         """What was left when the load was over."""
-        return sessions(self.run.tables, (self.span[1] + _NS // 2, self.span[1] + 60 * _NS))
+        end_ns = self.whole.span[1]
+        return sessions(self.run.tables, (end_ns + _NS // 2, end_ns + 60 * _NS))
 
     @cached_property
     def is_sampled(self) -> bool:
@@ -139,7 +199,7 @@ class Evidence:
 
     @cached_property
     def readings(self) -> Readings:
-        return Readings(self.run.tables, self.span)
+        return Readings(self.run.tables, self.span, to_the_end=self.stretch.until_s is None)
 
     @cached_property
     def statements(self) -> Statements:
@@ -188,6 +248,12 @@ class Evidence:
         """The share of the machine's cores that was busy; None when nobody looked."""
         busy, cores = self.readings.rates("cpu.busy_s").get(""), self.readings.last("cpu.cores")
         return busy / cores if cores and busy is not None else None
+
+    @cached_property
+    def starves(self) -> bool:
+        """Whether the machine has no processor to spare, and the load itself takes half of it: what waits may wait for one."""
+        ours = sum(self.cores(group) or 0.0 for group in OURS)
+        return (self.machine_busy or 0.0) >= MACHINE_FULL and ours >= _HALF * (self.readings.last("cpu.cores") or 0.0)
 
     # answers
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from tenantry.results.probes import MOST_STATEMENTS
 from tenantry.results.tables import Tables
@@ -15,40 +17,62 @@ class Gauge:
     """A value over the span; `subjects` that stand for parts of the same thing (the app's workers) are added up."""
 
     mean: float
+    lowest: float
     highest: float
     last: float
 
 
-_COUNTERS = """SELECT metric, subject, arg_min(value, at_ns), arg_max(value, at_ns),
-                      coalesce(min(at_ns) > ?, false) AND probe = 'postgres.counters'
+_EVER_NS = 2**62
+# A value that did not change is not written again, so the last one before a moment holds.
+_COUNTERS = """SELECT metric, subject, coalesce(min(at_ns) > ?, false) AND probe = 'postgres.counters', arg_min(value, at_ns),
+                      [arg_max(value, at_ns) FILTER (at_ns <= ?), arg_max(value, at_ns) FILTER (at_ns <= ?),
+                       arg_max(value, at_ns) FILTER (at_ns <= ?), arg_max(value, at_ns) FILTER (at_ns <= ?)]
                FROM readings WHERE probe = 'postgres.counters' OR metric LIKE '%.%' GROUP BY metric, subject, probe"""
 _SNAPSHOTS = "SELECT DISTINCT at_ns FROM readings WHERE probe = 'postgres.counters' AND metric = 'snapshot' ORDER BY at_ns"
-# A value that did not change is not written again.
 _BETWEEN = """SELECT arg_max(value, at_ns) FILTER (at_ns <= ?), arg_max(value, at_ns) FILTER (at_ns <= ?)
               FROM readings WHERE metric = ? GROUP BY subject"""
 
 
-class Readings:
-    """All readings of a span, by metric and subject."""
+class _Moment(NamedTuple):
+    """The snapshots before and after a moment, and how far it lies between them: meanwhile a counter is taken to grow evenly."""
 
-    def __init__(self, tables: Tables, span: tuple[int, int]) -> None:
-        self._tables, self._span = tables, span
-        self._gauges: dict[str, list[tuple[float, float, float]]] = {}
+    before: int
+    after: int
+    part: float
+
+    def value(self, before: float, after: float) -> float:
+        return before + (after - before) * self.part
+
+
+class Readings:
+    """All readings of a span, by metric and subject; with `to_the_end` counters grow until they are read last, after the load."""
+
+    def __init__(self, tables: Tables, span: tuple[int, int], *, to_the_end: bool = True) -> None:
+        self._tables, self._span, self._to_the_end = tables, span, to_the_end
+        self._gauges: dict[str, list[tuple[float, float, float, float]]] = {}
 
     @cached_property
     def _counters(self) -> dict[str, dict[str, tuple[float, float]]]:
-        """The first and the last value of each; of what Postgres did not count yet at the first snapshot, the first one is zero."""
-        # A value that did not change is not written again, so the last one before the span's end holds.
+        """Each at the start and at the end of the span; what Postgres did not count yet at the first snapshot began at zero."""
+        start = self._moment(self._span[0] if self._span[0] > 0 else -_EVER_NS)
+        end = self._moment(_EVER_NS if self._to_the_end else self._span[1])
+        first_snapshot = self.snapshots[0] if self.snapshots else None
+        rows = self._tables.rows(_COUNTERS, [first_snapshot, start.before, start.after, end.before, end.after], of=("readings",))
+        old = Counter(metric for metric, _, is_later, *_ in rows if not is_later)
         found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
-        later: defaultdict[str, set[str]] = defaultdict(set)
-        for metric, subject, first, last, is_later in self._tables.rows(_COUNTERS, self.snapshots[:1] or [None], of=("readings",)):
-            found[metric][subject] = (first, last)
-            later[metric] |= {subject} if is_later else set()
-        for metric, subjects in later.items():
+        for metric, subject, is_later, first, values in rows:
             # Of so many statements, one that comes later may have been below those that a snapshot keeps.
-            if subjects and len(found[metric]) - len(subjects) < MOST_STATEMENTS:
-                found[metric] |= {subject: (0.0, found[metric][subject][1]) for subject in subjects}
+            begun = 0.0 if is_later and old[metric] < MOST_STATEMENTS else first
+            at = [begun if value is None else value for value in values]
+            found[metric][subject] = (start.value(*at[:2]), end.value(*at[2:]))
         return found
+
+    def _moment(self, at_ns: int) -> _Moment:
+        place = bisect_right(self.snapshots, at_ns)
+        if not 0 < place < len(self.snapshots):
+            return _Moment(at_ns, at_ns, 0.0)
+        before, after = self.snapshots[place - 1 : place + 1]
+        return _Moment(before, after, (at_ns - before) / (after - before))
 
     def grown(self, metric: str) -> dict[str, float]:
         """What a counter grew by, by subject."""
@@ -103,7 +127,7 @@ class Readings:
         # Several rules ask for the same few.
         if metric not in self._gauges:
             self._gauges[metric] = self._tables.rows(
-                """SELECT avg(value), max(value), arg_max(value, at_ns) FROM readings
+                """SELECT avg(value), min(value), max(value), arg_max(value, at_ns) FROM readings
                    WHERE metric = ? AND at_ns BETWEEN ? AND ? GROUP BY subject""",
                 [metric, *self._span],
                 of=("readings",),

@@ -25,7 +25,7 @@ _LEAST_BUSY = 0.05
 
 def ladder(evidence: Evidence) -> list[Station]:
     """The stations: those that were full in the order in which they became so, those that would be, the others by how busy they were."""
-    windows = Windows(evidence.run)
+    windows = evidence.windows
     found = [station for seen in stations(evidence, windows) if (station := _station(seen, windows)) is not None]
     return sorted(found, key=_place)
 

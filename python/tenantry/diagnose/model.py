@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["problem", "symptom"]
 Agreement = Literal["agree", "others", "differ", "contradict"]
 Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
+
+
+class Stretch(NamedTuple):
+    """Seconds of the load, `until_s` not among them; without it, to the end and with what ended after it."""
+
+    from_s: int
+    until_s: int | None
+
+
+WHOLE = Stretch(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Finding:
     """One cause. `share` is the part of all request time that it explains, or of all requests that fail by it, from 0 to 1.
 
     `confidence` says how much of what would prove it was seen, from 0 to 1. `subject` names what it is about: a statement, a table.
+    `failed` are the requests that fail by it, as a share of all; `lasting` is how much of its time each request spent at the lowest load,
+    too, from 0 to 1. `cost_s` is what it costs a request, in seconds of waiting: what problems are ranked by.
     `experiment` is what came of trying its remedy, as JSON (`tenantry.diagnose.tried`); `refuted`: that speaks against it.
     """
 
@@ -55,12 +67,20 @@ class Finding:
     fix: Fix
     against: tuple[str, ...] = ()
     subject: dict[str, str] = field(default_factory=dict)
+    failed: float = 0.0
+    lasting: float = 0.0
+    cost_s: float = 0.0
     kind: Kind = "problem"
     rank: int = 0
     explained_by: str = ""
     gain: Gain | None = None
     experiment: dict[str, Any] | None = None
     refuted: bool = False
+
+    @property
+    def weight(self) -> float:
+        """What it costs, as far as it is sure."""
+        return self.cost_s * self.confidence
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` (docs/diagnosis.md)."""
@@ -183,7 +203,7 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, whether
-    what was measured in several ways agrees, and the stations by what breaks first.
+    what was measured in several ways agrees, the stations by what breaks first, and the stretch of the load that the evidence is from.
     """
 
     verdict: Answer
@@ -194,6 +214,7 @@ class Diagnosis:
     unseen: tuple[str, ...]
     validity: tuple[Comparison, ...] = ()
     ladder: tuple[Station, ...] = ()
+    stretch: Stretch = WHOLE
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -207,4 +228,5 @@ class Diagnosis:
             "unseen": list(self.unseen),
             "validity": [comparison.as_dict() for comparison in self.validity],
             "ladder": [station.as_dict() for station in self.ladder],
+            "stretch": self.stretch._asdict(),
         }

@@ -18,6 +18,7 @@ _MEANINGS = {
 MEANING = {name: meaning for meaning, names in _MEANINGS.items() for name in names}
 TOLD = ("pool", "db", "ext", "app")
 _S = 1e-9
+_EVER = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -69,20 +70,25 @@ class Endpoint:
         return 0.0 if self.is_told else self.wait_s
 
 
-def endpoints(tables: Tables) -> list[Endpoint]:
-    """Per request name, those with the most time first."""
+def endpoints(tables: Tables, from_s: int, until_s: int | None) -> list[Endpoint]:
+    """Per request name, those with the most time first: requests that ended between two seconds of the load."""
+    stretch = (from_s, _EVER if until_s is None else until_s)
     found: dict[str, Endpoint] = {}
     for name, requests, failures, received, response, service, connecting, wait, receive in tables.rows(
         """SELECT name, sum(requests)::BIGINT, sum(failures)::BIGINT, sum(bytes_received)::BIGINT, sum(response_sum_ns)::DOUBLE,
                   sum(service_sum_ns)::DOUBLE, sum(blocked_ns + dns_ns + connect_ns + tls_ns + send_ns)::DOUBLE, sum(wait_ns)::DOUBLE,
-                  sum(receive_ns)::DOUBLE FROM http GROUP BY name HAVING sum(requests) > 0""",
+                  sum(receive_ns)::DOUBLE FROM http WHERE second >= ? AND second < ? GROUP BY name HAVING sum(requests) > 0""",
+        stretch,
         of=("http",),
     ):
         response, service, connecting, wait, receive = (part * _S for part in (response, service, connecting, wait, receive))
         found[name] = Endpoint(name, requests, failures, response, service, connecting, wait, receive, received)
     told: defaultdict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     for name, metric, seconds, count in tables.rows(
-        "SELECT name, metric, sum(sum_ns)::DOUBLE, sum(count)::BIGINT FROM server_timing GROUP BY name, metric", of=("server_timing",)
+        """SELECT name, metric, sum(sum_ns)::DOUBLE, sum(count)::BIGINT FROM server_timing WHERE second >= ? AND second < ?
+           GROUP BY name, metric""",
+        stretch,
+        of=("server_timing",),
     ):
         told[name][metric] = (seconds * _S, count)
     for name, metrics in told.items():

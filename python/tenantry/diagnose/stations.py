@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.evidence import OURS, Evidence
 from tenantry.diagnose.windows import Column, Windows
 from tenantry.validity import MOST_BUSY
 
@@ -22,7 +22,6 @@ _THREADED = 1.15
 # Workers share the work: what uses less than half of the busiest one is something else, such as a parent or a helper.
 _WORKER = 0.5
 _LEAST_WAITING = 0.05
-_OURS = ("app", "postgres", "pgbouncer", "generator")
 _LOCKS = {"transactionid": "row lock", "tuple": "row lock", "advisory": "advisory lock", "relation": "table lock"}
 
 
@@ -154,7 +153,7 @@ def _machine(evidence: Evidence, windows: Windows) -> Iterator[Seen]:
     rates = windows.rates("process.cpu_s")
     busy = windows.rates("cpu.busy_s").get("")
     if cores and busy:
-        ours = windows.folded([rates[group] for group in _OURS if group in rates])
+        ours = windows.folded([rates[group] for group in OURS if group in rates])
         taken = ours if any(ours) else None
         yield Seen("machine_cpu", "the machine's processors", "cores", cores, busy, taken=taken)
 

@@ -93,7 +93,7 @@ def after_trial(findings: Iterable[Finding], tried: Mapping[str, Experiment], kn
     told = [_told(finding, tried[finding.id]) if finding.id in tried else finding for finding in findings]
     problems = [finding for finding in told if finding.kind == "problem"]
     if tried:
-        problems.sort(key=lambda finding: (finding.refuted, known[finding.id].general, -finding.share * finding.confidence))
+        problems.sort(key=lambda finding: (finding.refuted, known[finding.id].general, -finding.weight))
     rest = [finding for finding in told if finding.kind != "problem"]
     return [replace(finding, rank=place) for place, finding in enumerate([*problems, *rest], 1)]
 

@@ -95,7 +95,7 @@ def _gain(finding: Finding, ladder: Sequence[Station], evidence: Evidence, own: 
         then = f"; {beyond.title} would still be full"
     if finding.id in _FAILING or (evidence.failed and finding.share == evidence.failed):
         return Gain(f"at best {percent(finding.share)} of the requests fail no more{then}", None, finding.share, limit)
-    mean = evidence.time * evidence.duration_s / evidence.requests if evidence.requests else 0.0
+    mean = evidence.mean_s
     saved = finding.share * mean
     return Gain(f"at best {ms(saved)} of the mean response time of {ms(mean)}{then}", saved, None, limit)
 

@@ -10,6 +10,7 @@ from math import ceil
 from statistics import fmean
 from typing import Any
 
+from tenantry.diagnose.model import WHOLE, Stretch
 from tenantry.diagnose.requests import MEANING, TOLD
 from tenantry.plan.stages import courses
 from tenantry.results.run import Run
@@ -18,6 +19,8 @@ LEAST_S = 3
 _MOST = 20
 # A load that was to change and did so by less is as good as constant.
 _GROWN = 1.5
+# What a single window holds is too little to go by.
+_FEWEST = 2
 _ORDERS = ("rate", "vus", "pause")
 _NS = 1_000_000_000
 Column = list[float | None]
@@ -83,6 +86,22 @@ class Windows:
             return list(range(self.count))
         bound = max(self.load) - (max(self.load) - min(value for value in self.load if value > 0)) / 4
         return [at for at in range(self.count) if self.load[at] >= bound]
+
+    @cached_property
+    def highest(self) -> Stretch:
+        """From the first to the last window of the highest load; all of it where those are fewer than two."""
+        first, last = self.high[0], self.high[-1]
+        if last - first + 1 < _FEWEST:
+            return WHOLE
+        return Stretch(self.start_s(first), None if last == self.count - 1 else self.start_s(last + 1))
+
+    @cached_property
+    def lowest(self) -> Stretch | None:
+        """The first windows of the lowest load that come in one piece; None where it did not grow."""
+        if not self.low:
+            return None
+        piece = [at for place, at in enumerate(self.low) if at == self.low[0] + place]
+        return Stretch(self.start_s(piece[0]), self.start_s(piece[-1] + 1))
 
     def gauge(self, metric: str, wanted: Callable[[str], bool] = lambda _: True, fold: Callable[[list[float]], float] = sum) -> Column:
         """The mean of a gauge in each window, its wanted subjects folded; one that was not read keeps its value."""

@@ -27,5 +27,5 @@ def on_tenants(check: Check) -> bool:
 
 
 def not_found(evidence: Evidence) -> int:
-    """Requests answered with 404 where something else was expected."""
+    """Requests of the whole load answered with 404 where something else was expected."""
     return sum(failure.count for failure in evidence.failures if "404" in failure.detail)

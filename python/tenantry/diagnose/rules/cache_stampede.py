@@ -35,15 +35,15 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _bursts(evidence: Evidence, number: str) -> tuple[int, int, float] | None:
-    """How often many sessions executed the statement at once, how many, and the share of the samples in which it was seen at all."""
+    """How often in the load many sessions executed the statement at once, how many, and the share of the looks that saw it at all."""
     rows = evidence.run.tables.rows(
         """SELECT at_ns, sum(sessions)::BIGINT FROM activity WHERE query_id = ? AND state = 'active' AND at_ns BETWEEN ? AND ?
            GROUP BY at_ns ORDER BY at_ns""",
-        [number, *evidence.span],
+        [number, *evidence.whole.span],
         of=("activity",),
     )
     at_once = max((sessions for _, sessions in rows), default=0)
-    seen = len(rows) / max(evidence.sessions.samples, 1)
+    seen = len(rows) / max(evidence.whole.sessions.samples, 1)
     if at_once < 4 or seen > 0.8:
         return None
     crowds = [at_ns for at_ns, sessions in rows if sessions >= max(3, at_once / 3)]

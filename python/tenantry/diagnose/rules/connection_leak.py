@@ -15,13 +15,14 @@ _OLD_S = 3.0
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     waiting = evidence.share(evidence.part("pool"))
-    pool, in_use = evidence.readings.gauge("pool.size"), evidence.readings.gauge("pool.in_use")
+    pool, in_use = evidence.late_readings.gauge("pool.size"), evidence.late_readings.gauge("pool.in_use")
     late = evidence.late_sessions
     idle = late.average(lambda each: each.kind == CLIENT and each.state == "idle" and each.state_s >= _OLD_S)
     at_work = late.working + late.idle_in_transaction
     if waiting < 0.25 or idle < 1:
         return
-    lost = in_use.last - at_work if in_use else idle
+    # What is not given back is in use at every moment; what is merely late comes back in between.
+    lost = in_use.lowest - at_work if in_use else idle
     if lost < 1 or (pool and lost < 0.3 * pool.highest):
         return
     told = [
@@ -30,7 +31,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     ]
     if in_use and pool:
         told.append(
-            f"the pool counts {count(in_use.last)} of {count(pool.highest)} connections in use, and only {count(at_work)}"
+            f"the pool counts {count(in_use.lowest)} of {count(pool.highest)} connections in use all the time, and only {count(at_work)}"
             f" sessions are in a transaction"
         )
     yield Finding(

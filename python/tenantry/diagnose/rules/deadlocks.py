@@ -28,6 +28,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ),
         Fix("lock rows in one order: SELECT ... ORDER BY id FOR UPDATE; try again after SQLSTATE 40P01"),
         subject=statement_of(evidence, blocked),
+        failed=min(number / max(evidence.requests, 1), evidence.failed),
     )
 
 

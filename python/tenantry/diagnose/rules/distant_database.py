@@ -9,6 +9,10 @@ from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, ms, percent
 
+_FAR_S = 0.0015
+# What a transaction of one statement takes: where statements are not counted, no request is taken to have more.
+_TRIPS = 3
+
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     travel, share = evidence.travel, evidence.held_share(evidence.travel)
@@ -16,15 +20,15 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     calls = sum(statement.calls for statement in evidence.statements.all)
     if not evidence.is_sampled or share < 0.4 or travel < 0.75 * told:
         return
-    trip = travel * evidence.duration_s / calls if calls else 0.0
+    trip = travel * evidence.duration_s / (calls or _TRIPS * max(evidence.requests, 1))
     lag, cores = evidence.loop_lag_s, evidence.busiest_worker
     calm = (lag is None or lag < 0.5 * max(trip, 0.002)) and (cores is None or cores < 0.6)
-    if trip and trip < 0.0015:
+    if trip < _FAR_S:
         return
     yield Finding(
         RULE.id,
         evidence.share(travel),
-        grade((2.0, trip >= 0.0015), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working)),
+        grade((2.0, calls > 0), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working)),
         "statements spend their time on the way to the database and back",
         (
             f"the app waits for the database for {percent(evidence.share(told))} of the request time, and Postgres is at work for"
@@ -35,6 +39,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ),
         Fix("run the app beside the database; fewer statements per request (pipelining, one query for a page)"),
         () if calm else ("the app itself is busy or its event loop late, which looks the same from here",),
+        lasting=evidence.lasted("db"),
     )
 
 

@@ -17,7 +17,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         endpoint = next((each for each in evidence.endpoints if each.name == failure.name), None)
         if endpoint is None or failure.kind != "status" or not any(status in failure.detail for status in _REFUSALS):
             continue
-        share = failure.count / max(endpoint.requests, 1)
+        share = endpoint.failures / endpoint.requests
         calls_out = endpoint.part("ext") > 0.01 * endpoint.inside_s
         quick = endpoint.mean_s < 2.0
         waits = evidence.share(evidence.part("pool"))
@@ -31,12 +31,13 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ]
         yield Finding(
             RULE.id,
-            max(evidence.failed, share * endpoint.requests / max(evidence.requests, 1)),
+            evidence.failed,
             grade((1.0, calls_out), (1.0, "429" in failure.detail or "limit" in failure.detail.lower()), (2.0, waits < 0.1)),
             f"the service behind {endpoint.name} refuses calls beyond a rate",
             tuple(told),
             Fix("keep to its limit and its Retry-After (a queue), or agree on a higher one"),
             subject={"route": endpoint.name},
+            failed=evidence.failed,
         )
         return
 

@@ -25,6 +25,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             f"{percent(evidence.failed)} of all requests",
         ),
         Fix("look at the first failed requests in the report: they are kept with request and answer"),
+        failed=evidence.failed,
     )
 
 

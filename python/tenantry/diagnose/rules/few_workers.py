@@ -16,7 +16,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     lag, busiest = evidence.loop_lag_s, evidence.busiest_worker
     # Wait less service on a machine that is merely busy is a few milliseconds.
     each = door * evidence.duration_s / max(evidence.requests, 1)
-    if not evidence.is_told or share < 0.4 or each < 0.01:
+    if not evidence.is_told or share < 0.4 or each < 0.01 or evidence.starves:
         return
     calm = (lag is None or lag < max(0.01, 0.2 * each)) and (busiest is None or busiest < 0.7)
     inside = [endpoint.inside_s for endpoint in evidence.endpoints]
@@ -40,7 +40,8 @@ RULE = Rule(
     "few_workers",
     "All workers of the app are busy",
     "Requests wait before the app sees them (its own word, Server-Timing, is short), and neither its processor nor its event loop is busy.",
-    "A busy processor or a blocked event loop also make requests wait at the door.",
+    "A busy processor or a blocked event loop also make requests wait at the door. So does a machine without a processor to spare,"
+    " if the load takes half of it itself.",
     "More workers, or asynchronous ones.",
     _find,
     explains=("distant_database", "slow_external_call"),

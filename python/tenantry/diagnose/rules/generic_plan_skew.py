@@ -41,14 +41,15 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _skew(evidence: Evidence, statement: Statement) -> tuple[str, float] | None:
-    """The tenant that takes most of a statement's time, and its part of it, when that is far beyond an even part."""
+    """The tenant that takes most of a statement's time, and its part of it, when that is far beyond an even part, whatever the load."""
+    sessions = evidence.whole.sessions
 
     def fits(each: Doing) -> bool:
         return each.works and each.query_id == statement.id and each.tenant != ""
 
-    by_tenant = evidence.sessions.by("tenant", fits)
+    by_tenant = sessions.by("tenant", fits)
     whole = sum(by_tenant.values())
-    seen = sum(each.seen for each in evidence.sessions.doing if fits(each))
+    seen = sum(each.seen for each in sessions.doing if fits(each))
     if seen < 8 or not whole or "$" not in statement.text:
         return None
     tenant, most = by_tenant.most_common(1)[0]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tenantry.diagnose.evidence import Evidence
+from tenantry.diagnose.evidence import MACHINE_FULL, OURS, Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, percent
 
-_GROUPS = ("app", "postgres", "pgbouncer", "generator", "observer")
+_GROUPS = (*OURS, "observer")
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     machine, available = evidence.machine_busy, evidence.readings.last("cpu.cores")
-    if machine is None or not available or machine < 0.93:
+    if machine is None or not available or machine < MACHINE_FULL:
         return
     used = {group: cores for group in _GROUPS if (cores := evidence.cores(group)) is not None}
     others = machine * available - sum(used.values())
@@ -38,6 +38,6 @@ RULE = Rule(
     "Whatever wastes processor time is the cause: a statement, the app's code. Here none of them stands out.",
     "More cores; separate machines.",
     _find,
-    explains=("distant_database", "few_workers"),
+    explains=("distant_database",),
     general=True,
 )

@@ -28,6 +28,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             ),
             Fix("a timeout, the call after the answer (from a queue), or a cache"),
             subject={"route": endpoint.name},
+            lasting=evidence.lasted("ext"),
         )
         return
 

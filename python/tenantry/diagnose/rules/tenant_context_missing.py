@@ -16,7 +16,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     secured = any(table.get("secured") for table in evidence.objects("tables")) or not evidence.postgres
     leaked = sum(check.fails for check in failed(evidence) if on_tenants(check))
     wrong = sum(check.fails for check in failed(evidence)) - leaked
-    if missing < 3 or missing < 0.002 * evidence.requests or not secured or leaked > missing:
+    if missing < 3 or missing < 0.002 * evidence.whole.requests or not secured or leaked > missing:
         return
     routes = {failure.name for failure in evidence.failures if "404" in failure.detail}
     yield Finding(
@@ -29,6 +29,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             f"{count(wrong)} further checks failed; {percent(evidence.failed)} of the requests failed, as quickly as others are answered",
         ),
         Fix("set the tenant where the transaction begins, in one place, and let policies raise an error when it is missing"),
+        failed=evidence.failed,
     )
 
 

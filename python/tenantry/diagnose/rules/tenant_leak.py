@@ -36,6 +36,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ),
         ("many requests find nothing at all, as without a tenant",) if empty else (),
         subject={"check": found[0].name},
+        failed=evidence.failed,
     )
 
 

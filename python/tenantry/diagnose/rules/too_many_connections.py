@@ -32,6 +32,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             "smaller pools in all processes together, or a pooler in front of Postgres",
             "ALTER SYSTEM SET max_connections = 200  -- the last resort; restart",
         ),
+        failed=evidence.failed,
     )
 
 

@@ -1,0 +1,73 @@
+"""`make bench-diagnosis` scores what it says: halves of the values, faults that move something, healthy runs and saturated ones."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+USUAL = {"p95": 0.01, "throughput": 50.0, "failures": 0.0}
+
+
+@pytest.fixture
+def score(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT))
+    return importlib.import_module("benchmarks.diagnosis.score")
+
+
+def case(score: ModuleType, name: str, value: float, *, wrong: bool = True, moved: bool = True) -> Any:
+    return score.Case(Path(), score.Injected(name, value, "ramp", wrong), moved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "half"),
+    [
+        ("slow_external_call", 250.0, "tuned"),
+        ("slow_external_call", 150.0, "tuned"),
+        ("slow_external_call", 400.0, "held-out"),
+        ("app_pool_small", 1.0, "tuned"),
+        ("app_pool_small", 5.0, "held-out"),
+        ("advisory_lock", 1.0, "tuned"),
+        ("none", 3.0, "held-out"),
+    ],
+)
+def test_a_value_is_tuned_by_default_and_at_six_tenths_of_it(score: ModuleType, name: str, value: float, half: str) -> None:
+    assert case(score, name, value).half == half
+
+
+@pytest.mark.parametrize(
+    ("rate", "now", "saturated"),
+    [
+        (3.0, {"p95": 0.02, "throughput": 150.0}, True),
+        (3.0, {"throughput": 100.0}, True),
+        (3.0, {"throughput": 150.0}, False),
+        (0.3, {"p95": 0.02, "throughput": 15.0}, False),
+    ],
+    ids=["slower", "less than was asked for", "all that was asked for", "a low rate saturates nothing"],
+)
+def test_a_healthy_run_is_saturated_where_its_rate_moves_something(
+    score: ModuleType, monkeypatch: pytest.MonkeyPatch, rate: float, now: dict[str, float], saturated: bool
+) -> None:
+    monkeypatch.setattr(score, "figures", lambda _: USUAL | now)
+    injected = score.Injected("none", rate, "ramp", False)
+    moved = score._moved(injected, Path(), {("none", "ramp"): USUAL})
+    assert score.Case(Path(), injected, moved).saturated == saturated
+
+
+@pytest.mark.parametrize(
+    ("excused", "ranking", "alarms"),
+    [
+        (frozenset(), ["machine_cpu"], 0),
+        (frozenset(), ["app_cpu"], 1),
+        ({"app_cpu", "generator"}, ["app_cpu", "machine_cpu"], 0),
+        ({"app_cpu", "generator"}, ["app_cpu", "app_pool_small"], 1),
+    ],
+)
+def test_exhausted_processors_are_no_false_alarms(score: ModuleType, excused: frozenset[str], ranking: list[str], alarms: int) -> None:
+    counted = score.Score()
+    counted.add(frozenset(), ranking, excused)
+    assert (counted.healthy, counted.alarms) == (1, alarms)
