@@ -15,9 +15,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from tenantry.driver import write_whole
 from tenantry.engine import Engine
 from tenantry.errors import EnvironmentFault, TenantryError, UsageError
+from tenantry.files import write_whole
 from tenantry.plan.faults import at_least_one, some_rate
 from tenantry.processes import Guard
 from tenantry.results.manifest import read_manifest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import traceback
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import msgspec
 
 from tenantry.engine import Engine, Pending, Session
 from tenantry.errors import AppFailure, OutOfData, TargetError
+from tenantry.files import write_whole
 from tenantry.metrics.place import current_session
 from tenantry.plan.plan import Plan
 from tenantry.plan.tenants import Draw
@@ -54,17 +54,6 @@ class ScriptErrors:
         self._changed = False
         errors = [ScriptError(*key, count=count, first_second=first, last_second=last) for key, (count, first, last) in self.found.items()]
         write_whole(self.folder / ERRORS, msgspec.json.format(msgspec.json.encode(errors)))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never half of it, and neither of two writers gets in the other's way."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _message(error: BaseException) -> str:

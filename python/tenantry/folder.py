@@ -17,8 +17,8 @@ import msgspec
 
 from tenantry import __version__, revision
 from tenantry.datasets.population import Population
-from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault
+from tenantry.files import write_whole
 from tenantry.plan.plan import Plan
 from tenantry.prepare import cores
 from tenantry.results.manifest import MANIFEST, SCHEMA

@@ -15,8 +15,8 @@ import msgspec
 from tenantry.compare.blocks import cut
 from tenantry.compare.paired import LEAST_PAIRS, Side, Slices, compare_pairs
 from tenantry.compare.runs import Comparison, conclude
-from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault, Exit, Interrupted, TargetError, UsageError
+from tenantry.files import write_whole
 from tenantry.folder import new_folder
 from tenantry.plan.faults import raise_all
 from tenantry.plan.overrides import override

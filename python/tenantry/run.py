@@ -25,7 +25,7 @@ from tenantry.observe.settings import Observing
 from tenantry.prepare import Prepared
 from tenantry.report.document import document, for_page
 from tenantry.report.lines import clean
-from tenantry.report.write import write_page, write_whole
+from tenantry.report.write import write_page, write_text
 from tenantry.results import Run, open_run
 from tenantry.verdict import Verdict, judge
 
@@ -106,7 +106,7 @@ def _conclude(folder: RunFolder, conductor: Conductor) -> Finished:
     report = None
     try:
         if told["diagnosis"] is not None:
-            write_whole(msgspec.json.format(msgspec.json.encode(told["diagnosis"])).decode(), folder.path / FINDINGS)
+            write_text(msgspec.json.format(msgspec.json.encode(told["diagnosis"])).decode(), folder.path / FINDINGS)
         report = write_page(shown, folder.path)
     except EnvironmentFault as error:
         notes.append(str(error))

@@ -14,6 +14,7 @@ from tenantry.diagnose.answer import cost_s
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import WHOLE, Finding, Fix, Stretch
 from tenantry.report.diagnosis import print_diagnosis
+from tenantry.report.findings import beside
 from tenantry.results import open_run
 
 RISE = (12, 12, 12, 28, 36, 44, 52, 56, 60, 60, 60, 60, 60, 60, 60)
@@ -65,8 +66,10 @@ def test_people_are_told_which_seconds_the_parts_of_the_time_are_from(
 ) -> None:
     scene = Scene(rates=rates)
     scene.endpoint(pool=1, db=2, app=1)
-    print_diagnosis(scene.diagnosed(tmp_path).as_dict())
+    told = scene.diagnosed(tmp_path).as_dict()
+    print_diagnosis(told)
     assert f"Where the request time went{title} " in capsys.readouterr().out
+    assert f"Where the request time went{title}" in dict(beside({"diagnosis": told}))
 
 
 def test_a_pool_that_fills_up_at_the_end_goes_before_a_distance_that_was_there_from_the_start(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from runfolder import SECOND, Request, RunFolder, clinic_run
 
 from tenantry.results import Run, open_run
 from tenantry.results.heat import lowest_us, row_of
-from tenantry.results.slices import Line, coarse_of, highest_us
+from tenantry.results.slices import HALF, Line, highest_us
 from tenantry.results.stored import everything
 
 PARTS = [(0, 20), (3, 4), (5, 12)]
@@ -53,6 +53,12 @@ def quantile_us(counts: Counter[int], q: float) -> int:
         if seen >= wanted:
             return highest_us(bucket)
     raise AssertionError
+
+
+def coarse_of(us: int) -> int:
+    """The bucket of a slice's histogram that holds `us` microseconds."""
+    shift = max(us.bit_length() - HALF.bit_length(), 0)
+    return shift * HALF + (us >> shift)
 
 
 @pytest.mark.parametrize("us", [0, 1, 63, 64, 65, 2047, 2048, 2049, 5000, 123_456, 599_999_999])

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tenantry.alerts.model import Kind
-from tenantry.driver import write_whole
+from tenantry.files import write_whole
 from tenantry.results.running import alone
 
 STATE = "alerts.json"

@@ -17,8 +17,8 @@ from tenantry.capacity.find import Found, Measured, find
 from tenantry.capacity.search import Range
 from tenantry.capacity.steps import Lengths, lengths, read_step, step_of
 from tenantry.capacity.usl import Fit, fit
-from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault, Exit
+from tenantry.files import write_whole
 from tenantry.folder import new_folder
 from tenantry.plan.faults import Faults, raise_all
 from tenantry.prepare import Prepared

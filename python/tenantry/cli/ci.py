@@ -134,7 +134,7 @@ def _compared(folder: Path, runs: Path, baseline: str, notes: list[str]) -> dict
 def _reported(told: dict[str, Any], out: Path, notes: list[str]) -> dict[str, str]:
     """Write the reports, as far as they can be written; a report that is missing is a note and never the verdict."""
     from tenantry.report.formats import FORMS as ALL
-    from tenantry.report.write import write_whole
+    from tenantry.report.write import write_text
 
     files: dict[str, str] = {}
     with suppress(OSError):
@@ -142,7 +142,7 @@ def _reported(told: dict[str, Any], out: Path, notes: list[str]) -> dict[str, st
     for form in FORMS:
         page = ALL[form].load()(told)
         try:
-            files[form] = str(write_whole(page, out / ALL[form].file))
+            files[form] = str(write_text(page, out / ALL[form].file))
         except EnvironmentFault as fault:
             notes.append(str(fault))
         if form == "md":

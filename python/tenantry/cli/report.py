@@ -83,9 +83,9 @@ def _print_text(folder: Path, told: dict[str, Any]) -> None:
 
 
 def _deliver(made: str, file: str, out: Path) -> None:
-    from tenantry.report.write import write_whole
+    from tenantry.report.write import write_text
 
     if out == STDOUT:
         click.echo(made.encode("utf-8", "replace"), nl=False)
     else:
-        click.echo(str(write_whole(made, out / file if out.is_dir() else out)))
+        click.echo(str(write_text(made, out / file if out.is_dir() else out)))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from tenantry.driver import write_whole
 from tenantry.errors import EnvironmentFault, UsageError
+from tenantry.files import write_whole
 from tenantry.results.manifest import MANIFEST
 from tenantry.results.running import alone
 from tenantry.types import did_you_mean

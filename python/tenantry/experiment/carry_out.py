@@ -21,7 +21,7 @@ from tenantry.experiment.ledger import Ledger, opened
 from tenantry.experiment.load import held
 from tenantry.experiment.model import Change, NotTried, Site
 from tenantry.prepare import Prepared
-from tenantry.report.write import write_report, write_whole
+from tenantry.report.write import write_report, write_text
 from tenantry.results import open_run
 from tenantry.run import FINDINGS, Finished, check_reachable
 from tenantry.units import NS
@@ -89,10 +89,10 @@ def _names(finding: Finding, evidence: Evidence) -> set[str] | None:
 
 def _store(folder: Path, found: Experiments) -> None:
     """Write the experiments, and with them the findings and the report of the run anew."""
-    write_whole(msgspec.json.format(msgspec.json.encode(found)).decode(), folder / EXPERIMENTS)
+    write_text(msgspec.json.format(msgspec.json.encode(found)).decode(), folder / EXPERIMENTS)
     with open_run(folder) as run:
         told = diagnose(run).as_dict()
-    write_whole(msgspec.json.format(msgspec.json.encode(told)).decode(), folder / FINDINGS)
+    write_text(msgspec.json.format(msgspec.json.encode(told)).decode(), folder / FINDINGS)
     write_report(folder)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tenantry.channel import send
-from tenantry.driver import write_whole
+from tenantry.files import write_whole
 from tenantry.observe import app, linux, pooler
 from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog, may_see_all

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tenantry.report import findings, ladder
 from tenantry.report.lines import Cells, Line, clean, columns, printed
-from tenantry.report.numbers import Document, finite, items, part
+from tenantry.report.numbers import Document, finite, items
 from tenantry.report.text import console
 
 
@@ -30,21 +30,11 @@ def _lines(diagnosis: Document, width: int) -> Iterator[Line]:
     ]
     if cells:
         yield Line()
-        yield from columns(
-            (f"Where the request time went{_when(diagnosis)}", "share", "requests at a time"), cells, width=width, least=(0, 7, 18)
-        )
+        yield from columns((findings.where_time_went(diagnosis), "share", "requests at a time"), cells, width=width, least=(0, 7, 18))
     yield from ladder.lines(diagnosis, width)
     yield from _list("Not the problem", [clean(text) for text in diagnosis.get("fine") or []], width)
     agreeing = [clean(row.get("text")) for row in items(diagnosis, "validity") if row.get("result") == "agree"]
     yield from _list("Measured in several ways that agree", agreeing, width)
-
-
-def _when(diagnosis: Document) -> str:
-    """From which seconds on, where that is not the whole load."""
-    stretch = part(diagnosis, "stretch")
-    from_s, until_s = finite(stretch.get("from_s")), finite(stretch.get("until_s"))
-    until = f" until {until_s:g}" if until_s else " on"
-    return f" from second {from_s or 0:g}{until}" if from_s or until_s else ""
 
 
 def _list(title: str, texts: list[str], width: int) -> Iterator[Line]:

@@ -136,9 +136,17 @@ def beside(document: Document) -> list[tuple[str, str]]:
     ]
     told = [
         ("Symptoms of these", "; ".join(symptoms)),
-        ("Where the request time went", "; ".join(parts)),
+        (where_time_went(diagnosis), "; ".join(parts)),
         ("Not the problem", "; ".join(clean(text) for text in diagnosis.get("fine") or [])),
         ("Measured in several ways", "; ".join(clean(row.get("text")) for row in items(diagnosis, "validity"))),
         ("Not seen", "; ".join(clean(text) for text in diagnosis.get("unseen") or [])),
     ]
     return [(title, text) for title, text in told if text]
+
+
+def where_time_went(diagnosis: Document) -> str:
+    """The title of the parts of the request time, with the seconds that they are of, where these are not the whole load."""
+    stretch = part(diagnosis, "stretch")
+    from_s, until_s = finite(stretch.get("from_s")), finite(stretch.get("until_s"))
+    until = f" until {until_s:g}" if until_s else " on"
+    return "Where the request time went" + (f" from second {from_s or 0:g}{until}" if from_s or until_s else "")

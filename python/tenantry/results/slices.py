@@ -47,12 +47,6 @@ class Slices(msgspec.Struct, frozen=True):
     lines: list[Line]
 
 
-def coarse_of(us: int) -> int:
-    """The bucket of a slice's histogram that holds `us` microseconds."""
-    shift = max(us.bit_length() - HALF.bit_length(), 0)
-    return shift * HALF + (us >> shift)
-
-
 def highest_us(bucket: int) -> int:
     """The highest value of a bucket of a slice's histogram, in microseconds."""
     if bucket < 2 * HALF:

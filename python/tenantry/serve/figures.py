@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tenantry.compare.figures import Figures
-from tenantry.driver import write_whole
+from tenantry.files import write_whole
 
 FILE = ".serve.json"
 _SCHEMA = 1
