@@ -2,6 +2,7 @@
 
 import math
 import random
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ from runfolder import SECOND, Request, RunFolder
 from tenantry.plan.stages import Course, Stage, courses, stage_span, steady_load
 from tenantry.results import open_run
 from tenantry.results.model import Steady
-from tenantry.results.steady import truncation
+from tenantry.results.steady import _squared_errors, truncation
 
 
 def noisy(level: list[float], seed: int, sigma: float = 0.5) -> list[float]:
     rng = random.Random(seed)
     return [value + rng.gauss(0, sigma) for value in level]
+
+
+def test_the_error_of_what_remains_is_that_of_its_definition() -> None:
+    rng = random.Random(5)
+    values = [rng.uniform(0.001, 900.0) for _ in range(60)]
+    exact = [Fraction(value) for value in values]
+    means = [sum(exact[at:]) / (len(exact) - at) for at in range(len(exact))]
+    truth = [float(sum((value - mean) ** 2 for value in exact[at:]) / (len(exact) - at) ** 2) for at, mean in enumerate(means)]
+    assert _squared_errors(values) == pytest.approx(truth)
 
 
 @pytest.mark.parametrize(("warm_up", "length"), [(20, 120), (35, 120), (60, 300), (100, 300)])

@@ -47,14 +47,25 @@ def truncation(values: Sequence[float]) -> int | None:
     size = max(min(BATCH, len(values) // LEAST_BATCHES), 1)
     batches = [fmean(values[at : at + size]) for at in range(0, len(values) - size + 1, size)]
     half = len(batches) // 2
+    errors = _squared_errors(batches)
     # A constant remainder has no error at all: of several such points the first one counts.
-    best = min(range(half + 1), key=lambda at: (_squared_error(batches[at:]), at), default=0)
+    best = min(range(half + 1), key=lambda at: (errors[at], at), default=0)
     return best * size if best < half else None
 
 
-def _squared_error(values: Sequence[float]) -> float:
-    mean = fmean(values)
-    return sum((value - mean) ** 2 for value in values) / len(values) ** 2
+def _squared_errors(values: Sequence[float]) -> list[float]:
+    """That of the mean of what remains, from each value on: from the last one back, by Welford's update of mean and squares.
+
+    Welford, Note on a method for calculating corrected sums of squares and products, Technometrics 4, 1962.
+    """
+    found: list[float] = []
+    mean = squares = 0.0
+    for count, value in enumerate(reversed(values), 1):
+        before = value - mean
+        mean += before / count
+        squares += before * (value - mean)
+        found.append(squares / count**2)
+    return found[::-1]
 
 
 def _without_gaps(column: Column) -> list[float] | None:
