@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2] / "python"
 LAYERS: dict[str, float] = {
     "errors": 0,
     "types": 0,
+    "files": 0,
     "units": 0.1,
     "plan": 1,
     "metrics": 1.05,

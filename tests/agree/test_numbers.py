@@ -9,6 +9,7 @@ from pages import ROOT, Document, doc, rows
 
 from tenantry import conductor, driver, folder, hooks, validity
 from tenantry.metrics import confidence
+from tenantry.observe.__main__ import WRITE_S
 from tenantry.plan import breaker, profile
 from tenantry.plan.http import HttpSettings
 from tenantry.results import histogram, side, steady
@@ -51,7 +52,7 @@ SENTENCES = [
     (SCENARIOS, f"at most {hooks.SIDE_BY_SIDE} of them at a time"),
     (SCENARIOS, f"at most {rust('record/names.rs', 'MOST_SERIES'):,} series"),
     (RUN_FOLDER, f"up to {KEPT[0]:,} failures, the {KEPT[1]} slowest requests, and an even choice of {KEPT[2]} of the rest"),
-    (RUN_FOLDER, f"chunks of about {CHUNK_S} s"),
+    (RUN_FOLDER, f"written anew every {CHUNK_S} s (readings of the observer: {WRITE_S:g} s)"),
 ]
 
 

@@ -31,6 +31,7 @@ from tenantry.report import findings
 from tenantry.results import open_run
 from tenantry.scenario.workload import Workload
 from tenantry.units import NS
+from tenantry_clinic.dataset import clinic
 
 OWN = "(clinic_id = $0)"
 SENTENCE = "CREATE INDEX here: GET / p95 812 -> 190 ms, measured."
@@ -116,7 +117,7 @@ def test_reports_say_what_was_tried_with_its_interval(tmp_path: Path) -> None:
 
 def prepared(*profiles: Profile, **more: Any) -> Prepared:
     made = plan(**{f"s{number}": profile for number, profile in enumerate(profiles)})
-    return Prepared(Workload.__new__(Workload), replace(made, **more), ())
+    return Prepared(Workload(parts=()), replace(made, **more), ())
 
 
 @pytest.mark.parametrize(
@@ -257,6 +258,19 @@ def test_the_generator_gets_one_more_process_where_there_is_a_core_for_it(monkey
     assert (made.title, made.refutes) == ("2 load processes", False)
     with pytest.raises(NotTried, match="no core, or no virtual user, for a load process number 3"):
         change_of("generator", made.load(base))
+
+
+def test_a_tenant_that_takes_the_database_is_left_out_of_the_load() -> None:
+    base = prepared()
+    base = replace(base, workload=replace(base.workload, dataset=clinic), plan=replace(base.plan, tenants=12))
+    finding = Finding("noisy_tenant", 0.5, 0.8, "", (), Fix(""), subject={"tenant": "7"})
+    made = change_for(finding, NOWHERE, Site(""), base)
+    assert made.load is not None and str(made.load(base).plan.tenant_choice) == "uniform without number 7"
+    assert (made.title, made.refutes) == ("A load without tenant 7", False)
+    with pytest.raises(NotTried, match="13 is no tenant that the load could leave out"):
+        change_for(replace(finding, subject={"tenant": "13"}), NOWHERE, Site(""), base)
+    with pytest.raises(NotTried, match="does not draw its tenants from a dataset"):
+        change_for(finding, NOWHERE, Site(""), prepared())
 
 
 def test_the_pool_of_an_app_that_is_ours_is_made_larger_by_starting_it_anew() -> None:

@@ -13,7 +13,7 @@ from test_vu import Animals
 
 from tenantry import Vu, constant_vus, scenario, workload
 from tenantry.errors import UsageError
-from tenantry.plan.tenants import UNIFORM, Draw, ZipfRanks
+from tenantry.plan.tenants import UNIFORM, ByTier, Draw, TenantChoice, Without, ZipfRanks
 from tenantry.scenario.population import draw_identity
 from tenantry.tenants import by_tier, zipf
 
@@ -75,6 +75,24 @@ def test_tiers_are_drawn_by_weight_and_their_tenants_alike() -> None:
 def test_a_tier_that_is_not_named_gets_nothing() -> None:
     draw = by_tier({"a": 1}, column="plan").sampler(4, lambda number, column: "ab"[number % 2])
     assert set(drawn(draw, 100)) == {0, 2}
+
+
+@pytest.mark.parametrize("choice", [UNIFORM, zipf(1.2), by_tier({"free": 1}, column="plan")])
+def test_a_tenant_that_is_left_out_is_never_drawn_and_the_others_are(choice: TenantChoice) -> None:
+    def plan_of(number: int, column: str) -> object:
+        return "paid" if number == 1 else "free"
+
+    rng = Random(3)
+    draw = Without(choice, 2).sampler(5, plan_of)
+    drawn = Counter(draw(rng) for _ in range(2000))
+    assert set(drawn) == ({0, 3, 4} if isinstance(choice, ByTier) else {0, 1, 3, 4})
+
+
+def test_where_a_choice_has_no_other_tenant_any_other_is_drawn() -> None:
+    draw = Without(by_tier({"paid": 1}, column="plan"), 1).sampler(3, lambda number, _: "paid" if number == 1 else "free")
+    assert {draw(Random(seed)) for seed in range(20)} == {0, 2}
+    with pytest.raises(UsageError, match="no other tenant"):
+        Without(UNIFORM, 0).sampler(1, lambda number, _: "")
 
 
 def test_a_tier_without_tenants_and_a_column_that_is_not_there_are_told() -> None:

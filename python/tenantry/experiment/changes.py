@@ -10,6 +10,8 @@ from tenantry.datasets.database import Link, literal, quoted, relation
 from tenantry.diagnose.model import Finding
 from tenantry.experiment.ledger import SCHEMA
 from tenantry.experiment.model import Change, NotTried, Site
+from tenantry.load import population_of
+from tenantry.plan.tenants import Without
 from tenantry.prepare import Prepared, cores, shared_out
 
 INDEX = "tenantry_experiment"
@@ -183,6 +185,24 @@ def another_process(finding: Finding, link: Link, site: Site, base: Prepared) ->
     )
 
 
+def pause_tenant(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
+    """The load without this tenant: how the others fare without it. What it does beside our load goes on."""
+    key, population = finding.subject.get("tenant", ""), population_of(base.workload, base.plan)
+    if population is None:
+        raise NotTried("the load does not draw its tenants from a dataset")
+    column = population.dataset.owner_column(population.dataset.tenant_table)
+    number = next((number for number in range(population.tenants) if str(getattr(population.tenant(number), column)) == key), None)
+    if number is None or population.tenants == 1:
+        raise NotTried(f"{key} is no tenant that the load could leave out")
+    return Change(
+        kind="pause_tenant",
+        title=f"A load without tenant {key}",
+        statement=f"no requests of tenant {key}",
+        load=lambda prepared: replace(prepared, plan=replace(prepared.plan, tenant_choice=Without(prepared.plan.tenant_choice, number))),
+        refutes=False,
+    )
+
+
 def _is_superuser(link: Link) -> bool:
     return link.texts("SHOW is_superuser") == ["on"]
 
@@ -197,6 +217,7 @@ CHANGES: dict[str, Callable[[Finding, Link, Site, Prepared], Change]] = {
     "advisory_lock": asynchronous_commit,
     "app_pool_small": pool_size,
     "generator": another_process,
+    "noisy_tenant": pause_tenant,
 }
 OTHERWISE = "its remedy is in the code or the surroundings of the app, which an experiment cannot change"
 _SESSIONS = "the setting belongs to the app's sessions, which would have to begin anew"
@@ -205,7 +226,6 @@ REASONS = {
     "generic_plan_skew": _SESSIONS,
     "small_shared_buffers": "shared_buffers takes a start of the server",
     "bloat": "a VACUUM cannot be undone",
-    "noisy_tenant": "the load cannot leave a tenant out",
     "rls_non_leakproof": "without the policy the statement would need the tenant in it, which is the app's code",
     "pooler_pool_small": "the pooler's configuration is not ours to change",
     "database_cpu": "it says what is exhausted, not by what",

@@ -14,6 +14,7 @@ from tenantry.errors import UsageError
 from tenantry.plan.faults import Faults
 from tenantry.types import did_you_mean
 
+_ATTEMPTS = 1000
 Draw = Callable[[Random], int]
 Value = Callable[[int, str], object]
 
@@ -119,6 +120,32 @@ def by_tier(weights: Mapping[str, float], /, *, column: str) -> ByTier:
     if not weights:
         note.add("by_tier has no tiers", 'write by_tier({"enterprise": 5, "free": 1}, column="plan")')
     return ByTier(good or {"": 1.0}, column, tuple(note.found))
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """All tenants that another choice draws but number `left_out`."""
+
+    choice: TenantChoice
+    left_out: int
+    faults: tuple[UsageError, ...] = ()
+
+    def sampler(self, tenants: int, value: Value) -> Draw:
+        if tenants == 1 and self.left_out == 0:
+            raise UsageError("there is no other tenant to draw")
+        draw = self.choice.sampler(tenants, value)
+
+        def another(rng: Random) -> int:
+            for _ in range(_ATTEMPTS):
+                if (number := draw(rng)) != self.left_out:
+                    return number
+            # A choice that has hardly any other one.
+            return (self.left_out + rng.randrange(1, tenants)) % tenants
+
+        return another
+
+    def __str__(self) -> str:
+        return f"{self.choice} without number {self.left_out + 1}"
 
 
 def _is_weight(weight: object) -> bool:
