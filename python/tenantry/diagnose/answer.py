@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tenantry.diagnose.agreement import comparisons, lowered
+from tenantry.diagnose.decomposition import decomposition, parts
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.ladder import ladder
 from tenantry.diagnose.model import Answer, Comparison, Diagnosis, Finding
@@ -53,12 +54,13 @@ def diagnose(run: Run, *, silent: Iterable[str] = (), with_experiments: bool = T
         verdict,
         reason,
         tuple(found),
-        tuple(evidence.parts),
+        tuple(parts(evidence)),
         tuple(fine(evidence, found, rungs)),
         (*unseen(whole), *broken),
         tuple(compared),
         tuple(rungs),
         evidence.stretch,
+        tuple(_asked(decomposition, "the decomposition of the request time", evidence, broken)),
     )
 
 

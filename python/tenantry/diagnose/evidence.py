@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from tenantry.diagnose.gauges import Readings
-from tenantry.diagnose.model import WHOLE, Part, Stretch
-from tenantry.diagnose.requests import TOLD, Endpoint, endpoints
+from tenantry.diagnose.model import WHOLE, Stretch
+from tenantry.diagnose.requests import TOLD, Endpoint, endpoints, seconds_of
 from tenantry.diagnose.sessions import Sessions, sessions
 from tenantry.diagnose.statements import Statement, Statements, statements
 from tenantry.diagnose.windows import Windows
@@ -97,14 +97,7 @@ class Evidence:
     def part(self, name: str) -> float:
         """Requests that were at this part at a time: `pool`, `db`, `ext`, `app` by the app's word; `door`, `receive`, `connecting`,
         `untold`, `late` by what the generator saw."""
-        match name:
-            case "late":
-                seconds = sum(max(endpoint.response_s - endpoint.service_s, 0.0) for endpoint in self.endpoints)
-            case "door" | "untold" | "connecting" | "receive":
-                seconds = sum(getattr(endpoint, f"{name}_s") for endpoint in self.endpoints)
-            case _:
-                seconds = sum(endpoint.part(name) for endpoint in self.endpoints)
-        return float(seconds) / self.duration_s
+        return seconds_of(self.endpoints, name) / self.duration_s
 
     @cached_property
     def inside(self) -> float:
@@ -254,38 +247,3 @@ class Evidence:
         """Whether the machine has no processor to spare, and the load itself takes half of it: what waits may wait for one."""
         ours = sum(self.cores(group) or 0.0 for group in OURS)
         return (self.machine_busy or 0.0) >= MACHINE_FULL and ours >= _HALF * (self.readings.last("cpu.cores") or 0.0)
-
-    # answers
-
-    @cached_property
-    def parts(self) -> list[Part]:
-        """Where the time went; the parts add up to it, with what is not explained as one of them."""
-        waits = self._database_parts()
-        named = [
-            Part("generator", self.part("late")),
-            Part("connecting", self.part("connecting")),
-            Part("before the app", self.part("door")),
-            Part("app", self.part("app")),
-            Part("waiting for a connection of the pool", self.part("pool")),
-            *waits,
-            Part("other services", self.part("ext")),
-            Part("receiving", self.part("receive")),
-            Part("inside the app, untold", self.part("untold")),
-        ]
-        rest = self.time - sum(part.at_a_time for part in named)
-        return [part for part in [*named, Part("unexplained", rest)] if abs(part.at_a_time) > 1e-9]
-
-    def _database_parts(self) -> list[Part]:
-        """The database's part by what its sessions did, in the proportions of the samples."""
-        told = self.part("db")
-        working = self.sessions.working
-        inside = min(self.database_time, told) if told else 0.0
-        if not working or not inside:
-            return [Part("database", told)] if told else []
-        kinds: dict[str, float] = {}
-        for each in self.sessions.doing:
-            if each.works:
-                name = f"database: {each.wait_type}:{each.wait_event}" if each.wait_type else "database: executing"
-                kinds[name] = kinds.get(name, 0.0) + each.sessions
-        split = [Part(name, inside * sessions / working) for name, sessions in sorted(kinds.items(), key=lambda item: -item[1])]
-        return [*split, Part("database: round trips and driver", told - inside)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["problem", "symptom"]
+Level = Literal["lowest", "highest"]
 Agreement = Literal["agree", "others", "differ", "contradict"]
 Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
@@ -113,6 +114,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Decomposed:
+    """Where the time of requests of one name went (of all, without a name) at one load: `parts` in seconds per request, which add up to the
+    mean response time, and the statements with the most time: query id, text, seconds per request.
+    """
+
+    name: str
+    load: Level
+    requests_per_s: float
+    parts: tuple[tuple[str, float], ...]
+    statements: tuple[tuple[str, str, float], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "load": self.load,
+            "requests_per_s": round(self.requests_per_s, 3),
+            "mean_s": round(sum(seconds for _, seconds in self.parts), 6),
+            "parts": [{"name": name, "seconds": round(seconds, 6)} for name, seconds in self.parts],
+            "statements": [{"query_id": number, "text": text, "seconds": round(seconds, 6)} for number, text, seconds in self.statements],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """The load at which a station is full. `reached` in the window that begins at `second`; `from_start` where the load was never lower;
     `others`: most of it goes to others, whatever the load; `extrapolated` from the highest load, as servers by the time that each
@@ -203,7 +227,8 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The answer: `verdict`, one sentence, the findings by rank, where the time went, what was fine, what could not be seen, whether
-    what was measured in several ways agrees, the stations by what breaks first, and the stretch of the load that the evidence is from.
+    what was measured in several ways agrees, the stations by what breaks first, the stretch of the load that the evidence is from, and
+    where the time of each request name went.
     """
 
     verdict: Answer
@@ -215,6 +240,7 @@ class Diagnosis:
     validity: tuple[Comparison, ...] = ()
     ladder: tuple[Station, ...] = ()
     stretch: Stretch = WHOLE
+    decomposition: tuple[Decomposed, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As in `--json` and `findings.json`."""
@@ -229,4 +255,5 @@ class Diagnosis:
             "validity": [comparison.as_dict() for comparison in self.validity],
             "ladder": [station.as_dict() for station in self.ladder],
             "stretch": self.stretch._asdict(),
+            "decomposition": [each.as_dict() for each in self.decomposition],
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tenantry.results.tables import Tables
@@ -68,6 +69,19 @@ class Endpoint:
     def untold_s(self) -> float:
         """Seconds behind the app's door of which nothing is known."""
         return 0.0 if self.is_told else self.wait_s
+
+
+def seconds_of(some: Iterable[Endpoint], part: str) -> float:
+    """Seconds that requests spent in a part, together: `pool`, `db`, `ext`, `app` by the app's word; `response`, `late`, `connecting`,
+    `door`, `untold`, `receive` by what the generator saw.
+    """
+    match part:
+        case "late":
+            return sum(max(endpoint.response_s - endpoint.service_s, 0.0) for endpoint in some)
+        case "response" | "connecting" | "door" | "untold" | "receive":
+            return float(sum(getattr(endpoint, f"{part}_s") for endpoint in some))
+        case _:
+            return sum(endpoint.part(part) for endpoint in some)
 
 
 def endpoints(tables: Tables, from_s: int, until_s: int | None) -> list[Endpoint]:

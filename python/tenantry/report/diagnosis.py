@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tenantry.report import findings, ladder
+from tenantry.report import decomposed, findings, ladder
 from tenantry.report.lines import Cells, Line, clean, columns, printed
 from tenantry.report.numbers import Document, finite, items
 from tenantry.report.text import console
@@ -31,6 +31,7 @@ def _lines(diagnosis: Document, width: int) -> Iterator[Line]:
     if cells:
         yield Line()
         yield from columns((findings.where_time_went(diagnosis), "share", "requests at a time"), cells, width=width, least=(0, 7, 18))
+    yield from decomposed.lines(diagnosis, width)
     yield from ladder.lines(diagnosis, width)
     yield from _list("Not the problem", [clean(text) for text in diagnosis.get("fine") or []], width)
     agreeing = [clean(row.get("text")) for row in items(diagnosis, "validity") if row.get("result") == "agree"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry.errors import EnvironmentFault
-from tenantry.report import breakdown, captions, charts, findings, grades, header, ladder, metrics, singles, svg, tables
+from tenantry.report import breakdown, captions, charts, decomposed, findings, grades, header, ladder, metrics, singles, svg, tables
 from tenantry.report.numbers import Document, duration, finite, part, plain, printable, share, size
 from tenantry.report.payload import fitted, payload
 from tenantry.report.public import is_public
@@ -65,6 +65,9 @@ def render(document: Document) -> str:
                 findings=findings.shown(document),
                 diagnosis=part(document, "diagnosis"),
                 beside=findings.beside(document),
+                decomposed=decomposed.rows(part(document, "diagnosis")),
+                decomposed_titles=decomposed.TITLES,
+                decomposed_title=decomposed.TITLE,
                 ladder=ladder.rows(part(document, "diagnosis")),
                 ladder_titles=ladder.TITLES,
                 ladder_notes=ladder.notes(part(document, "diagnosis")),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tenantry.plan.grades import FIGURES
-from tenantry.report import findings, grades, header, ladder, singles, tables
+from tenantry.report import decomposed, findings, grades, header, ladder, singles, tables
 from tenantry.report.comparison import unit_of
 from tenantry.report.numbers import NOTHING, Document, finite, items, part, per_second, plain, printable, quantity
 from tenantry.report.tables import Table
@@ -27,6 +27,7 @@ def render(document: Document) -> str:
     _thresholds(page, document)
     _findings(page, document)
     _ladder(page, document)
+    _decomposed(page, document)
     _comparison(page, document)
     _table(page, grades.table(document), "Grades", overall=grades.overall(document))
     _folded(page, tables.tenants(document, "worst"))
@@ -151,6 +152,12 @@ def _ladder(page: _Page, document: Document) -> None:
     diagnosis = part(document, "diagnosis")
     rows = [[text(cell) for cell in row] for row in ladder.rows(diagnosis)]
     page.fold(ladder.TITLES[0], ["", *ladder.TITLES[1:]], rows, "; ".join(text(note) for note in ladder.notes(diagnosis)))
+
+
+def _decomposed(page: _Page, document: Document) -> None:
+    """Where the time of each request name went, behind its title."""
+    rows = [[text(cell) for cell in row] for row in decomposed.rows(part(document, "diagnosis"))]
+    page.fold(decomposed.TITLE, decomposed.TITLES, rows)
 
 
 def _comparison(page: _Page, document: Document) -> None:
