@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import random
 import re
+import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from chromium import AXE, chromium
 from playwright.sync_api import Page, expect
 from runfolder import RunFolder, clinic_run
 
+from tenantry.report.numbers import NOTHING
 from tenantry.report.write import write_report
 
 NAME = "GET /api/dashboard"
@@ -33,8 +38,41 @@ def raw() -> RunFolder:
 @pytest.fixture(scope="module")
 def folder(raw: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = raw.write(tmp_path_factory.mktemp("part") / "run")
+    write_metrics(folder / "series" / "custom-000001.parquet")
     write_report(folder)
     return folder
+
+
+def baskets(second: int) -> list[float]:
+    """What a trend of the scripts measured in a second, in whatever unit; some of it is negative, some zero."""
+    rng = random.Random(second)
+    return [0.0, -rng.uniform(1, 5), *(rng.lognormvariate(3, 1) for _ in range(50))]
+
+
+def bucket_of(value: float) -> int:
+    bits = struct.unpack("<q", struct.pack("<d", abs(value)))[0] >> 42
+    return int(math.copysign(bits, value))
+
+
+def write_metrics(path: Path) -> None:
+    """A trend, a counter, a gauge and a rate; each row is a second."""
+    rows: list[tuple[Any, ...]] = []
+    for second in range(20):
+        counted = {"orders": ("counter", [2.0, second]), "queue": ("gauge", [9.0, second]), "hit": ("rate", [1.0, 0.0, 0.0, second % 2])}
+        for name, (kind, values) in {"basket": ("trend", baskets(second)), **counted}.items():
+            counts = Counter(map(bucket_of, values)) if kind == "trend" else Counter()
+            figures = (len(values), sum(values), min(values), max(values), values[-1], second * 10**9)
+            rows.append((second, name, kind, *figures, list(counts), list(counts.values())))
+    with duckdb.connect() as connection:
+        connection.execute(
+            """CREATE TABLE custom (second INTEGER, name VARCHAR, kind VARCHAR, n BIGINT, sum DOUBLE, min DOUBLE, max DOUBLE, last DOUBLE,
+                                    last_ns BIGINT, buckets INTEGER[], counts BIGINT[])"""
+        )
+        connection.executemany("INSERT INTO custom VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.execute(
+            f"""COPY (SELECT *, 'visit' AS scenario, '' AS "group", MAP {{}}::MAP(VARCHAR, VARCHAR) AS tags, '' AS unit FROM custom)
+                TO '{path}' (FORMAT parquet)"""
+        )
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +168,24 @@ def test_a_part_is_told_in_every_table_and_taken_back(page: Page, raw: RunFolder
     assert page.locator("#figure-curve polyline").count() == 1
     whole(page)
     assert {table: page.locator(f"#{table}").inner_text() for table in before} == before
+
+
+def test_metrics_of_the_scripts_follow_the_part(page: Page) -> None:
+    choose(page, 4, 8)
+    values = sorted(value for second in range(4, 8) for value in baskets(second))
+    told = {title: float(text.replace(",", "")) for title, text in list(cells(page, "metrics", "basket").items())[4:] if text != NOTHING}
+    assert told["values"] == len(values) and "per s" not in told
+    assert told["total, share, last or mean"] == pytest.approx(sum(values) / len(values), rel=6e-3)
+    assert told["min"] == pytest.approx(values[0], rel=6e-3)
+    assert told["max"] == pytest.approx(values[-1], rel=6e-3)
+    for title, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        truth = values[math.ceil(q * len(values)) - 1]
+        assert truth * 0.994 <= told[title] <= truth * 33 / 32 * 1.006
+    orders = cells(page, "metrics", "orders")
+    assert (orders["total, share, last or mean"], orders["per s"]) == ("30", "7.50")
+    assert cells(page, "metrics", "queue")["total, share, last or mean"] == "7"
+    assert cells(page, "metrics", "hit")["total, share, last or mean"] == "37.5 %"
+    whole(page)
 
 
 def test_a_table_is_saved_as_csv_with_its_figures(page: Page, folder: Path) -> None:

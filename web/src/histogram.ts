@@ -30,15 +30,24 @@ export function total(counts: Counts): number {
 
 const sorted = (counts: Counts): [number, number][] => [...counts].filter(([, count]) => count > 0).sort(([a], [b]) => a - b);
 
-/** The highest value, in microseconds, of the bucket with rank ceil(q * n), at most `longest`; null without a value. */
-export function quantileUs(counts: Counts, q: number, longest: number): number | null {
+const double = new DataView(new ArrayBuffer(8));
+
+/** The highest value of a bucket of a metric in any unit: sign, exponent and five bits of the mantissa of a double, 0 around zero. */
+export function highestValue(bucket: number): number {
+  if (bucket === 0) return 0;
+  double.setBigUint64(0, bucket > 0 ? ((BigInt(bucket) + 1n) << 47n) - 1n : BigInt(-bucket) << 47n);
+  return Math.sign(bucket) * double.getFloat64(0);
+}
+
+/** The highest value of the bucket with rank ceil(q * n), by default in microseconds, at most `longest`; null without a value. */
+export function quantile(counts: Counts, q: number, longest: number, highest = highestUs): number | null {
   const n = total(counts);
   if (n <= 0) return null;
   const rank = Math.max(1, Math.ceil(q * n - 1e-9));
   let seen = 0;
   for (const [bucket, count] of sorted(counts)) {
     seen += count;
-    if (seen >= rank) return Math.min(highestUs(bucket), longest);
+    if (seen >= rank) return Math.min(highest(bucket), longest);
   }
   return longest;
 }

@@ -1,7 +1,7 @@
 /** The chosen part of a run, and what each figure of a table comes to in it. */
 
 import { millis, percent, plainly } from "./format";
-import { add, quantileUs, total } from "./histogram";
+import { add, highestValue, quantile, total } from "./histogram";
 import type { Counts } from "./histogram";
 import type { Payload, SliceLine, Slices } from "./payload";
 
@@ -90,8 +90,22 @@ export class Part {
     if (stat === "max") return { text: millis(longest / 1e6), value: longest / 1e6 };
     const q = QUANTILES[stat];
     if (q === undefined) return NOTHING;
-    const us = quantileUs(counts, q, longest);
+    const us = quantile(counts, q, longest);
     return us === null ? NOTHING : { text: (n < NEEDED[stat]! ? "≈" : "") + millis(us / 1e6), value: us / 1e6 };
+  }
+
+  /** A figure of a metric of the scripts, of that kind. */
+  private measured(line: SliceLine, kind: string, stat: string): Figures {
+    const n = this.sum(line, "n") ?? 0;
+    const known = (name: string): number[] => (line.values?.[name] ?? []).slice(this.first, this.last).filter((value) => value !== null);
+    if (!n) return NOTHING;
+    const sum = known("sum").reduce((all, value) => all + value, 0);
+    const isCounted = kind === "counter" || kind === "rate";
+    if (stat === "value") return kind === "counter" ? plainly(sum) : kind === "rate" ? this.share(sum, n) : plainly(kind === "gauge" ? known("last").at(-1)! : sum / n);
+    if (stat === "per_s") return kind === "counter" ? this.rate(sum) : NOTHING;
+    if (stat === "min" || stat === "max") return isCounted ? NOTHING : plainly(Math[stat](...known(stat)));
+    const value = kind === "trend" ? quantile(this.counts(line, "metric"), QUANTILES[stat]!, Math.max(...known("max")), highestValue) : null;
+    return value === null ? NOTHING : plainly(value);
   }
 
   /** A figure of a row; null where the column does not follow the part. */
@@ -117,6 +131,7 @@ export class Part {
         return this.share(sum("requests"), this.sum(this.all(), "requests"));
     }
     const [kind, ...rest] = name.split(".");
+    if (kind === "metric") return line ? this.measured(line, times, rest.join(".")) : NOTHING;
     return rest.length ? this.time(line, kind === "times" ? times : kind!, rest.join(".")) : this.count(sum(name));
   }
 }

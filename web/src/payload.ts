@@ -57,6 +57,8 @@ export interface SliceLine {
   counts: Record<string, number[]>;
   times?: Record<string, number[][]>;
   longest_us?: Record<string, number[]>;
+  /** Of a metric of the scripts: sum, least, greatest and last value. */
+  values?: Record<string, (number | null)[]>;
 }
 
 export interface Slices {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tenantry.report.lines import Cells, Line, clean, columns
 from tenantry.report.numbers import NOTHING, Document, duration, finite, items, plain, share
-from tenantry.report.tables import Cell, Column, Table, clipped, number
+from tenantry.report.tables import Cell, Column, Parts, Table, clipped, number
 
 _STATS = ("min", "p50", "p95", "p99", "max")
 MOST_LINES = 12
@@ -14,6 +14,7 @@ MOST_LINES = 12
 
 def table(document: Document) -> Table:
     """One row per metric; the duration of groups has one per group."""
+    told = items(document, "metrics")
     rows = [
         [
             clipped(row.get("name"), "name"),
@@ -25,11 +26,13 @@ def table(document: Document) -> Table:
             number(row.get("per_s")),
             *(number(row.get(stat)) for stat in _STATS),
         ]
-        for row in items(document, "metrics")
+        for row in told
     ]
-    titles = (Column("Metric", "name"), Column("Group", "key"), Column("Kind", "key"), Column("Unit", "key"), Column("values"))
-    more = (Column("total, share, last or mean"), Column("per s"), *(Column(stat) for stat in _STATS))
-    return Table("metrics", "Metrics of the scenarios", (*titles, *more), rows)
+    titles = (Column("Metric", "name"), Column("Group", "key"), Column("Kind", "key"), Column("Unit", "key"), Column("values", figure="n"))
+    figures = {"total, share, last or mean": "value", "per s": "per_s", **{stat: stat for stat in _STATS}}
+    more = (Column(title, figure=f"metric.{figure}") for title, figure in figures.items())
+    parts = [Parts(("metric", str(row.get("name")), str(row.get("group") or "")), times=str(row.get("kind"))) for row in told]
+    return Table("metrics", "Metrics of the scenarios", (*titles, *more), rows, parts=tuple(parts))
 
 
 def lines(document: Document, width: int) -> Iterator[Line]:

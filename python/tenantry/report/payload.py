@@ -6,6 +6,7 @@ import base64
 import gzip
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from tenantry.results.slices import flat
 
 _LEVEL = 5
 _LEAST_SLICES = 6
+# How the values of a metric of two slices become one.
+_MERGED: Mapping[str, Callable[[list[float]], float]] = {"sum": sum, "min": min, "max": max, "last": itemgetter(-1)}
 
 
 def payload(document: Document, drawn: Sequence[Chart], listed: Iterable[Table]) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def _halved(slices: Mapping[str, Any]) -> dict[str, Any] | None:
             "counts": {name: _pairs(values, sum) for name, values in line["counts"].items()},
             "times": {name: _pairs(cells, _added) for name, cells in line.get("times", {}).items()},
             "longest_us": {name: _pairs(values, max) for name, values in line.get("longest_us", {}).items()},
+            "values": {name: _pairs(values, _known(_MERGED[name])) for name, values in line.get("values", {}).items()},
         }
         for line in slices["lines"]
     ]
@@ -63,6 +67,14 @@ def _halved(slices: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _pairs(values: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> list[Any]:
     return [merge(values[at : at + 2]) for at in range(0, len(values), 2)]
+
+
+def _known(merge: Callable[[list[float]], float]) -> Callable[[Sequence[float | None]], float | None]:
+    def merged(values: Sequence[float | None]) -> float | None:
+        found = [value for value in values if value is not None]
+        return merge(found) if found else None
+
+    return merged
 
 
 def _added(cells: Sequence[list[int]]) -> list[int]:
@@ -87,7 +99,7 @@ def _slices(document: Document, shown: Sequence[Table]) -> dict[str, Any]:
     if not lines:
         return {"slices": None, "brush": {}}
     place: dict[Key, int] = {tuple(printable(line["key"])): at for at, line in enumerate(lines)}
-    kept = [{name: value for name in ("counts", "times", "longest_us") if (value := line.get(name))} for line in lines]
+    kept = [{name: value for name in ("counts", "times", "longest_us", "values") if (value := line.get(name))} for line in lines]
     brush = {
         table.id: {
             "figures": [column.figure for column in table.columns],

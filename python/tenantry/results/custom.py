@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,14 @@ from tenantry.metrics.builtin import GROUP_DURATION
 from tenantry.metrics.selector import Selectors
 from tenantry.results.histogram import rank
 from tenantry.results.model import Metric
+from tenantry.results.stored import ENDLESS
 from tenantry.results.tables import Tables
 
 _DROPPED_BITS = 42
+_COARSER_BITS = 5
 _COLUMNS = "n, sum, min, max, last, last_ns, buckets, counts"
+# Name, kind, unit, group.
+Key = tuple[str, str, str, str]
 Where = Callable[[str, Selectors], tuple[str, list[object]]]
 
 
@@ -62,6 +66,14 @@ class Measured:
     def quantile(self, q: float, /) -> float:
         """The highest value of the bucket that holds rank ceil(q * n), but never above the exact maximum."""
         return self.at_rank(rank(q, self.n))
+
+    @property
+    def coarse(self) -> Counter[int]:
+        """The same values in buckets that are 1/32 of them wide, as a page carries them: the first five bits of the mantissa."""
+        found: Counter[int] = Counter()
+        for bucket, count in self.buckets.items():
+            found[bucket >> _COARSER_BITS if bucket > 0 else -(-bucket >> _COARSER_BITS)] += count
+        return found
 
     def at_rank(self, wanted: int, /) -> float:
         """The highest value of the bucket that holds rank `wanted` (1 to `n`), but never above the exact maximum."""
@@ -114,12 +126,18 @@ def merged(parts: Iterable[Measured]) -> Measured:
     return whole
 
 
+def in_slices(tables: Tables, step_s: int) -> dict[Key, dict[int, Measured]]:
+    """What each metric measured in each slice of `step_s` seconds, and the duration of each group."""
+    sql = f"SELECT name, kind, unit, CASE name WHEN ? THEN \"group\" ELSE '' END, second // ?, {_COLUMNS} FROM custom"
+    found: defaultdict[Key, defaultdict[int, Measured]] = defaultdict(lambda: defaultdict(Measured))
+    for name, kind, unit, group, place, *row in tables.rows(sql, [GROUP_DURATION, step_s], of=("custom",)):
+        found[name, kind, unit, group][place].merge(_measured(row))
+    return {key: dict(slices) for key, slices in found.items()}
+
+
 def metrics(tables: Tables, declared: Mapping[str, Mapping[str, Any]], duration_s: float) -> list[Metric]:
     """Each declared metric over the whole run, and the duration of each group."""
-    sql = f"SELECT name, kind, unit, CASE name WHEN ? THEN \"group\" ELSE '' END, {_COLUMNS} FROM custom"
-    found: dict[tuple[str, str, str, str], Measured] = {}
-    for name, kind, unit, group, *row in tables.rows(sql, [GROUP_DURATION], of=("custom",)):
-        found.setdefault((name, kind, unit, group), Measured()).merge(_measured(row))
+    found = {key: whole for key, slices in in_slices(tables, ENDLESS).items() for whole in slices.values()}
     measured = {name for name, *_ in found}
     for name, told in declared.items():
         if name not in measured:

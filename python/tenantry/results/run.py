@@ -133,7 +133,13 @@ class Run:
         checks = [(check.scenario, check.name) for check in self.checks]
         failures = [(failure.name, failure.scenario, failure.kind) for failure in self.failures]
         return slices.slices(
-            self.tables, seconds=self.seconds, load_s=self.duration_s, checks=checks, failures=failures, statuses=self.statuses
+            self.tables,
+            seconds=self.seconds,
+            load_s=self.duration_s,
+            checks=checks,
+            failures=failures,
+            statuses=self.statuses,
+            has_metrics=bool(self.metrics),
         )
 
     @cached_property

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from tenantry.results.custom import in_slices
 from tenantry.results.model import Status
 from tenantry.results.stored import Merged, everything, regrouped
 from tenantry.results.tables import Tables
@@ -30,13 +32,15 @@ class Line(msgspec.Struct, frozen=True):
     """What one row of a table is made of, in each slice. `key` is a kind and the names that tell its lines apart.
 
     A histogram of a slice is a flat list: the distance of each bucket from the one before, and how many times it holds; empty without any.
-    `service` holds the differences from `response` in the same way.
+    `service` holds the differences from `response` in the same way. `values` are the sum, least, greatest and last value of a metric of the
+    scripts, None where it has none; its histogram is that of `tenantry.results.custom`, coarse.
     """
 
     key: Key
     counts: dict[str, list[int]]
     times: dict[str, list[list[int]]] = {}
     longest_us: dict[str, list[int]] = {}
+    values: dict[str, list[float | None]] = {}
 
 
 class Slices(msgspec.Struct, frozen=True):
@@ -55,7 +59,14 @@ def highest_us(bucket: int) -> int:
 
 
 def slices(
-    tables: Tables, *, seconds: int, load_s: float, checks: Sequence[Key], failures: Sequence[Key], statuses: Sequence[Status]
+    tables: Tables,
+    *,
+    seconds: int,
+    load_s: float,
+    checks: Sequence[Key],
+    failures: Sequence[Key],
+    statuses: Sequence[Status],
+    has_metrics: bool,
 ) -> Slices:
     """The slices of a run of `seconds`; `checks` and `failures` are the keys of the rows that are wanted of those."""
     series = _series(tables)
@@ -65,6 +76,7 @@ def slices(
     lines += maker.counted("check", "checks", ("scenario", "name"), {"passes": "passes", "fails": "fails"}, checks)
     lines += maker.counted("failure", "failures", ("name", "scenario", "kind"), {"count": "count"}, failures)
     lines += maker.statuses(statuses)
+    lines += maker.metrics() if has_metrics else ()
     return Slices(step, maker.count, lines)
 
 
@@ -174,6 +186,14 @@ class _Maker:
             whole = sum(weights) or 1
             key = ("status", str(one.status), "failed" if one.failed else "fine")
             yield Line(key, {"requests": [round(weight * one.requests / whole) for weight in weights]})
+
+    def metrics(self) -> Iterable[Line]:
+        """A line for each metric of the scripts, and the duration of each group."""
+        for (name, kind, _, group), slices in islice(in_slices(self.tables, self.step).items(), MOST_ROWS):
+            each = [slices.get(place) for place in range(self.count)]
+            values = {what: [getattr(one, what) if one else None for one in each] for what in ("sum", "min", "max", "last")}
+            times = {"metric": [flat(one.coarse) if one else [] for one in each]} if kind == "trend" else {}
+            yield Line(("metric", name, group), {"n": [one.n if one else 0 for one in each]}, times, values=values)
 
     def _dense(self, rows: Iterable[Sequence[Any]], lines: int, width: int) -> list[list[list[int]]]:
         """By line and column, the values of all slices; those of the same place are added up."""
