@@ -94,6 +94,23 @@ def test_a_filter_without_an_index_asks_for_one_that_begins_with_the_tenant(scen
     assert first(told).fix.statement == "CREATE INDEX CONCURRENTLY records_pet_id_idx ON public.records (clinic_id, pet_id)"
 
 
+@pytest.mark.parametrize(("rows", "expected"), [(200_000, ["missing_index"]), (20_000, [])])
+def test_where_calls_are_not_counted_the_plan_says_whether_much_is_read_for_little(
+    scene: Scene, tmp_path: Path, rows: int, expected: list[str]
+) -> None:
+    """Of 20 tenants one has a twentieth of the rows."""
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("records", rows=rows)
+    scene.index("records", "clinic_id", "visited_at")
+    scene.sessions(2, query_id="1")
+    scene.postgres["statements"]["1"] = "SELECT * FROM records WHERE pet_id = $1"
+    scene.postgres["plans"].append({"query_id": "1", "plan": scan("records", index="records_idx", condition=OWN, kept="(pet_id = $2)")})
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == expected
+    if expected:
+        assert "its plan expects 10 of about 10,000 rows that it has to read" in first(told).evidence
+
+
 def test_no_index_is_asked_for_where_one_is_there_already(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=42, app=2)
     scene.table("records")
@@ -240,6 +257,14 @@ def test_a_slow_service_is_worse_inside_of_a_transaction(tmp_path: Path) -> None
         assert problems(scene.diagnosed(tmp_path / expected)) == [expected]
 
 
+def test_requests_that_end_after_the_load_say_nothing_of_the_transactions_within_it(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(in_use=9.5)
+    scene.endpoint("POST /checkout", pool=6000, db=5, app=2, ext=640)
+    scene.sessions(9.5, "idle in transaction", "Client:ClientRead", route="POST /checkout", old_s=0.64)
+    assert problems(scene.diagnosed(tmp_path)) == ["slow_external_call_in_transaction"]
+
+
 def test_refusals_of_a_service_are_a_limit(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint("POST /checkout", pool=1, db=5, app=2, ext=2, failed=0.5, detail="503 the invoicing service refused: 429")
     assert problems(scene.diagnosed(tmp_path)) == ["external_rate_limit"]
@@ -284,6 +309,9 @@ def test_foreign_rows_are_a_leak_and_missing_ones_a_lost_tenant(tmp_path: Path) 
     lost.endpoint("GET /pets/{id}", pool=1, db=2, app=1, failed=0.1, detail="404 not found")
     lost.endpoint("GET /bills/{id}", pool=1, db=2, app=1, failed=0.1, detail="404 not found")
     assert problems(lost.diagnosed(tmp_path / "lost")) == ["tenant_context_missing"]
+    # A list that is empty fails the check on whose rows it has, too.
+    lost.run.checks.append((1, "patients", "forty different own patients", 400, 30))
+    assert problems(lost.diagnosed(tmp_path / "empty")) == ["tenant_context_missing"]
 
 
 def test_a_generator_that_cannot_keep_up_makes_the_answer_invalid(scene: Scene, tmp_path: Path) -> None:

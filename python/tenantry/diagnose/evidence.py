@@ -80,6 +80,11 @@ class Evidence:
         return endpoints(self.run.tables, *self.stretch)
 
     @cached_property
+    def endpoints_meanwhile(self) -> list[Endpoint]:
+        """The same of requests that ended before the load did: what goes with samples of the sessions."""
+        return endpoints(self.run.tables, self.stretch.from_s, self.span[1] // _NS)
+
+    @cached_property
     def requests(self) -> int:
         return sum(endpoint.requests for endpoint in self.endpoints)
 

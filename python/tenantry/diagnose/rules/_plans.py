@@ -53,6 +53,16 @@ def wasteful(evidence: Evidence, *, least_share: float = 0.25, blocks_per_row: f
             yield statement
 
 
+def rows_read(evidence: Evidence, scan: Scan, rows: float) -> float:
+    """About how many of a table's `rows` a scan reads: all, or those of a tenant where its index leads to them and no further; 0 where that
+    cannot be told.
+    """
+    if not scan.condition:
+        return rows if scan.node == "Seq Scan" else 0.0
+    led, tenants = {column for column, _ in _COLUMN.findall(scan.condition)}, evidence.run.tenants.seen
+    return rows / tenants if tenants and led <= tenant_columns(evidence, scan.table) else 0.0
+
+
 def subject(statement: Statement, **more: str) -> dict[str, str]:
     """What a finding on a statement is about."""
     return {"statement": statement.short, "query_id": statement.id, **more}

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
-from tenantry.diagnose.rules._plans import filtered, indexes_of, subject, table_facts, tenant_columns, wasteful
+from tenantry.diagnose.rules._plans import filtered, indexes_of, rows_read, subject, table_facts, tenant_columns, wasteful
 from tenantry.diagnose.statements import Scan, Statement
 from tenantry.diagnose.words import count, grade, ms, percent
 
 _LEAST_ROWS = 10_000
+_LEAST_READ = 5_000
 _PER_ROW, _PER_ROW_OF_TENANT = 100, 10
 
 
@@ -53,13 +54,18 @@ def _finding(evidence: Evidence, statement: Statement, scan: Scan, columns: list
     name = f"{scan.table.rpartition('.')[2]}_{'_'.join(columns)}_idx"
     create = f"CREATE INDEX CONCURRENTLY {name} ON {scan.table} ({', '.join([*tenant, *columns])})"
     per_row = statement.blocks / max(statement.rows, 1)
-    signs = [(1.0, statement.calls > 0), (1.0, per_row >= 50), (1.0, rows >= _LEAST_ROWS)]
+    read = rows_read(evidence, scan, rows)
+    # Where calls are not counted, the plan has to say that the statement reads much for little.
+    much = per_row >= 50 if statement.calls else read >= max(_LEAST_READ, _PER_ROW * scan.rows)
+    signs = [(1.0, statement.calls > 0), (1.0, much), (1.0, rows >= _LEAST_ROWS)]
     told = [f"it takes {percent(statement.load / evidence.database_time)} of the database's time"]
     if statement.calls:
         told.append(
             f"{ms(statement.each('seconds'))} and {count(statement.each('blocks'))} blocks per call, for"
             f" {count(statement.each('rows'))} rows"
         )
+    elif much:
+        told.append(f"its plan expects {count(max(scan.rows, 1))} of about {count(read)} rows that it has to read")
     told.append(
         f"its plan reads {scan.table} ({count(rows)} rows) by {scan.index or 'a sequential scan'} and filters by {', '.join(columns)}"
     )

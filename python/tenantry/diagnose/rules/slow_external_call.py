@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
-from tenantry.diagnose.rules._external import callers, held
+from tenantry.diagnose.rules._external import callers, held, waiting
 from tenantry.diagnose.words import count, grade, ms, percent
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     for endpoint in callers(evidence):
         outside = endpoint.part("ext") / evidence.duration_s
+        meanwhile = waiting(evidence, endpoint)
         each = endpoint.part("ext") / endpoint.requests
-        if evidence.held_share(outside) < 0.25 or each < 0.01 or held(evidence, endpoint) >= 0.5 * outside:
+        if evidence.held_share(outside) < 0.25 or each < 0.01 or held(evidence, endpoint) >= 0.5 * meanwhile:
             continue
         yield Finding(
             RULE.id,

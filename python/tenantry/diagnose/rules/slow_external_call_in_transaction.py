@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
-from tenantry.diagnose.rules._external import callers, held
+from tenantry.diagnose.rules._external import callers, held, waiting
 from tenantry.diagnose.words import count, grade, ms, percent
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     for endpoint in callers(evidence):
         outside = endpoint.part("ext") / evidence.duration_s
+        meanwhile = waiting(evidence, endpoint)
         each = endpoint.part("ext") / endpoint.requests
         open_meanwhile = held(evidence, endpoint)
-        if each < 0.01 or open_meanwhile < 0.5 * outside or open_meanwhile < 0.3:
+        if each < 0.01 or open_meanwhile < 0.5 * meanwhile or open_meanwhile < 0.3:
             continue
         behind = evidence.share(outside + evidence.part("pool") + evidence.sessions.waiting("Lock"))
         if behind < 0.25:

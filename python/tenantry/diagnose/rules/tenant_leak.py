@@ -21,7 +21,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         RULE.id,
         max(evidence.failed, share(evidence)),
-        grade((2.0, True), (2.0, not empty)),
+        grade((2.0, True), (2.5, not empty)),
         "answers hold data of other tenants",
         (
             *(
