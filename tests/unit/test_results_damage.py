@@ -46,6 +46,16 @@ def test_of_a_killed_run_the_seconds_count_that_were_written_in_full(tmp_path: P
         assert run.count("requests", (), 0, None) == len(seen)
 
 
+def test_the_tenants_of_a_killed_run_are_ranked_whatever_their_numbers(tmp_path: Path) -> None:
+    raw = clinic_run(7, rate=400)
+    with open_run(raw.write(tmp_path / "ended")) as run:
+        truth = run.tenants
+    raw.elapsed_s, raw.end = None, None
+    with open_run(raw.write(tmp_path / "killed")) as run:
+        assert (run.tables.whole_seconds() or 0) < max(one.tenant for one in truth.worst)
+        assert run.tenants == truth
+
+
 def test_a_killed_run_without_readings_of_the_generator_lasts_as_long_as_its_data(tmp_path: Path) -> None:
     raw = RunFolder(requests=[Request(0, 0, 3 * SECOND)], elapsed_s=None, end=None)
     with open_run(raw.write(tmp_path)) as run:

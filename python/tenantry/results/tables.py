@@ -233,9 +233,8 @@ class Tables:
         reader.shutdown(wait=False)
 
     def _histograms(self, table: str) -> StoredHistograms:
-        until = self.whole_seconds() if self.unended and table != "generator" else None
         files = [str(file) for folder in process_folders(self.folder) for file in sorted(folder.glob(TABLES[table].files))]
-        return StoredHistograms(files, TABLES[table].columns, until)
+        return StoredHistograms(files, TABLES[table].columns, self._until(table))
 
     def _warn_of(self, file: Path, reason: str) -> None:
         if file not in self._damaged:
@@ -254,8 +253,13 @@ class Tables:
             if files and not self._fill(table, process, files):
                 for file in files:
                     self._fill(table, process, [file], only=True)
-        if self.unended and table != "generator" and "second" in spec.columns and (whole := self.whole_seconds()) is not None:
+        if (whole := self._until(table)) is not None:
             self.connection.execute(f"DELETE FROM {table} WHERE second >= ?", [whole])
+
+    def _until(self, table: str) -> int | None:
+        """Before which second rows count; None where all do."""
+        over_time = table != "generator" and "second" in TABLES[table].columns
+        return self.whole_seconds() if self.unended and over_time else None
 
     def whole_seconds(self) -> int | None:
         """How many seconds all processes have written in full; None when that cannot be told."""
