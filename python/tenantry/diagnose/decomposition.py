@@ -76,14 +76,14 @@ def _scale(evidence: Evidence) -> float:
 
 
 def _database_parts(evidence: Evidence, name: str, told: float) -> list[Part]:
-    """The database's part by what sessions did, in the proportions of the samples: its own, or else everybody's."""
-    everybody, own = evidence.part("db"), _sessions(evidence, name)
-    if own is None or not name:
-        inside = min(evidence.database_time, everybody) * (told / everybody) if everybody else 0.0
-    else:
-        inside = min(sum(each.sessions for each in own) * _scale(evidence), told)
+    """The database's part by what its sessions did, in the proportions of the samples, or else its share of everybody's."""
+    own = _sessions(evidence, name)
+    if own is None:
+        everybody = evidence.part("db")
+        return [Part(each.name, each.at_a_time * told / everybody) for each in _database_parts(evidence, "", everybody)] if told else []
+    inside = min(sum(each.sessions for each in own) * _scale(evidence), told)
     kinds: Counter[str] = Counter()
-    for each in _sessions(evidence, "") or () if own is None else own:
+    for each in own:
         kinds[f"database: {each.wait_type}:{each.wait_event}" if each.wait_type else "database: executing"] += each.sessions  # type: ignore[assignment]
     if not inside or not kinds:
         return [Part("database", told)] if told else []

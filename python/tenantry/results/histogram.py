@@ -48,8 +48,8 @@ def highest_ns(bucket: int) -> int:
 
 def rank(q: float, n: int) -> int:
     """Which of `n` sorted values is the quantile `q`, counted from 1: ceil(q * n), with `q` taken as the decimal it was written as."""
-    exact = _decimal(q) * n
-    return min(max(-(-exact.numerator // exact.denominator), 1), n)
+    exact = _decimal(q)
+    return min(max(-(-exact.numerator * n // exact.denominator), 1), n)
 
 
 @cache

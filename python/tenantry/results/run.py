@@ -139,7 +139,6 @@ class Run:
             checks=checks,
             failures=failures,
             statuses=self.statuses,
-            has_metrics=bool(self.metrics),
         )
 
     @cached_property

@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tenantry.metrics.confidence import samples_needed
-from tenantry.results.histogram import sketch_value_s
+from tenantry.results.histogram import rank, sketch_value_s
 from tenantry.results.model import Check, Failure, Generator, ScriptCost, Summary, Tenant, Tenants
 from tenantry.results.stored import Label, Merged, everything
 from tenantry.results.summaries import summaries
@@ -17,7 +17,7 @@ from tenantry.results.tables import Tables
 
 LEAST_REQUESTS = 20
 RANKED = 10
-QUANTILES = {"p50_s": 500, "p95_s": 950, "p99_s": 990}
+QUANTILES = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99}
 BUSY_WINDOW = 10
 LEAST_READINGS = 3
 MOST_SAMPLES = 50
@@ -67,7 +67,7 @@ def tenants(tables: Tables) -> Tenants:
         for number, requests, failures, max_ns in counted
         if requests >= LEAST_REQUESTS and number in sketches
     ]
-    ranked = sorted(((row.quantile_s(950), row) for row in rows), key=lambda found: (-found[0], found[1].number))
+    ranked = sorted(((row.quantile_s(0.95), row) for row in rows), key=lambda found: (-found[0], found[1].number))
     p95s = [p95_s for p95_s, _ in ranked]
     middle = median(p95s) if len(ranked) > 1 else 0
     return Tenants(
@@ -100,13 +100,13 @@ class _Tenant(NamedTuple):
     max_ns: int
     sketch: Merged
 
-    def quantile_s(self, permille: int) -> float:
-        return sketch_value_s(self.sketch.bucket_at_rank(max(-(-self.sketch.n * permille // 1000), 1)), self.max_ns)
+    def quantile_s(self, q: float) -> float:
+        return sketch_value_s(self.sketch.bucket_at_rank(rank(q, self.sketch.n)), self.max_ns)
 
     def told(self) -> Tenant:
         """With all quantiles, and which of them its requests are too few for."""
-        few = tuple(name for name, permille in QUANTILES.items() if self.requests < samples_needed(permille / 1000))
-        p50_s, p95_s, p99_s = (self.quantile_s(permille) for permille in QUANTILES.values())
+        few = tuple(name for name, q in QUANTILES.items() if self.requests < samples_needed(q))
+        p50_s, p95_s, p99_s = (self.quantile_s(q) for q in QUANTILES.values())
         return Tenant(self.number + 1, self.requests, self.failures, p50_s, p95_s, p99_s, few)
 
 

@@ -66,7 +66,6 @@ def slices(
     checks: Sequence[Key],
     failures: Sequence[Key],
     statuses: Sequence[Status],
-    has_metrics: bool,
 ) -> Slices:
     """The slices of a run of `seconds`; `checks` and `failures` are the keys of the rows that are wanted of those."""
     series = _series(tables)
@@ -76,7 +75,7 @@ def slices(
     lines += maker.counted("check", "checks", ("scenario", "name"), {"passes": "passes", "fails": "fails"}, checks)
     lines += maker.counted("failure", "failures", ("name", "scenario", "kind"), {"count": "count"}, failures)
     lines += maker.statuses(statuses)
-    lines += maker.metrics() if has_metrics else ()
+    lines += maker.metrics()
     return Slices(step, maker.count, lines)
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from tenantry.metrics.confidence import half_width, samples_needed, slice_length
+from tenantry.results.histogram import rank
 from tenantry.results.model import Summary
 from tenantry.results.stored import ENDLESS, Label, Line, Merged, regrouped
 from tenantry.results.tables import Tables
@@ -34,7 +35,7 @@ def summaries(
 
 def quantiles(found: Merged, permille: Sequence[int]) -> list[int]:
     """In nanoseconds: quantile q is the highest value of the bucket that holds rank ceil(q * n), at most the exact maximum."""
-    return [found.at_rank(max(-(-found.n * one // 1000), 1)) for one in permille]
+    return [found.at_rank(rank(one / 1000, found.n)) for one in permille]
 
 
 def _summary(found: Merged, slices: list[list[int]]) -> Summary:
