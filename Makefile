@@ -99,8 +99,8 @@ bench-faults: native ## That each fault of the clinic shows, and is gone when it
 bench-second: native ## That each fault of the second app shows, and is gone without it: ONLY=name,... SECONDS=8 ROUNDS=1
 	$(BIN)/python -m benchmarks.second_app.faults --only "$(ONLY)" $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-diagnosis: native ## Whether the diagnosis names what was built in: RUNS=folder ONLY=name,... VALUES=5 SHAPES=plateau,ramp SECONDS=20 HALF=tuned
-	$(BIN)/python -m benchmarks.diagnosis.collect --runs $(or $(RUNS),build/diagnosis) --only "$(ONLY)" $(if $(VALUES),--values $(VALUES)) $(if $(SHAPES),--shapes $(SHAPES)) $(if $(SECONDS),--seconds $(SECONDS))
+bench-diagnosis: native ## Whether the diagnosis names what was built in: RUNS=folder ONLY=name,... FACTORS=1,0.6 SHAPES=plateau,ramp SECONDS=20 HALF=tuned
+	$(BIN)/python -m benchmarks.diagnosis.collect --runs $(or $(RUNS),build/diagnosis) --only "$(ONLY)" $(if $(FACTORS),--factors $(FACTORS)) $(if $(SHAPES),--shapes $(SHAPES)) $(if $(SECONDS),--seconds $(SECONDS))
 	$(BIN)/python -m benchmarks.diagnosis.score --runs $(or $(RUNS),build/diagnosis) --blind --verbose $(if $(HALF),--half $(HALF))
 
 bench-observing: native ## What observing costs the app at saturation

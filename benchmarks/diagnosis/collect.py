@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -48,23 +48,33 @@ profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found. `beside`: a second fault."""
+    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found.
+
+    `beside` is a second fault; runs that differ by `again` alone have other random numbers.
+    """
 
     fault: str
     value: float
     shape: str
     wrong: bool
     beside: str = ""
+    again: int = 0
 
     @property
     def folder(self) -> str:
         fault = f"{self.fault}+{self.beside}" if self.beside else self.fault
-        return f"{fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}"
+        turn = f"-{self.again}" if self.again else ""
+        return f"{fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}{turn}"
 
 
-def values(fault: Fault, count: int) -> list[float]:
-    """The default and values around it, as far as the parameter takes them."""
-    return list(dict.fromkeys(scaled(fault, FACTORS)))[:count]
+def values(fault: Fault) -> dict[float, tuple[float, int]]:
+    """By each factor the default times it; where the parameter does not take that, or has it by another one, the default `again`."""
+    found: dict[float, tuple[float, int]] = {}
+    for factor in FACTORS:
+        value = next(scaled(fault, (factor,)), fault.default)
+        again = sum(turn > 0 for _, turn in found.values()) + 1
+        found[factor] = (fault.default, again) if (value, 0) in found.values() else (value, 0)
+    return found
 
 
 def scaled(fault: Fault, factors: Iterable[float]) -> Iterator[float]:
@@ -76,16 +86,18 @@ def scaled(fault: Fault, factors: Iterable[float]) -> Iterator[float]:
             yield value
 
 
-def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator[Injected]:
+def planned(names: Iterable[str], factors: Collection[float], shapes: Iterable[str]) -> Iterator[Injected]:
     """All runs: each fault at its values under each shape, and once healthy; some with a second fault beside the first."""
     for name in names:
         fault = faults.fault(name)
         for shape in shapes:
             if name == "none":
-                yield from (Injected(name, value, shape, wrong=False) for value in HEALTHY_RATES[: 2 * count])
+                yield from (Injected(name, value, shape, wrong=False) for value in HEALTHY_RATES)
             else:
                 yield Injected(name, fault.default, shape, wrong=False)
-                yield from (Injected(name, value, shape, wrong=True) for value in values(fault, count))
+                for factor, (value, again) in values(fault).items():
+                    if factor in factors:
+                        yield Injected(name, value, shape, wrong=True, again=again)
                 yield from (Injected(name, fault.default, shape, wrong=True, beside=beside) for first, beside in PAIRS if first == name)
 
 
@@ -102,6 +114,7 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         tenantry("run", plain, *where, "--runs", f"{folder}/warm", *_set(_rate(fault), WARM_UP), limit_s=120)
         rate = _rate(fault) * (injected.value if injected.fault == "none" else 1)
         spec, how = _shaped(fault, rate, injected.shape, Path(folder), seconds)
+        how += ["--set", f"rng_seed={injected.again}"] if injected.again else []
         told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
         keep(told["run"], into, injected)
 
@@ -151,17 +164,24 @@ def _server(fault: Fault, injected: Injected) -> Mapping[str, str]:
     return {**fault.shown.server, **(fault.server(injected.value) if injected.wrong else {})}
 
 
+def _listed(factors: Iterable[float]) -> str:
+    return ",".join(f"{factor:g}" for factor in factors)
+
+
 @click.command()
 @click.option("--runs", "into", required=True, type=click.Path(path_type=Path), help="Folder for the runs; those that are there are kept.")
 @click.option("--only", default="", help="Names of faults with commas between them.  [default: all]")
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(5, 120))
-@click.option("--values", "count", default=5, show_default=True, type=click.IntRange(1, 5), help="Values of each fault's parameter.")
+@click.option("--factors", default=_listed(FACTORS), show_default=True, help="What the default of each fault's parameter is multiplied by.")
 @click.option("--shapes", default=",".join(SHAPES), show_default=True)
-def main(into: Path, only: str, seconds: int, count: int, shapes: str) -> None:
+def main(into: Path, only: str, seconds: int, factors: str, shapes: str) -> None:
     """Carry out the runs that are not there yet."""
     into.mkdir(parents=True, exist_ok=True)
     names = [name.strip() for name in only.split(",") if name.strip()] or faults.names()
-    todo = [each for each in planned(names, count, shapes.split(",")) if not (into / each.folder / LABEL).exists()]
+    chosen = [float(factor) for factor in factors.split(",")]
+    if unknown := set(chosen) - set(FACTORS):
+        raise click.UsageError(f"no such factors: {_listed(unknown)}; there are {_listed(FACTORS)}")
+    todo = [each for each in planned(names, chosen, shapes.split(",")) if not (into / each.folder / LABEL).exists()]
     todo.sort(key=_stage_of)
     stages = ExitStack()
     last: tuple[str, int] | None = None

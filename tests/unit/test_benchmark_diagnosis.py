@@ -40,6 +40,22 @@ def test_a_value_is_tuned_by_default_and_at_six_tenths_of_it(score: ModuleType, 
 
 
 @pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("slow_external_call", [(250, 0), (150, 0), (400, 0), (200, 0), (625, 0)]),
+        ("connection_churn", [(1, 0), (1, 1), (2, 0), (1, 2), (1, 3)]),
+        ("deadlocks", [(1, 0), (0.6, 0), (1, 1), (0.8, 0), (1, 2)]),
+        ("missing_index", [(20000, 0), (12000, 0), (32000, 0), (16000, 0), (50000, 0)]),
+    ],
+)
+def test_five_different_runs_of_each_fault(score: ModuleType, name: str, values: list[tuple[float, int]]) -> None:
+    collect = importlib.import_module("benchmarks.diagnosis.collect")
+    assert list(collect.values(collect.faults.fault(name)).values()) == values
+    planned = [each for each in collect.planned([name], collect.FACTORS, ["ramp"]) if each.wrong and not each.beside]
+    assert len({each.folder for each in planned}) == 5
+
+
+@pytest.mark.parametrize(
     ("rate", "now", "saturated"),
     [
         (3.0, {"p95": 0.02, "throughput": 150.0}, True),
