@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +20,14 @@ MOST_SINGLE = 16
 # Whose sockets lead where is looked up again when nobody of a group is left, but not all the time.
 _SEARCH_S = 5.0
 _FAMILIES_S = 2.0
-# Each of these is a file of its own for every process.
+# Files of their own for every process, and the sockets of the machine.
 _DETAILS_S = 2.0
 
 
 @dataclass
 class Processes:
-    """CPU seconds, threads and memory by group, and of single processes where a group has few; less often descriptors, context switches
-    and what control groups hold back."""
+    """CPU seconds, threads and memory by group, and of single processes where a group has few; less often descriptors, context switches,
+    what control groups hold back and connections that wait to be accepted."""
 
     settings: Observing
     recorder: Recorder
@@ -64,13 +65,19 @@ class Processes:
         for group, processes in found.items():
             values |= self._taken(group, processes)
         with self._details.turn(time.monotonic()) as due:
-            for group, processes in found.items() if due else ():
-                values |= self._detailed(group, processes)
-        for listener in sockets.listeners(self.root, [place.port for place in self._places]):
-            subject = next(place.group for place in self._places if place.port == listener.port)
-            queue = values.get(("listener.queue", subject), 0.0)
-            values["listener.queue", subject] = queue + listener.queue
+            if due:
+                for group, processes in found.items():
+                    values |= self._detailed(group, processes)
+                values |= self._queues()
         self.recorder.readings(at_ns, self.name, values)
+
+    def _queues(self) -> Values:
+        """Connections that wait to be accepted. To list who listens, the kernel walks through its table of all sockets."""
+        values: defaultdict[tuple[str, str], float] = defaultdict(float)
+        for listener in sockets.listeners(self.root, [place.port for place in self._places]):
+            group = next(place.group for place in self._places if place.port == listener.port)
+            values["listener.queue", group] += listener.queue
+        return dict(values)
 
     def _find(self) -> None:
         """Who belongs to which group by now."""
