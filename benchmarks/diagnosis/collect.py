@@ -48,13 +48,17 @@ profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found. `beside`: a second fault."""
+    """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found. `beside`: a second fault.
+
+    `slow`: the surroundings are slow themselves, so a run without the fault is not a healthy one.
+    """
 
     fault: str
     value: float
     shape: str
     wrong: bool
     beside: str = ""
+    slow: bool = False
 
     @property
     def folder(self) -> str:
@@ -80,11 +84,12 @@ def planned(names: Iterable[str], count: int, shapes: Iterable[str]) -> Iterator
     """All runs: each fault at its values under each shape, and once healthy; some with a second fault beside the first."""
     for name in names:
         fault = faults.fault(name)
+        slow = fault.healthy is not None or bool(fault.shown.server)
         for shape in shapes:
             if name == "none":
                 yield from (Injected(name, value, shape, wrong=False) for value in HEALTHY_RATES[: 2 * count])
             else:
-                yield Injected(name, fault.default, shape, wrong=False)
+                yield Injected(name, fault.default, shape, wrong=False, slow=slow)
                 yield from (Injected(name, value, shape, wrong=True) for value in values(fault, count))
                 yield from (Injected(name, fault.default, shape, wrong=True, beside=beside) for first, beside in PAIRS if first == name)
 
