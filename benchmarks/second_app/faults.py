@@ -27,7 +27,7 @@ LIST = "| fault | VALUE | what is wrong |\n|---|---|---|"
 MADE = "made by make bench-second"
 
 
-# What the depot manages is measured with so many users at a time, as many as its pool has connections, for so long.
+# What the depot manages is measured with as many users as its pool has connections.
 USERS, SECONDS = 10, 3
 
 
@@ -45,7 +45,7 @@ class Show:
     most: float = math.inf
 
 
-# What loses a connection every so many transactions does so in some seconds at any machine's rate only if that is one.
+# Where every so many transactions lose a connection, the rate decides after how many seconds none is left: it is the same everywhere.
 SHOWN: Mapping[str, Show] = {
     "advisory_lock": Show("bags", 0.15, distance_ms=2),
     "app_cpu": Show("mixed", 0.3),
