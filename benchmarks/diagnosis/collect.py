@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,8 +23,11 @@ from tenantry_clinic.faults._model import Fault
 FACTORS = (1.0, 0.6, 1.6, 0.8, 2.5)
 # Rules are calibrated on these values of each parameter; the others are held out, to be scored on.
 TUNED = FACTORS[:2]
-# Of runs with nothing wrong the value is what their rate is multiplied by; the last ones ask for more than the machine can do.
-HEALTHY_RATES = (1.0, 0.3, 0.5, 0.75, 1.5, 2.0, 2.5, 3.0, 6.0, 10.0)
+# Of runs with nothing wrong the value is what their rate is multiplied by; or what the app manages on this machine, which these are about.
+HEALTHY_RATES = (1.0, 0.3, 0.5, 0.75, 1.5, 2.0, 2.5, 3.0)
+FILLING = (0.8, 1.0, 1.2, 1.5)
+# What it manages is measured with so many users who do not wait, as many as it has connections, for so long.
+USERS, MANAGED_S = 10, 4
 SHAPES = ("plateau", "ramp")
 # Faults that show under one load; the first one's.
 PAIRS = (
@@ -50,7 +53,8 @@ profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="
 class Injected:
     """What was built in; without `wrong` only the surroundings of the fault, so nothing is to be found.
 
-    `beside` is a second fault; runs that differ by `again` alone have other random numbers.
+    `beside` is a second fault; runs that differ by `again` alone have other random numbers. `slow`: the surroundings are slow themselves,
+    so a run without the fault is not a healthy one. `fills`: the rate is `value` times what the app manages on this machine.
     """
 
     fault: str
@@ -59,11 +63,13 @@ class Injected:
     wrong: bool
     beside: str = ""
     again: int = 0
+    slow: bool = False
+    fills: bool = False
 
     @property
     def folder(self) -> str:
         fault = f"{self.fault}+{self.beside}" if self.beside else self.fault
-        turn = f"-{self.again}" if self.again else ""
+        turn = f"-{self.again}" if self.again else "-of-managed" if self.fills else ""
         return f"{fault}-{self.value:g}-{self.shape}-{'wrong' if self.wrong else 'healthy'}{turn}"
 
 
@@ -90,11 +96,13 @@ def planned(names: Iterable[str], factors: Collection[float], shapes: Iterable[s
     """All runs: each fault at its values under each shape, and once healthy; some with a second fault beside the first."""
     for name in names:
         fault = faults.fault(name)
+        slow = fault.healthy is not None or bool(fault.shown.server)
         for shape in shapes:
             if name == "none":
                 yield from (Injected(name, value, shape, wrong=False) for value in HEALTHY_RATES)
+                yield from (Injected(name, value, shape, wrong=False, fills=True) for value in FILLING)
             else:
-                yield Injected(name, fault.default, shape, wrong=False)
+                yield Injected(name, fault.default, shape, wrong=False, slow=slow)
                 for factor, (value, again) in values(fault).items():
                     if factor in factors:
                         yield Injected(name, value, shape, wrong=True, again=again)
@@ -112,11 +120,19 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         where = ["--target", target, "--tenants", str(fault.shown.tenants)]
         plain = f"{faults.LOADS}:{fault.shown.workload}"
         tenantry("run", plain, *where, "--runs", f"{folder}/warm", *_set(_rate(fault), WARM_UP), limit_s=120)
-        rate = _rate(fault) * (injected.value if injected.fault == "none" else 1)
+        usual = _managed(plain, where, Path(folder)) if injected.fills else _rate(fault)
+        rate = usual * (injected.value if injected.fault == "none" else 1)
         spec, how = _shaped(fault, rate, injected.shape, Path(folder), seconds)
         how += ["--set", f"rng_seed={injected.again}"] if injected.again else []
         told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
         keep(told["run"], into, injected)
+
+
+def _managed(spec: str, where: Sequence[str], folder: Path) -> float:
+    """Iterations per second of users who do not wait between them."""
+    how = ["--set", f"vus={USERS}", "--set", f"duration={MANAGED_S}s"]
+    told = tenantry("run", spec, *where, "--runs", f"{folder}/managed", *how, limit_s=120)
+    return float(told["totals"]["iterations"]) / MANAGED_S
 
 
 def keep(run: str, into: Path, injected: Injected) -> None:

@@ -37,13 +37,12 @@ class Case:
     @property
     def counts(self) -> bool:
         """Faults count that move something; of the runs without, those whose surroundings are not slow themselves."""
-        fault = faults.fault(self.injected.fault)
-        return self.moved if self.injected.wrong else fault.healthy is None and not fault.shown.server
+        return self.moved if self.injected.wrong else not self.injected.slow
 
     @property
     def saturated(self) -> bool:
         """Whether nothing is wrong but the rate."""
-        return self.moved and not self.injected.wrong
+        return not self.injected.wrong and (self.moved or self.injected.fills)
 
     @property
     def half(self) -> str:
@@ -104,7 +103,7 @@ def cases(runs: Path) -> list[Case]:
     healthy = {
         (each.fault, each.shape): figures(folder)
         for folder, each in found.items()
-        if not each.wrong and each.value == faults.fault(each.fault).default
+        if not each.wrong and not each.fills and (each.fault != HEALTHY or each.value == 1)
     }
     return [Case(folder, each, _moved(each, folder, healthy)) for folder, each in found.items()]
 

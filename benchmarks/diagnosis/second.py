@@ -11,26 +11,28 @@ from pathlib import Path
 import asyncpg
 import click
 from benchmarks.diagnosis.collect import LABEL, Injected, attempted, keep
-from benchmarks.fault_runs import WARM_UP, tenantry
-from benchmarks.second_app.app import HERE, SEEDED, Depot, Running
-from benchmarks.second_app.faults import SHOWN, Show, load
+from benchmarks.fault_runs import WARM_UP
+from benchmarks.second_app.app import SEEDED, Depot, Running
+from benchmarks.second_app.faults import SHOWN, Rates, load
+
+MANAGED = "managed.json"
 
 
-def collect(depot: Depot, injected: Injected, into: Path, seconds: int) -> None:
+def collect(depot: Depot, rates: Rates, injected: Injected, into: Path, seconds: int) -> None:
     """Carry out one observed run and keep its folder."""
     shown = SHOWN[injected.fault]
     given = (f"{injected.fault}={injected.value:g}",) if injected.wrong else ()
+    rate = rates.of(shown)
     with depot.running(*given, distance_ms=shown.distance_ms) as running, tempfile.TemporaryDirectory() as folder:
-        load(depot, running, shown, WARM_UP, folder)
-        keep(_observed(depot, running, shown, f"{seconds}s", folder), into, injected)
+        load(depot, running, shown, folder, rate=rate, duration=WARM_UP)
+        told = load(depot, running, shown, folder, _observing(running), rate=rate, duration=f"{seconds}s")
+        keep(told["run"], into, injected)
 
 
-def _observed(depot: Depot, running: Running, shown: Show, duration: str, folder: str) -> str:
-    environment = {"DEPOT_ORGS": str(depot.orgs), "OBSERVED": running.owner_dsn, "TENANTRY_OBSERVE_DSN_ENV": "OBSERVED"}
-    environment["TENANTRY_OBSERVE_METRICS"] = f"{running.url}/metrics"
-    where = ["--target", running.url, "--runs", f"{folder}/observed"]
-    how = ["--set", f"rate={shown.rate}", "--set", f"duration={duration}"]
-    return str(tenantry("run", f"{HERE / 'scenarios.py'}:{shown.workload}", *where, *how, limit_s=240, **environment)["run"])
+def _observing(running: Running) -> dict[str, str]:
+    """The environment of a run that is observed."""
+    environment = {"OBSERVED": running.owner_dsn, "TENANTRY_OBSERVE_DSN_ENV": "OBSERVED"}
+    return {**environment, "TENANTRY_OBSERVE_METRICS": f"{running.url}/metrics"}
 
 
 async def _count_statements(dsn: str) -> None:
@@ -52,13 +54,14 @@ def main(into: Path, only: str, seconds: int) -> None:
     failed = 0
     with Depot() as depot:
         asyncio.run(_count_statements(depot.dsn(SEEDED)))
-        known = depot.faults()
+        known, rates = depot.faults(), Rates(depot, into / MANAGED)
         for name in names:
             for wrong in (False, True) if name != "none" else (False,):
-                injected = Injected(name, float(known[name]["default"] or 1), "plateau", wrong)
+                slow = SHOWN[name].distance_ms > 0
+                injected = Injected(name, float(known[name]["default"] or 1), "plateau", wrong, slow=slow)
                 if (into / injected.folder / LABEL).exists():
                     continue
-                failed += not attempted(injected, partial(collect, depot, injected, into, seconds))
+                failed += not attempted(injected, partial(collect, depot, rates, injected, into, seconds))
     sys.exit(1 if failed else 0)
 
 

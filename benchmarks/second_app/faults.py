@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,63 +27,104 @@ LIST = "| fault | VALUE | what is wrong |\n|---|---|---|"
 MADE = "made by make bench-second"
 
 
+# What the depot manages is measured with as many users as its pool has connections.
+USERS, SECONDS = 10, 3
+
+
 @dataclass(frozen=True, slots=True)
 class Show:
-    """The load at which a fault is seen, one of scenarios.py, and what it moves; `distance_ms` is the database's, with it and without."""
+    """The load at which a fault is seen, one of scenarios.py, and what it moves; `distance_ms` is the database's, with it and without.
+
+    Its rate is a share of what the depot manages on this machine without the fault, and at most `most` iterations per second.
+    """
 
     workload: str
-    rate: str
+    share: float
     moves: str = "p95"
     distance_ms: float = 0
+    most: float = math.inf
 
 
+# Where every so many transactions lose a connection, the rate decides after how many seconds none is left: it is the same everywhere.
 SHOWN: Mapping[str, Show] = {
-    "advisory_lock": Show("bags", "15/s", distance_ms=2),
-    "app_cpu": Show("mixed", "25/s"),
-    "app_pool_small": Show("mixed", "45/s", distance_ms=5),
-    "connection_leak": Show("mixed", "25/s"),
-    "event_loop_blocking": Show("mixed", "25/s"),
-    "hot_row_lock": Show("bags", "15/s", distance_ms=2),
-    "idle_in_transaction": Show("mixed", "25/s"),
-    "large_json": Show("forms", "10/s"),
-    "missing_index": Show("latest", "10/s"),
-    "n_plus_one": Show("lists", "8/s", distance_ms=1),
-    "none": Show("mixed", "25/s"),
-    "offset_pagination": Show("journals", "1/s"),
-    "rls_per_row_function": Show("first_pages", "15/s"),
-    "slow_external_call": Show("quotes", "20/s"),
-    "sort_spill": Show("reports", "4/s"),
-    "stale_statistics": Show("boards", "20/s"),
+    "advisory_lock": Show("bags", 0.15, distance_ms=2),
+    "app_cpu": Show("mixed", 0.3),
+    "app_pool_small": Show("mixed", 0.3, distance_ms=5),
+    "connection_leak": Show("mixed", 0.3, most=25),
+    "event_loop_blocking": Show("mixed", 0.3),
+    "hot_row_lock": Show("bags", 0.15, distance_ms=2),
+    "idle_in_transaction": Show("mixed", 0.3, most=25),
+    "large_json": Show("forms", 0.3),
+    "missing_index": Show("latest", 0.3),
+    "n_plus_one": Show("lists", 0.3, distance_ms=1),
+    "none": Show("mixed", 0.3),
+    "offset_pagination": Show("journals", 0.3),
+    "rls_per_row_function": Show("first_pages", 0.3),
+    "slow_external_call": Show("quotes", 0.3),
+    "sort_spill": Show("reports", 0.3),
+    "stale_statistics": Show("boards", 0.3),
 }
 
 
-def prove(depot: Depot, shown: Show, values: Mapping[str, float], rounds: int, seconds: int) -> list[Proof]:
+class Rates:
+    """How fast the loads are on this machine. What the depot manages is measured once for each scene; a file keeps it for later."""
+
+    def __init__(self, depot: Depot, file: Path | None = None) -> None:
+        self._depot, self._file = depot, file
+        self._managed: dict[str, float] = json.loads(file.read_text()) if file and file.exists() else {}
+
+    def of(self, shown: Show) -> str:
+        """The rate of this load, two digits of it."""
+        scene = f"{shown.workload}, {shown.distance_ms:g} ms"
+        if scene not in self._managed:
+            self._managed[scene] = managed(self._depot, shown)
+            if self._file:
+                self._file.write_text(json.dumps(self._managed))
+        return rate(shown, self._managed[scene])
+
+
+def rate(shown: Show, managed: float) -> str:
+    """The rate of a load where the depot manages so many iterations per second."""
+    return f"{float(f'{min(shown.share * managed, shown.most):.2g}'):g}/s"
+
+
+def managed(depot: Depot, shown: Show) -> float:
+    """Iterations per second of users who do not wait between them, without a fault."""
+    with depot.running(distance_ms=shown.distance_ms) as running, tempfile.TemporaryDirectory() as folder:
+        for duration in (WARM_UP, f"{SECONDS}s"):
+            told = load(depot, running, shown, folder, vus=USERS, duration=duration)
+    return float(told["totals"]["iterations"]) / SECONDS
+
+
+def prove(depot: Depot, shown: Show, rate: str, values: Mapping[str, float], rounds: int, seconds: int) -> list[Proof]:
     """Of faults that are seen at the same load: each round is a load without them, one with each, and one without them again."""
     taken: dict[str, list[tuple[Figures, ...]]] = {name: [] for name in values}
     for _ in range(rounds):
-        before = _measure(depot, shown, (), seconds)
-        broken = {name: _measure(depot, shown, (f"{name}={value:g}",), seconds) for name, value in values.items()}
-        after = _measure(depot, shown, (), seconds)
+        before = _measure(depot, shown, rate, (), seconds)
+        broken = {name: _measure(depot, shown, rate, (f"{name}={value:g}",), seconds) for name, value in values.items()}
+        after = _measure(depot, shown, rate, (), seconds)
         for name, figures in broken.items():
             taken[name].append((before, figures, after))
-    load = f"{shown.workload} {shown.rate}"
-    return [Proof(name, value, load, shown.moves, *middles(taken[name])) for name, value in values.items()]
+    return [Proof(name, value, f"{shown.workload} {rate}", shown.moves, *middles(taken[name])) for name, value in values.items()]
 
 
-def _measure(depot: Depot, shown: Show, faults: Sequence[str], seconds: int) -> Figures:
+def _measure(depot: Depot, shown: Show, rate: str, faults: Sequence[str], seconds: int) -> Figures:
     with depot.running(*faults, distance_ms=shown.distance_ms) as running, tempfile.TemporaryDirectory() as folder:
-        load(depot, running, shown, WARM_UP, folder)
+        load(depot, running, shown, folder, rate=rate, duration=WARM_UP)
         database = running.owner_dsn.rpartition("/")[2]
         with watched(depot.server_dsn, database) as seen:
-            told = load(depot, running, shown, f"{seconds}s", folder)
+            told = load(depot, running, shown, folder, rate=rate, duration=f"{seconds}s")
         return figures_of(told, *seen)
 
 
-def load(depot: Depot, running: Running, shown: Show, duration: str, folder: str) -> dict[str, Any]:
-    """What `tenantry run` tells of this load."""
+def load(
+    depot: Depot, running: Running, shown: Show, folder: str, environment: Mapping[str, str] | None = None, **settings: object
+) -> dict[str, Any]:
+    """What `tenantry run` tells of this load, with these settings."""
     where = ["--target", running.url, "--runs", f"{folder}/runs"]
-    how = ["--set", f"rate={shown.rate}", "--set", f"duration={duration}"]
-    return tenantry("run", f"{HERE / 'scenarios.py'}:{shown.workload}", *where, *how, limit_s=LOAD_S, DEPOT_ORGS=str(depot.orgs))
+    how = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    environment = {"DEPOT_ORGS": str(depot.orgs), **(environment or {})}
+    return tenantry("run", f"{HERE / 'scenarios.py'}:{shown.workload}", *where, *how, limit_s=LOAD_S, **environment)
 
 
 def described(name: str, words: Mapping[str, Any]) -> str:
@@ -112,12 +156,12 @@ def main(only: str, seconds: int, rounds: int, table: bool) -> None:
     """Prove each fault: without it, with it, without it again. Exit code 1 when an indicator does not move by 30 %, or is not back."""
     names, proofs, unmeasured = _chosen(only), list[Proof](), list[str]()
     with Depot() as depot:
-        faults = depot.faults()
+        faults, rates = depot.faults(), Rates(depot)
         click.echo(HEAD)
         for shown in dict.fromkeys(SHOWN[name] for name in names):
             values = {name: float(faults[name]["default"]) for name in names if SHOWN[name] == shown}
             try:
-                proven = prove(depot, shown, values, rounds, seconds)
+                proven = prove(depot, shown, rates.of(shown), values, rounds, seconds)
             except (RuntimeError, OSError, TenantryError, subprocess.TimeoutExpired) as error:
                 unmeasured.extend(values)
                 click.echo(f"{', '.join(values)} could not be measured: {error}", err=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,6 +74,32 @@ def test_a_healthy_run_is_saturated_where_its_rate_moves_something(
     injected = score.Injected("none", rate, "ramp", False)
     moved = score._moved(injected, Path(), {("none", "ramp"): USUAL})
     assert score.Case(Path(), injected, moved).saturated == saturated
+
+
+@pytest.mark.parametrize(
+    ("wrong", "slow", "moved", "counts"),
+    [
+        (True, False, True, True),
+        (True, True, True, True),
+        (True, False, False, False),
+        (False, False, False, True),
+        (False, True, False, False),
+    ],
+    ids=["a fault that moves something", "in slow surroundings", "that moves nothing", "a healthy run", "slow surroundings"],
+)
+def test_what_counts(score: ModuleType, wrong: bool, slow: bool, moved: bool, counts: bool) -> None:
+    assert score.Case(Path(), score.Injected("n_plus_one", 1.0, "plateau", wrong, slow=slow), moved).counts == counts
+
+
+def test_a_fault_is_compared_with_the_run_without_it_whatever_its_value(
+    score: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score, "figures", lambda folder: USUAL | {"p95": 0.02 if folder.name.endswith("wrong") else 0.01})
+    for wrong in (False, True):
+        injected = score.Injected("missing_index", 1.0, "plateau", wrong)
+        (tmp_path / injected.folder).mkdir()
+        (tmp_path / injected.folder / score.LABEL).write_text(json.dumps(asdict(injected)))
+    assert [case.moved for case in score.cases(tmp_path)] == [False, True]
 
 
 @pytest.mark.parametrize(
