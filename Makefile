@@ -69,7 +69,7 @@ endef
 test: build browser postgres pooler second-app ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
 	$(call tests,$(ALONE))
-	$(call tests,$(OTHERS),--numprocesses $(TESTERS) --dist loadfile)
+	$(call tests,$(OTHERS),--numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder)
 
 browser:
 	bash tests/browser.sh
