@@ -57,9 +57,13 @@ fix: $(VENV)/synced ## Format and repair what can be repaired by itself
 	$(BIN)/ruff format python tests benchmarks examples
 	cargo fmt
 
-# Those that look at when things happen have the machine for themselves; those of `check` are not run twice.
+# Those that look at when things happen have the machine for themselves, two at a time: they wait and hardly compute. Those of `check` are
+# not run twice.
 ALONE := tests/engine tests/e2e/test_demo.py tests/e2e/test_several_processes.py
 OTHERS := tests $(addprefix --ignore ,$(ALONE) tests/agree)
+
+# File by file in the order of their folders: in that of their numbers of tests, the longest files of few tests would begin last.
+BESIDE := --dist loadfile --no-loadscope-reorder --numprocesses
 
 # What fails is named and tried once more, one at a time: a timing that a neighbour spoiled passes then, a fault does not.
 define tests
@@ -68,8 +72,8 @@ endef
 
 test: build browser postgres pooler second-app ## All tests beside those of check: Rust and Python, with a real Postgres, app and browser
 	cargo test --quiet -p tenantry-core
-	$(call tests,$(ALONE))
-	$(call tests,$(OTHERS),--numprocesses $(TESTERS) --dist loadfile)
+	$(call tests,$(ALONE),$(BESIDE) $(if $(filter 1,$(TESTERS)),1,2))
+	$(call tests,$(OTHERS),$(BESIDE) $(TESTERS))
 
 browser:
 	bash tests/browser.sh

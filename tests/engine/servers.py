@@ -35,7 +35,7 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
 def hypercorn(folder: Path, port: int, app: str, *options: str) -> list[str]:
     """The command that serves an ASGI app, given as source, with HTTP/1.1 and HTTP/2."""
     (folder / "app.py").write_text(app)
-    return [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *options, "app:app"]
+    return [sys.executable, "-m", "hypercorn", "--graceful-timeout", "0", "--bind", f"127.0.0.1:{port}", *options, "app:app"]
 
 
 def certificates(folder: Path) -> tuple[Path, Path]:

@@ -24,11 +24,11 @@ async def two(vu: Vu) -> None:
 
 
 def test_a_constant_rate_starts_each_iteration_at_its_exact_time(truth: TruthServer, drive: Drive) -> None:
-    run = drive(workload(one, constant_rate("60/s", "1s", max_vus=20)), truth.url)
+    run = drive(workload(one, constant_rate("120/s", "0.5s", max_vus=60)), truth.url)
     assert len(truth.arrivals) == 60
     starts = sorted(start for (start,) in run.rows("samples/requests", "intended_start_ns"))
     delays = run.rows("samples/requests", "start_ns - intended_start_ns")
-    assert starts == [k * NS // 60 for k in range(60)]
+    assert starts == [k * NS // 120 for k in range(60)]
     assert all(delay >= 0 for (delay,) in delays)
     assert (run.total("series/iterations", "due"), run.total("series/iterations", "started")) == (60, 60)
 
@@ -86,7 +86,7 @@ def test_a_ramp_starts_virtual_users_one_after_the_other(truth: TruthServer, dri
 
 
 def test_a_mix_follows_its_weights_and_the_seed(truth: TruthServer, drive: Drive) -> None:
-    run = drive(workload(mix({one: 3, two: 1}), constant_rate("400/s", "1s", max_vus=300)), truth.url)
+    run = drive(workload(mix({one: 3, two: 1}), constant_rate("800/s", "0.5s", max_vus=400)), truth.url)
     paths = Counter(arrival.path for arrival in truth.arrivals)
     assert sum(paths.values()) == 400
     assert 60 <= paths["/two"] <= 140, "100 expected; 4 standard deviations are 35"
@@ -111,7 +111,7 @@ def test_failures_are_counted_by_kind_and_kept_with_what_the_server_said(truth: 
         await vu.get("/status?code=503", name="GET /status")
         await vu.get("/reset")
 
-    run = drive(workload(failing, constant_rate("10/s", "1s", max_vus=5)), truth.url)
+    run = drive(workload(failing, constant_rate("50/s", "0.2s", max_vus=10)), truth.url)
     kinds = dict(run.rows("series/failures", "kind, sum(count)", "true group by kind"))
     assert kinds == {"status": 10, "reset": 10}
     details = run.rows("samples/requests", "distinct detail", "kind = 'status'")
@@ -126,7 +126,7 @@ def test_a_failed_check_counts_once_against_its_request(truth: TruthServer, driv
         vu.check("does not hold", False)
         vu.check("does not hold either", False)
 
-    run = drive(workload(checking, constant_rate("10/s", "1s", max_vus=5)), truth.url)
+    run = drive(workload(checking, constant_rate("50/s", "0.2s", max_vus=10)), truth.url)
     checks = {
         name: (passes, fails) for name, passes, fails in run.rows("series/checks", "name, sum(passes), sum(fails)", "true group by name")
     }
@@ -147,7 +147,7 @@ def test_groups_of_parallel_tasks_do_not_mix(truth: TruthServer, drive: Drive) -
             tasks.create_task(inside(vu, "left"))
             tasks.create_task(inside(vu, "right"))
 
-    run = drive(workload(grouped, constant_rate("5/s", "1s", max_vus=5)), truth.url)
+    run = drive(workload(grouped, constant_rate("25/s", "0.2s", max_vus=5)), truth.url)
     groups = set(run.rows("series/http", '"group", name', "true group by all"))
     assert groups == {("left", "in left"), ("right", "in right")}
 
@@ -158,7 +158,7 @@ def test_an_exception_is_an_error_of_its_iteration_with_message_and_place(truth:
         page = await vu.get("/fine")
         page.json()["no such key"]
 
-    run = drive(workload(broken, constant_rate("10/s", "1s", max_vus=5)), truth.url)
+    run = drive(workload(broken, constant_rate("50/s", "0.2s", max_vus=10)), truth.url)
     assert run.total("series/iterations", "errors") == 10
     ((scenario_name, message, place), (count, *_)) = next(iter(run.errors.found.items()))
     assert (scenario_name, message, count) == ("broken", "KeyError: 'no such key'", 10)
@@ -170,7 +170,7 @@ def test_reading_a_failed_response_ends_the_iteration_as_failed_not_as_an_error(
     async def reading(vu: Vu) -> None:
         (await vu.get("/status?code=500")).json()
 
-    run = drive(workload(reading, constant_rate("10/s", "1s", max_vus=5)), truth.url)
+    run = drive(workload(reading, constant_rate("50/s", "0.2s", max_vus=10)), truth.url)
     assert (run.total("series/iterations", "failed"), run.total("series/iterations", "errors")) == (10, 0)
     assert not run.errors.found
 

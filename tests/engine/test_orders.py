@@ -60,15 +60,24 @@ async def carried_out(load: Workload, url: str, folder: Path, orders: Orders, sh
 
 
 @pytest.fixture
-def under(tmp_path: Path, truth: TruthServer) -> Callable[..., Recorded]:
+def under_each(tmp_path: Path, truth: TruthServer) -> Callable[..., list[Recorded]]:
+    """Carry out shares of a workload under the same orders, all at once."""
+
+    async def together(load: Workload, orders: Orders, shares: list[tuple[int, int]]) -> list[Recorded]:
+        folders = [tmp_path / "share-{}-of-{}".format(*share) for share in shares]
+        for folder in folders:
+            folder.mkdir()
+        return await asyncio.gather(
+            *(carried_out(load, truth.url, folder, orders, share) for folder, share in zip(folders, shares, strict=True))
+        )
+
+    return lambda *asked: asyncio.run(together(*asked))
+
+
+@pytest.fixture
+def under(under_each: Callable[..., list[Recorded]]) -> Callable[..., Recorded]:
     """Carry out a workload under orders."""
-
-    def carry_out(load: Workload, orders: Orders, share: tuple[int, int] = (0, 1)) -> Recorded:
-        folder = tmp_path / "share-{}-of-{}".format(*share)
-        folder.mkdir()
-        return asyncio.run(carried_out(load, truth.url, folder, orders, share))
-
-    return carry_out
+    return lambda load, orders: under_each(load, orders, [(0, 1)])[0]
 
 
 def intended(run: Recorded) -> list[int]:
@@ -114,10 +123,10 @@ def test_so_many_virtual_users_are_at_work_as_were_ordered_last(under: Any) -> N
 
 
 @pytest.mark.parametrize("profile", [constant_rate("30/s", "1.5s", max_vus=12), poisson_rate("30/s", "1.5s", max_vus=12)])
-def test_shares_under_the_same_orders_send_together_what_the_whole_sends(under: Any, profile: Any) -> None:
+def test_shares_under_the_same_orders_send_together_what_the_whole_sends(under_each: Any, profile: Any) -> None:
     load = workload(quick, profile, rng_seed=5)
     orders: Orders = [(300 * MS, {"rate": [100, 3]}), (500 * MS, "hold"), (700 * MS, "release"), (900 * MS, {"rate": [70, 1]})]
-    whole, *parts = (under(load, orders, share) for share in [(0, 1), (0, 3), (1, 3), (2, 3)])
+    whole, *parts = under_each(load, orders, [(0, 1), (0, 3), (1, 3), (2, 3)])
     columns = "iteration, intended_start_ns"
     together = [row for part in parts for row in part.rows("samples/requests", columns)]
     assert sorted(together) == sorted(whole.rows("samples/requests", columns))
