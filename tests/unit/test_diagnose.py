@@ -242,6 +242,16 @@ def test_a_late_loop_is_a_blocking_call_when_the_processor_is_idle_and_work_when
         assert problems(scene.diagnosed(tmp_path / str(cores)))[0] == expected
 
 
+def test_a_pool_of_a_process_that_has_no_more_to_give_is_a_symptom(tmp_path: Path) -> None:
+    for cores, expected in ((0.5, "app_pool_small"), (0.95, "app_cpu")):
+        scene = Scene()
+        scene.calm(app=cores, in_use=9.0)
+        scene.endpoint(rate=1000, pool=60, db=3, app=8, door=6)
+        told = scene.diagnosed(tmp_path / str(cores))
+        assert problems(told) == [expected]
+        assert cores < 0.9 or [each.id for each in told.findings if each.explained_by == "app_cpu"] == ["app_pool_small"]
+
+
 def test_requests_that_wait_at_the_door_of_a_calm_app_lack_workers(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=5, app=2, door=300)
     assert problems(scene.diagnosed(tmp_path)) == ["few_workers"]

@@ -9,6 +9,12 @@ from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, ms, percent
 
+_BUSY, _FULL = 0.7, 0.85
+# With less it is busy enough where requests are seen to wait for it, and for no connection: their time in the app is longer than its work.
+_BUSY_AND_LATE, _LATE, _NO_QUEUE = 0.6, 1.3, 0.1
+# What an answer costs in apps that do nothing but ask their database; it is the code's fault only where the process has no more to give.
+_USUAL_S = 0.002
+
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     # A loop that computes is late to see answers of the database, too.
@@ -16,12 +22,14 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     share = evidence.held_share(inside)
     busiest = evidence.busiest_worker
     spent = (evidence.cores("app") or 0.0) * evidence.duration_s / max(evidence.requests, 1)
-    if share < 0.35 or busiest is None or busiest < 0.5 or spent < 0.002:
+    if share < 0.35 or busiest is None or busiest < 0.5 or (spent < _USUAL_S and busiest < _FULL):
         return
+    work = spent * evidence.requests / evidence.duration_s
+    late = evidence.part("app") + evidence.part("door") >= _LATE * work and evidence.share(evidence.part("pool")) < _NO_QUEUE
     yield Finding(
         RULE.id,
         evidence.share(inside),
-        grade((2.0, busiest >= 0.7), (1.0, share >= 0.5), (1.0, busiest >= 0.9)),
+        grade((2.0, busiest >= (_BUSY_AND_LATE if late else _BUSY)), (1.0, share >= 0.5), (1.0, busiest >= _FULL)),
         "the app's own code takes the time",
         (
             f"{percent(share)} of the time of requests is spent in the app, at its door, or until it sees the database's answers",
