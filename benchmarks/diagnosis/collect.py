@@ -42,10 +42,10 @@ LABEL = "injected.json"
 _RAMP = """from dataclasses import replace
 
 from tenantry import ramping_rate
-from {module} import {name} as plain
+from {module} import *
 
 profile = ramping_rate(("{rise}s", "{rate}/s"), ("{hold}s", "{rate}/s"), start="{low}/s", max_vus=300)
-{name} = replace(plain, parts=tuple(replace(part, profile=profile) for part in plain.parts))
+{name} = replace({name}, parts=tuple(replace(part, profile=profile) for part in {name}.parts))
 """
 
 
@@ -125,6 +125,8 @@ def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
         spec, how = _shaped(fault, rate, injected.shape, Path(folder), seconds)
         how += ["--set", f"rng_seed={injected.again}"] if injected.again else []
         told = tenantry("run", spec, *where, "--runs", f"{folder}/runs", *how, limit_s=120 + seconds, **environment)
+        if told["errors"] and not injected.wrong:
+            raise RuntimeError(f"its scenarios raised errors: {told['errors'][0]['message']}")
         keep(told["run"], into, injected)
 
 
