@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tenantry.scenario.loader import load_workload
+
 ROOT = Path(__file__).parents[2]
 USUAL = {"p95": 0.01, "throughput": 50.0, "failures": 0.0}
 
@@ -55,6 +57,15 @@ def test_five_different_runs_of_each_fault(score: ModuleType, name: str, values:
     assert list(collect.values(collect.faults.fault(name)).values()) == values
     planned = [each for each in collect.planned([name], collect.FACTORS, ["ramp"]) if each.wrong and not each.beside]
     assert len({each.folder for each in planned}) == 5
+
+
+@pytest.mark.parametrize("name", ["none", "hot_row_lock", "unindexed_fk"])
+def test_a_rising_load_is_the_plain_one_with_its_hooks(score: ModuleType, name: str, tmp_path: Path) -> None:
+    collect = importlib.import_module("benchmarks.diagnosis.collect")
+    plain, rising = (load_workload(collect._shaped(collect.faults.fault(name), 60.0, shape, tmp_path, 15)[0]) for shape in collect.SHAPES)
+    assert rising.hooks == plain.hooks and rising.hooks
+    assert rising.scenarios == plain.scenarios
+    assert [part.profile.kind for part in rising.parts] == ["ramping_rate"]
 
 
 @pytest.mark.parametrize(
