@@ -11,7 +11,7 @@ from tenantry.diagnose.model import Finding
 from tenantry.experiment.ledger import SCHEMA
 from tenantry.experiment.model import Change, NotTried, Site
 from tenantry.load import population_of
-from tenantry.plan.tenants import Without
+from tenantry.plan.tenants import UNIFORM, Evenly, Without
 from tenantry.prepare import Prepared, cores, shared_out
 
 INDEX = "tenantry_experiment"
@@ -122,6 +122,24 @@ def server_setting(finding: Finding, link: Link, site: Site, base: Prepared) -> 
     return _settings(link, wanted)
 
 
+def lock_held(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
+    """Where one tenant's own key is hot by the load: the load spread over all tenants; else commits that do not wait for the disk."""
+    is_uneven = base.plan.tenant_choice != UNIFORM and population_of(base.workload, base.plan) is not None
+    how = spread_tenants if finding.subject.get("tenant") and is_uneven else asynchronous_commit
+    return how(finding, link, site, base)
+
+
+def spread_tenants(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
+    """The load with all its tenants alike: whether it is the busiest one's key that the others' requests do without."""
+    return Change(
+        kind="spread_tenants",
+        title="The load spread evenly over its tenants (a test, not a remedy)",
+        statement="every tenant as often as any other",
+        load=lambda prepared: replace(prepared, plan=replace(prepared.plan, tenant_choice=Evenly(prepared.plan.tenant_choice))),
+        refutes=False,
+    )
+
+
 def asynchronous_commit(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
     """Commits that do not wait for the disk: whether locks are held for that wait. Other reasons to hold them remain, if it is not."""
     name = "synchronous_commit"
@@ -213,8 +231,8 @@ CHANGES: dict[str, Callable[[Finding, Link, Site, Prepared], Change]] = {
     "stale_statistics": analyze,
     "rls_per_row_function": wrap_policy,
     "wal_checkpoints": server_setting,
-    "hot_row_lock": asynchronous_commit,
-    "advisory_lock": asynchronous_commit,
+    "hot_row_lock": lock_held,
+    "advisory_lock": lock_held,
     "app_pool_small": pool_size,
     "generator": another_process,
     "noisy_tenant": pause_tenant,
