@@ -293,7 +293,8 @@ def test_else_a_hot_lock_is_tried_with_commits_that_do_not_wait(what: str, monke
     base = even if what == "a load that is even" else uneven
     subject = {} if what == "a key of all tenants" else {"tenant": "7"}
     asynchronous = Change(kind="setting", title="", statement="")
-    monkeypatch.setattr(changes, "asynchronous_commit", lambda *_: asynchronous)
+    spread, _ = changes.CHANGES["hot_row_lock"]
+    monkeypatch.setitem(changes.CHANGES, "hot_row_lock", (spread, lambda *_: asynchronous))
     finding = Finding("hot_row_lock", 0.5, 0.8, "", (), Fix(""), subject=subject)
     assert change_for(finding, NOWHERE, Site(""), base) is asynchronous
 

@@ -20,10 +20,14 @@ _SET = re.compile(r"ALTER SYSTEM SET (\w+) = '?([^';]+)'?")
 
 
 def change_for(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
-    """The change that tries the remedy of a finding; raises NotTried with the reason why there is none."""
-    if finding.id in CHANGES:
-        return CHANGES[finding.id](finding, link, site, base)
-    raise NotTried(REASONS.get(finding.id, OTHERWISE))
+    """The change that tries the remedy of a finding, the first that there can be; raises NotTried with the reason why there is none."""
+    reason = NotTried(REASONS.get(finding.id, OTHERWISE))
+    for make in CHANGES.get(finding.id, ()):
+        try:
+            return make(finding, link, site, base)
+        except NotTried as why:
+            reason = why
+    raise reason
 
 
 def create_index(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
@@ -122,15 +126,12 @@ def server_setting(finding: Finding, link: Link, site: Site, base: Prepared) -> 
     return _settings(link, wanted)
 
 
-def lock_held(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
-    """Where one tenant's own key is hot by the load: the load spread over all tenants; else commits that do not wait for the disk."""
-    is_uneven = base.plan.tenant_choice != UNIFORM and population_of(base.workload, base.plan) is not None
-    how = spread_tenants if finding.subject.get("tenant") and is_uneven else asynchronous_commit
-    return how(finding, link, site, base)
-
-
 def spread_tenants(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
-    """The load with all its tenants alike: whether it is the busiest one's key that the others' requests do without."""
+    """The load with all its tenants alike, where one tenant's own key is hot: whether it is hot by this tenant's part of the load."""
+    if "tenant" not in finding.subject:
+        raise NotTried("it is not known to be one tenant's own key that is waited for")
+    if base.plan.tenant_choice == UNIFORM or population_of(base.workload, base.plan) is None:
+        raise NotTried("the load draws its tenants evenly, or not from a dataset")
     return Change(
         kind="spread_tenants",
         title="The load spread evenly over its tenants (a test, not a remedy)",
@@ -225,17 +226,17 @@ def _is_superuser(link: Link) -> bool:
     return link.texts("SHOW is_superuser") == ["on"]
 
 
-CHANGES: dict[str, Callable[[Finding, Link, Site, Prepared], Change]] = {
-    "missing_index": create_index,
-    "unindexed_fk": create_index,
-    "stale_statistics": analyze,
-    "rls_per_row_function": wrap_policy,
-    "wal_checkpoints": server_setting,
-    "hot_row_lock": lock_held,
-    "advisory_lock": lock_held,
-    "app_pool_small": pool_size,
-    "generator": another_process,
-    "noisy_tenant": pause_tenant,
+CHANGES: dict[str, tuple[Callable[[Finding, Link, Site, Prepared], Change], ...]] = {
+    "missing_index": (create_index,),
+    "unindexed_fk": (create_index,),
+    "stale_statistics": (analyze,),
+    "rls_per_row_function": (wrap_policy,),
+    "wal_checkpoints": (server_setting,),
+    "hot_row_lock": (spread_tenants, asynchronous_commit),
+    "advisory_lock": (spread_tenants, asynchronous_commit),
+    "app_pool_small": (pool_size,),
+    "generator": (another_process,),
+    "noisy_tenant": (pause_tenant,),
 }
 OTHERWISE = "its remedy is in the code or the surroundings of the app, which an experiment cannot change"
 _SESSIONS = "the setting belongs to the app's sessions, which would have to begin anew"
