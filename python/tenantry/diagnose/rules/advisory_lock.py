@@ -30,7 +30,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 RULE = Rule(
     "advisory_lock",
     "Requests queue for an advisory lock",
-    "Sessions at work wait for Lock:advisory.",
+    "Sessions at work wait for Lock:advisory. Where they wait behind their own tenant, and many of them are one's, that is whose key"
+    " it is.",
     "Workers of a queue that wait for each other by design.",
     "A finer key, a shorter hold.",
     _find,

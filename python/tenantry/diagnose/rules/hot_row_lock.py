@@ -33,7 +33,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
 RULE = Rule(
     "hot_row_lock",
     "Transactions queue for the same row",
-    "Sessions at work wait for Lock:transactionid and Lock:tuple, most of them in one statement.",
+    "Sessions at work wait for Lock:transactionid and Lock:tuple, most of them in one statement. Where they wait behind their own tenant,"
+    " and many of them are one's, that is whose key it is.",
     "Deadlocks, a slow service called in the transaction, a transaction that was left open: each holds rows longer than it should, and is"
     " then the cause.",
     "Shorter transactions, the hot row last, several rows in place of one.",
