@@ -6,28 +6,34 @@ import asyncio
 import itertools
 import json
 import os
+import pwd
 import signal
+import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import duckdb
 import pytest
+from runfolder import RunFolder
 from running_clinic import Database
 from test_observe_postgres import Kept, observed, opened, read_until, role_of, wait_for
 
+from tenantry.diagnose.answer import diagnose
 from tenantry.observe import catalog as learning
 from tenantry.observe.activity import Activity
 from tenantry.observe.catalog import catalog
-from tenantry.observe.counters import Counters
+from tenantry.observe.counters import _GAUGES, Counters
 from tenantry.observe.postgres import Session
 from tenantry.observe.settings import Observing
 from tenantry.observe.statements import LONGEST, plans
 from tenantry.observe.summary import summary
-from tenantry.postgres import find_postgres, start_postgres
+from tenantry.postgres import Postgres, find_postgres, start_postgres
+from tenantry.processes import Account, run_as
+from tenantry.results import open_run
 
 EXTENSION = "CREATE EXTENSION IF NOT EXISTS pg_stat_statements"
 PEOPLE = (
@@ -106,21 +112,23 @@ def test_an_unknown_version_is_read_as_far_as_it_is_like_those_that_are_known(da
     assert facts["tables"][0]["name"] == "people"
 
 
+def snapshots(database: Database) -> int:
+    """How often the observer has read the counters."""
+    read = "query LIKE '%pg_stat_statements_info AS observed%'"
+    return int(database.value(f"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE {read}"))
+
+
 def test_a_database_that_crashes_in_the_middle_goes_on_being_counted(tmp_path: Path) -> None:
     with start_postgres(find_postgres()) as server:
         database = Database(server.dsn)
         database.run(EXTENSION, *PEOPLE, "SELECT 1")
 
-        def snapshots() -> int:
-            read = "query LIKE '%pg_stat_statements_info AS observed%'"
-            return int(database.value(f"SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE {read}"))
-
         def load() -> None:
             calls = ["SELECT count(*) FROM people"] * 20
-            wait_for(snapshots)
+            wait_for(lambda: snapshots(database))
             database.run(*calls)
-            before = snapshots()
-            wait_for(lambda: snapshots() >= before + 2)
+            before = snapshots(database)
+            wait_for(lambda: snapshots(database) >= before + 2)
             # One backend that dies makes Postgres end all sessions and recover, without what it has counted.
             os.kill(database.value("SELECT pid FROM pg_stat_activity WHERE application_name = 'tenantry observe' LIMIT 1"), signal.SIGKILL)
 
@@ -140,6 +148,65 @@ def test_a_database_that_crashes_in_the_middle_goes_on_being_counted(tmp_path: P
     assert counted["SELECT count(*) FROM people"] == 40
     commits = rows(tmp_path, "SELECT value FROM readings WHERE metric = 'database.xact_commit' ORDER BY at_ns")
     assert commits == sorted(commits)
+
+
+@contextmanager
+def restarted(server: Postgres) -> Iterator[None]:
+    """The server, ended and started anew as its administrator does it; the new one, which is nobody's child, ends with the block."""
+    assert server.folder is not None and server.pid is not None
+    data = server.folder / "data"
+    program = Path(f"/proc/{server.pid}/exe").readlink().with_name("pg_ctl")
+    owner = pwd.getpwuid(data.stat().st_uid)
+    account = Account(owner.pw_name, owner.pw_uid, owner.pw_gid) if os.geteuid() == 0 else None
+
+    def control(*arguments: str) -> None:
+        command: list[str | Path] = [program, "--silent", "--wait", "--pgdata", data, *arguments]
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True, **run_as(account))
+
+    control("restart", "--mode=fast", "--log", str(data / "anew.log"))
+    try:
+        yield
+    finally:
+        control("stop", "--mode=immediate")
+
+
+def test_a_server_that_is_started_anew_in_the_middle_is_watched_again_and_has_counted_on(tmp_path: Path) -> None:
+    raw = RunFolder()
+    raw.elapsed_s = 10.0
+    raw.write(tmp_path)
+    with ExitStack() as stack:
+        server = stack.enter_context(start_postgres(find_postgres()))
+        database = Database(server.dsn)
+        database.run(EXTENSION, *PEOPLE, "SELECT 1")
+
+        anew_ns = []
+
+        def load() -> None:
+            begun_ns = time.monotonic_ns()
+            calls = ["SELECT count(*) FROM people"] * 20
+            wait_for(lambda: snapshots(database))
+            database.run(*calls)
+            stack.enter_context(restarted(server))
+            anew_ns.append(time.monotonic_ns() - begun_ns)
+            database.run(*calls)
+            both = "SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'tenantry observe'"
+            wait_for(lambda: database.value(both))
+            before = snapshots(database)
+            wait_for(lambda: snapshots(database) >= before + 10)
+
+        _, notes = observed(Observing(server.dsn, loads=False, counters_s=0.1), tmp_path, load)
+    for part in ("postgres.activity failed", "postgres.counters failed"):
+        assert len([note for note in notes if note.startswith(part)]) == 1, (part, notes)
+    assert not [note for note in notes if "lost its counters" in note], "a server that ends in peace keeps them"
+    counted = {statement["text"]: statement["calls"] for statement in summary(tmp_path)["statements"]}
+    assert counted["SELECT count(*) FROM people"] == 40
+    fell = """SELECT DISTINCT metric, subject FROM (SELECT *, lag(value) OVER (PARTITION BY metric, subject ORDER BY at_ns) AS before
+              FROM readings WHERE probe = 'postgres.counters' AND metric <> 'snapshot') WHERE value < before"""
+    assert [found for found in rows(tmp_path, fell) if found[0] not in _GAUGES] == []
+    looks = [row[0] for row in rows(tmp_path, "SELECT at_ns FROM readings WHERE metric = 'sessions' AND subject = ''")]
+    assert sum(at_ns > anew_ns[0] for at_ns in looks) >= 3, "it is watched again"
+    with open_run(tmp_path) as run:
+        assert {*notes} <= {*diagnose(run).unseen}
 
 
 def test_clocks_that_are_set_move_no_reading(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from truth import TruthServer
 from tenantry import Vu, per_vu_iterations, scenario, workload
 from tenantry.metrics import counter, gauge, rate, trend
 from tenantry.metrics.selector import Selector, exactly
-from tenantry.results.custom import Custom, highest_of, metrics
+from tenantry.results.custom import Custom, highest_of, in_slices, metrics
 from tenantry.results.source import Spans
 from tenantry.results.tables import Tables
 
@@ -61,7 +61,7 @@ def test_sums_extremes_and_last_values_are_exact_and_percentiles_have_three_digi
     made = replace(workload(selling, per_vu_iterations(15, vus=2)), metrics=(sold, stock, cached, queued))
     tables = opened(drive(made, truth.url))
     assert len(given) == 3000
-    found = {metric.name: metric for metric in metrics(tables, {"unused": {"kind": "gauge", "unit": "MB"}}, 10.0)}
+    found = {metric.name: metric for metric in metrics(in_slices(tables, 1), {"unused": {"kind": "gauge", "unit": "MB"}}, 10.0)}
     assert (found["sold"].value, found["sold"].per_s, found["sold"].unit, found["sold"].n) == (750.0, 75.0, "EUR", 3000)
     assert (found["stock"].value, found["stock"].min, found["stock"].max) == (3000, 1, 3000)
     assert found["cached"].value == pytest.approx(1 / 3)

@@ -114,12 +114,13 @@ class Scene:
                 self.activity.append((at, CLIENT, state, kind, event, query_id, route, tenant, now, old_s, old_s))
 
     def blocked(
-        self, number: int, lock: str, *, mode: str = "ShareLock", relation: str = "", query_id: str = "", blocker: str = "active"
-    ) -> None:
+        self, number: int, lock: str, *, mode: str = "ShareLock", relation: str = "", query_id: str = "", blocker: str = "active",
+        tenant: str = "", holder: str = "",
+    ) -> None:  # fmt: skip
         """Sessions that wait for a lock, and who is at the head of the queue."""
         for turn in range(round(self.seconds / EACH_S)):
-            who = ("1", blocker, "", "", "", "", "")
-            self.blocking.append((round(turn * EACH_S * SECOND), lock, mode, relation, query_id, "", "", *who, number, 0.5, 0.5))
+            who = ("1", blocker, "", "", "", "", holder)
+            self.blocking.append((round(turn * EACH_S * SECOND), lock, mode, relation, query_id, "", tenant, *who, number, 0.5, 0.5))
 
     def grows(self, metric: str, by: float | Sequence[float], subject: str = "") -> None:
         """A counter, by so much in all, or in each second."""

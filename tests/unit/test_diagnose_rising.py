@@ -111,6 +111,16 @@ def test_counters_grow_evenly_between_the_snapshots_about_the_highest_load(tmp_p
         assert whole.at_highest_load.readings.growth("statement.calls", "7") == 90, "a statement that came later began at zero"
 
 
+def test_requests_of_a_stretch_that_ends_before_the_load_does_are_asked_for_once(tmp_path: Path) -> None:
+    scene = rising()
+    scene.endpoint(pool=1, db=2, app=1)
+    scene.diagnosed(tmp_path)
+    with open_run(tmp_path) as run:
+        lowest = Evidence(run).at_lowest_load
+        assert lowest is not None and lowest.stretch.until_s is not None
+        assert lowest.endpoints_meanwhile is lowest.endpoints
+
+
 def found(**what: Any) -> Finding:
     return Finding("x", summary="", evidence=(), fix=Fix(""), confidence=1.0, **what)
 

@@ -30,6 +30,7 @@ from tenantry.prepare import Prepared, prepare
 from tenantry.report import findings
 from tenantry.results import open_run
 from tenantry.scenario.workload import Workload
+from tenantry.tenants import zipf
 from tenantry.units import NS
 from tenantry_clinic.dataset import clinic
 
@@ -271,6 +272,31 @@ def test_a_tenant_that_takes_the_database_is_left_out_of_the_load() -> None:
         change_for(replace(finding, subject={"tenant": "13"}), NOWHERE, Site(""), base)
     with pytest.raises(NotTried, match="does not draw its tenants from a dataset"):
         change_for(finding, NOWHERE, Site(""), prepared())
+
+
+@pytest.mark.parametrize("name", ["hot_row_lock", "advisory_lock"])
+def test_where_a_tenants_own_key_is_hot_the_load_is_spread_over_all_tenants(name: str) -> None:
+    base = prepared()
+    uneven = replace(base, workload=replace(base.workload, dataset=clinic), plan=replace(base.plan, tenants=12, tenant_choice=zipf(2.0)))
+    finding = Finding(name, 0.5, 0.8, "", (), Fix(""), subject={"tenant": "7"})
+    made = change_for(finding, NOWHERE, Site(""), uneven)
+    assert made.load is not None and str(made.load(uneven).plan.tenant_choice) == "zipf(2) evenly"
+    assert (made.kind, made.refutes) == ("spread_tenants", False)
+
+
+@pytest.mark.parametrize("what", ["a key of all tenants", "a load that is even", "a load without tenants"])
+def test_else_a_hot_lock_is_tried_with_commits_that_do_not_wait(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    even = prepared()
+    if what != "a load without tenants":
+        even = replace(even, workload=replace(even.workload, dataset=clinic), plan=replace(even.plan, tenants=12))
+    uneven = replace(even, plan=replace(even.plan, tenant_choice=zipf(2.0)))
+    base = even if what == "a load that is even" else uneven
+    subject = {} if what == "a key of all tenants" else {"tenant": "7"}
+    asynchronous = Change(kind="setting", title="", statement="")
+    spread, _ = changes.CHANGES["hot_row_lock"]
+    monkeypatch.setitem(changes.CHANGES, "hot_row_lock", (spread, lambda *_: asynchronous))
+    finding = Finding("hot_row_lock", 0.5, 0.8, "", (), Fix(""), subject=subject)
+    assert change_for(finding, NOWHERE, Site(""), base) is asynchronous
 
 
 def test_the_pool_of_an_app_that_is_ours_is_made_larger_by_starting_it_anew() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import re
 from io import StringIO
@@ -68,6 +69,12 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def failed(stored: Path) -> Path:
     return failing_run().write(stored.with_name("20260106T080000Z-failing"))
+
+
+def test_a_report_leaves_the_garbage_collector_as_it_was(stored: Path) -> None:
+    before = gc.get_threshold()
+    call(report, str(stored), "--format", "json")
+    assert gc.get_threshold() == before
 
 
 def told(reference: str = NAME) -> dict[str, Any]:

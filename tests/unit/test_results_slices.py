@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -109,6 +110,21 @@ def test_failures_checks_iterations_and_statuses_have_lines_that_add_up(run: Run
     for status in run.statuses:
         key = ("status", str(status.status), "failed" if status.failed else "fine")
         assert sum(line(run, *key).counts["requests"]) == pytest.approx(status.requests, abs=run.slices.count)
+
+
+def test_the_metrics_of_scripts_are_read_once_for_a_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    with open_run(run.folder) as again:
+        rows = again.tables.rows
+
+        def counted(sql: str, *more: Any, of: tuple[str, ...]) -> list[Any]:
+            read.extend(of)
+            return rows(sql, *more, of=of)
+
+        monkeypatch.setattr(again.tables, "rows", counted)
+        assert again.metrics == run.metrics
+        assert again.slices == run.slices
+    assert read.count("custom") == 1
 
 
 def test_a_long_run_of_many_names_keeps_its_slices_few(tmp_path: Path) -> None:

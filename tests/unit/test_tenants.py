@@ -13,7 +13,7 @@ from test_vu import Animals
 
 from tenantry import Vu, constant_vus, scenario, workload
 from tenantry.errors import UsageError
-from tenantry.plan.tenants import UNIFORM, ByTier, Draw, TenantChoice, Without, ZipfRanks
+from tenantry.plan.tenants import UNIFORM, ByTier, Draw, Evenly, TenantChoice, Without, ZipfRanks
 from tenantry.scenario.population import draw_identity
 from tenantry.tenants import by_tier, zipf
 
@@ -87,6 +87,16 @@ def test_a_tenant_that_is_left_out_is_never_drawn_and_the_others_are(choice: Ten
     draw = Without(choice, 2).sampler(5, plan_of)
     drawn = Counter(draw(rng) for _ in range(2000))
     assert set(drawn) == ({0, 3, 4} if isinstance(choice, ByTier) else {0, 1, 3, 4})
+
+
+def test_evenly_all_tenants_of_a_choice_are_drawn_alike_and_no_others() -> None:
+    def plan_of(number: int, _: str) -> str:
+        return ("free", "free", "paid", "trial", "trial")[number]
+
+    seen = drawn(Evenly(zipf(2.0)).sampler(5, plan_of))
+    assert set(seen) == set(range(5)) and max(seen.values()) < 1.1 * min(seen.values())
+    seen = drawn(Evenly(by_tier({"paid": 1, "free": 9}, column="plan")).sampler(5, plan_of))
+    assert set(seen) == {0, 1, 2} and max(seen.values()) < 1.1 * min(seen.values())
 
 
 def test_where_a_choice_has_no_other_tenant_any_other_is_drawn() -> None:

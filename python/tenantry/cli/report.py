@@ -51,9 +51,17 @@ def command(run: str, form: str, out: Path | None, is_public: bool, runs: Path |
 
 def show(folder: Path, form: str, out: Path | None = None, *, is_public: bool = False) -> None:
     """Print or write what the folder tells, and warn on stderr of what could not be read."""
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE)
+    try:
+        _show(folder, form, out, is_public=is_public)
+    finally:
+        gc.set_threshold(*before)
+
+
+def _show(folder: Path, form: str, out: Path | None, *, is_public: bool) -> None:
     from tenantry.results import open_run
 
-    gc.set_threshold(_GARBAGE)
     with open_run(folder) as opened:
         opened.read_ahead()
         make = FORMS[form].load()

@@ -82,6 +82,8 @@ class Evidence:
     @cached_property
     def endpoints_meanwhile(self) -> list[Endpoint]:
         """The same of requests that ended before the load did: what goes with samples of the sessions."""
+        if self.stretch.until_s is not None:
+            return self.endpoints
         return endpoints(self.run.tables, self.stretch.from_s, self.span[1] // _NS)
 
     @cached_property

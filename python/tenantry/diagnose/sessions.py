@@ -55,6 +55,15 @@ class Blocked:
     held_s: float
 
 
+class Between(NamedTuple):
+    """Sessions that waited for a lock, at a time on average, by their tenant and by the tenant of who was at the head of the queue."""
+
+    lock: str
+    tenant: str
+    holder: str
+    sessions: float
+
+
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """All of it; `samples` is how often somebody looked. Without samples nothing is known."""
@@ -62,6 +71,7 @@ class Sessions:
     samples: int = 0
     doing: list[Doing] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)
+    between: list[Between] = field(default_factory=list)
 
     def average(self, fits: Callable[[Doing], bool]) -> float:
         """How many sessions fit, at a time."""
@@ -127,7 +137,7 @@ def sessions(tables: Tables, span: tuple[int, int]) -> Sessions:
         [samples, *span],
         of=("activity",),
     )
-    return Sessions(samples, [Doing(*row) for row in rows], _blocked(tables, samples, span))
+    return Sessions(samples, [Doing(*row) for row in rows], _blocked(tables, samples, span), _between(tables, samples, span))
 
 
 def _blocked(tables: Tables, samples: int, span: tuple[int, int]) -> list[Blocked]:
@@ -139,3 +149,12 @@ def _blocked(tables: Tables, samples: int, span: tuple[int, int]) -> list[Blocke
         of=("blocking",),
     )
     return [Blocked(*row) for row in rows]
+
+
+def _between(tables: Tables, samples: int, span: tuple[int, int]) -> list[Between]:
+    rows = tables.rows(
+        "SELECT lock, tenant, blocker_tenant, sum(sessions)::DOUBLE / ? FROM blocking WHERE at_ns BETWEEN ? AND ? GROUP BY ALL",
+        [samples, *span],
+        of=("blocking",),
+    )
+    return [Between(*row) for row in rows]

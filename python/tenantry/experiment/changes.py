@@ -11,7 +11,7 @@ from tenantry.diagnose.model import Finding
 from tenantry.experiment.ledger import SCHEMA
 from tenantry.experiment.model import Change, NotTried, Site
 from tenantry.load import population_of
-from tenantry.plan.tenants import Without
+from tenantry.plan.tenants import UNIFORM, Evenly, Without
 from tenantry.prepare import Prepared, cores, shared_out
 
 INDEX = "tenantry_experiment"
@@ -20,10 +20,14 @@ _SET = re.compile(r"ALTER SYSTEM SET (\w+) = '?([^';]+)'?")
 
 
 def change_for(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
-    """The change that tries the remedy of a finding; raises NotTried with the reason why there is none."""
-    if finding.id in CHANGES:
-        return CHANGES[finding.id](finding, link, site, base)
-    raise NotTried(REASONS.get(finding.id, OTHERWISE))
+    """The change that tries the remedy of a finding, the first that there can be; raises NotTried with the reason why there is none."""
+    reason = NotTried(REASONS.get(finding.id, OTHERWISE))
+    for make in CHANGES.get(finding.id, ()):
+        try:
+            return make(finding, link, site, base)
+        except NotTried as why:
+            reason = why
+    raise reason
 
 
 def create_index(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
@@ -122,6 +126,21 @@ def server_setting(finding: Finding, link: Link, site: Site, base: Prepared) -> 
     return _settings(link, wanted)
 
 
+def spread_tenants(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
+    """The load with all its tenants alike, where one tenant's own key is hot: whether it is hot by this tenant's part of the load."""
+    if "tenant" not in finding.subject:
+        raise NotTried("it is not known to be one tenant's own key that is waited for")
+    if base.plan.tenant_choice == UNIFORM or population_of(base.workload, base.plan) is None:
+        raise NotTried("the load draws its tenants evenly, or not from a dataset")
+    return Change(
+        kind="spread_tenants",
+        title="The load spread evenly over its tenants (a test, not a remedy)",
+        statement="every tenant as often as any other",
+        load=lambda prepared: replace(prepared, plan=replace(prepared.plan, tenant_choice=Evenly(prepared.plan.tenant_choice))),
+        refutes=False,
+    )
+
+
 def asynchronous_commit(finding: Finding, link: Link, site: Site, base: Prepared) -> Change:
     """Commits that do not wait for the disk: whether locks are held for that wait. Other reasons to hold them remain, if it is not."""
     name = "synchronous_commit"
@@ -207,17 +226,17 @@ def _is_superuser(link: Link) -> bool:
     return link.texts("SHOW is_superuser") == ["on"]
 
 
-CHANGES: dict[str, Callable[[Finding, Link, Site, Prepared], Change]] = {
-    "missing_index": create_index,
-    "unindexed_fk": create_index,
-    "stale_statistics": analyze,
-    "rls_per_row_function": wrap_policy,
-    "wal_checkpoints": server_setting,
-    "hot_row_lock": asynchronous_commit,
-    "advisory_lock": asynchronous_commit,
-    "app_pool_small": pool_size,
-    "generator": another_process,
-    "noisy_tenant": pause_tenant,
+CHANGES: dict[str, tuple[Callable[[Finding, Link, Site, Prepared], Change], ...]] = {
+    "missing_index": (create_index,),
+    "unindexed_fk": (create_index,),
+    "stale_statistics": (analyze,),
+    "rls_per_row_function": (wrap_policy,),
+    "wal_checkpoints": (server_setting,),
+    "hot_row_lock": (spread_tenants, asynchronous_commit),
+    "advisory_lock": (spread_tenants, asynchronous_commit),
+    "app_pool_small": (pool_size,),
+    "generator": (another_process,),
+    "noisy_tenant": (pause_tenant,),
 }
 OTHERWISE = "its remedy is in the code or the surroundings of the app, which an experiment cannot change"
 _SESSIONS = "the setting belongs to the app's sessions, which would have to begin anew"

@@ -79,6 +79,17 @@ class ByTier:
     faults: tuple[UsageError, ...] = ()
 
     def sampler(self, tenants: int, value: Value) -> Draw:
+        groups, bounds = list(self.members(tenants, value).values()), list(accumulate(self.weights.values()))
+
+        def draw(rng: Random) -> int:
+            # The product can be rounded up to the total.
+            place = bisect_right(bounds, rng.random() * bounds[-1])
+            return rng.choice(groups[min(place, len(groups) - 1)])
+
+        return draw
+
+    def members(self, tenants: int, value: Value) -> dict[str, list[int]]:
+        """The tenants of each tier; raises UsageError where a tier has none."""
         members: dict[str, list[int]] = {tier: [] for tier in self.weights}
         seen: dict[str, None] = {}
         for number in range(tenants):
@@ -90,14 +101,7 @@ class ByTier:
             if not found:
                 what = f"by_tier: none of the {tenants} tenants has {tier!r} as its {self.column}"
                 raise UsageError(what, hint=did_you_mean(tier, sorted(seen)[:20]))
-        groups, bounds = list(members.values()), list(accumulate(self.weights.values()))
-
-        def draw(rng: Random) -> int:
-            # The product can be rounded up to the total.
-            place = bisect_right(bounds, rng.random() * bounds[-1])
-            return rng.choice(groups[min(place, len(groups) - 1)])
-
-        return draw
+        return members
 
     def _value(self, value: Value, number: int) -> object:
         try:
@@ -146,6 +150,23 @@ class Without:
 
     def __str__(self) -> str:
         return f"{self.choice} without number {self.left_out + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evenly:
+    """All tenants that another choice can draw, each as often as any other."""
+
+    choice: TenantChoice
+    faults: tuple[UsageError, ...] = ()
+
+    def sampler(self, tenants: int, value: Value) -> Draw:
+        if not isinstance(self.choice, ByTier):
+            return UNIFORM.sampler(tenants, value)
+        drawn = [number for members in self.choice.members(tenants, value).values() for number in members]
+        return lambda rng: rng.choice(drawn)
+
+    def __str__(self) -> str:
+        return f"{self.choice} evenly"
 
 
 def _is_weight(weight: object) -> bool:

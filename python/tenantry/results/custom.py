@@ -17,7 +17,6 @@ from tenantry.metrics.builtin import GROUP_DURATION
 from tenantry.metrics.selector import Selectors
 from tenantry.results.histogram import rank
 from tenantry.results.model import Metric
-from tenantry.results.stored import ENDLESS
 from tenantry.results.tables import Tables
 
 _DROPPED_BITS = 42
@@ -135,12 +134,12 @@ def in_slices(tables: Tables, step_s: int) -> dict[Key, dict[int, Measured]]:
     return {key: dict(slices) for key, slices in found.items()}
 
 
-def metrics(tables: Tables, declared: Mapping[str, Mapping[str, Any]], duration_s: float) -> list[Metric]:
-    """Each declared metric over the whole run, and the duration of each group."""
-    found = {key: whole for key, slices in in_slices(tables, ENDLESS).items() for whole in slices.values()}
-    measured = {name for name, *_ in found}
+def metrics(measured: Mapping[Key, Mapping[int, Measured]], declared: Mapping[str, Mapping[str, Any]], duration_s: float) -> list[Metric]:
+    """Each declared metric over the whole run, and the duration of each group, from what was measured in its slices."""
+    found = {key: merged(slices.values()) for key, slices in measured.items()}
+    known = {name for name, *_ in found}
     for name, told in declared.items():
-        if name not in measured:
+        if name not in known:
             found[name, str(told.get("kind")), str(told.get("unit") or ""), ""] = Measured()
     return [_metric(*key, values, duration_s) for key, values in sorted(found.items(), key=lambda pair: pair[0])]
 

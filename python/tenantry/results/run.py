@@ -37,7 +37,7 @@ from tenantry.results.model import (
     Waits,
 )
 from tenantry.results.schedule import Kept, exhausted, schedule_kept
-from tenantry.results.slices import Slices
+from tenantry.results.slices import Grid, Slices
 from tenantry.results.source import Spans
 from tenantry.results.steady import steady_state
 from tenantry.results.tables import Tables, process_folders
@@ -134,12 +134,22 @@ class Run:
         failures = [(failure.name, failure.scenario, failure.kind) for failure in self.failures]
         return slices.slices(
             self.tables,
-            seconds=self.seconds,
+            self._grid,
             load_s=self.duration_s,
             checks=checks,
             failures=failures,
             statuses=self.statuses,
+            measured=self._measured,
         )
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return slices.grid(self.tables, self.seconds)
+
+    @cached_property
+    def _measured(self) -> dict[custom.Key, dict[int, custom.Measured]]:
+        """What scripts measured, in the slices of the page: the table is read once, whoever asks for it."""
+        return custom.in_slices(self.tables, self._grid.step)
 
     @cached_property
     def heat(self) -> Heat:
@@ -185,7 +195,7 @@ class Run:
     def metrics(self) -> list[Metric]:
         """What scripts measured themselves, by name."""
         declared = self.manifest.plan.get("metrics")
-        return custom.metrics(self.tables, declared if isinstance(declared, dict) else {}, self.duration_s)
+        return custom.metrics(self._measured, declared if isinstance(declared, dict) else {}, self.duration_s)
 
     @cached_property
     def failures(self) -> list[Failure]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from tenantry.results.custom import in_slices
+from tenantry.results import custom
 from tenantry.results.model import Status
 from tenantry.results.stored import Merged, everything, regrouped
 from tenantry.results.tables import Tables
@@ -58,25 +59,40 @@ def highest_us(bucket: int) -> int:
     return ((bucket % HALF + HALF + 1) << (bucket // HALF - 1)) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`count` slices of `step` seconds, and the lines that each series belongs to."""
+
+    step: int
+    count: int
+    series: Mapping[Key, Sequence[Key]]
+
+
+def grid(tables: Tables, seconds: int) -> Grid:
+    """That of a run of `seconds`: the more series it has, the fewer slices."""
+    series = _series(tables)
+    step = _step(seconds, len({key for keys in series.values() for key in keys}))
+    return Grid(step, -(-seconds // step), series)
+
+
 def slices(
     tables: Tables,
+    grid: Grid,
     *,
-    seconds: int,
     load_s: float,
     checks: Sequence[Key],
     failures: Sequence[Key],
     statuses: Sequence[Status],
+    measured: Mapping[custom.Key, Mapping[int, custom.Measured]],
 ) -> Slices:
-    """The slices of a run of `seconds`; `checks` and `failures` are the keys of the rows that are wanted of those."""
-    series = _series(tables)
-    step = _step(seconds, len({key for keys in series.values() for key in keys}))
-    maker = _Maker(tables, step, -(-seconds // step))
-    lines = [*maker.requests(series, load_s), *maker.iterations()]
+    """The slices of a run; `checks` and `failures` are the keys of the rows that are wanted of those, `measured` what its scripts did."""
+    maker = _Maker(tables, grid.step, grid.count)
+    lines = [*maker.requests(grid.series, load_s), *maker.iterations()]
     lines += maker.counted("check", "checks", ("scenario", "name"), {"passes": "passes", "fails": "fails"}, checks)
     lines += maker.counted("failure", "failures", ("name", "scenario", "kind"), {"count": "count"}, failures)
     lines += maker.statuses(statuses)
-    lines += maker.metrics()
-    return Slices(step, maker.count, lines)
+    lines += maker.metrics(measured)
+    return Slices(grid.step, grid.count, lines)
 
 
 def _step(seconds: int, lines: int) -> int:
@@ -186,9 +202,9 @@ class _Maker:
             key = ("status", str(one.status), "failed" if one.failed else "fine")
             yield Line(key, {"requests": [round(weight * one.requests / whole) for weight in weights]})
 
-    def metrics(self) -> Iterable[Line]:
+    def metrics(self, measured: Mapping[custom.Key, Mapping[int, custom.Measured]]) -> Iterable[Line]:
         """A line for each metric of the scripts, and the duration of each group."""
-        for (name, kind, _, group), slices in islice(in_slices(self.tables, self.step).items(), MOST_ROWS):
+        for (name, kind, _, group), slices in islice(measured.items(), MOST_ROWS):
             each = [slices.get(place) for place in range(self.count)]
             values = {what: [getattr(one, what) if one else None for one in each] for what in ("sum", "min", "max", "last")}
             times = {"metric": [flat(one.coarse) if one else [] for one in each]} if kind == "trend" else {}

@@ -98,8 +98,8 @@ struct Cell {
 pub type Placed = (u32, i32, Merged);
 
 impl Stored {
-    /// Reads the rows from 0 on, which is where the load begins, and before `until`, side by side on all cores. A file that cannot be read is left out
-    /// and returned with the reason.
+    /// Reads the rows from 0 on, which is where the load begins, and before `until`, side by side on all cores. A file that cannot be read
+    /// is left out and returned with the reason.
     #[must_use]
     pub fn read(files: &[PathBuf], columns: &Columns, until: Option<i32>) -> (Self, Vec<(PathBuf, String)>) {
         let span = 0..until.unwrap_or(i32::MAX);
@@ -126,7 +126,8 @@ impl Stored {
         &self.labels.found
     }
 
-    /// The rows in `span` merged by line and by place, in this order; a place is `step` wide, counted from the start of the span. `histogram` is its place among the columns. Rows with the label at place `i` belong to the line `lines[i]`, or to none where
+    /// The rows in `span` merged by line and by place, in this order; a place is `step` wide, counted from the start of the span.
+    /// `histogram` is its place among the columns. Rows with the label at place `i` belong to the line `lines[i]`, or to none where
     /// that is negative.
     #[must_use]
     pub fn merged(&self, histogram: usize, lines: &[i32], step: i32, span: &Range<i32>) -> Vec<Placed> {

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
+from typing import NamedTuple
 
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.sessions import Blocked
+from tenantry.diagnose.sessions import Between, Blocked
 from tenantry.diagnose.words import count, ms, percent
 
 LEAST = 0.15
+# So many waits were seen, as a part of all of them, before anything is said of whose they are.
+_LEAST_WAITS, _TOLD = 20, 0.8
+# Who waits behind another tenant at times: a name that is set late, a session that has just been lent to somebody else.
+_OWN = 0.9
+_MUCH, _TIMES_EVEN = 0.3, 3
+
+
+class Hot(NamedTuple):
+    """A tenant with many of the waits, all of which are for a key of the tenant's own: its part of them, and the even part."""
+
+    tenant: str
+    part: float
+    even: float
+    own: float
 
 
 def blocked_on(evidence: Evidence, locks: Collection[str]) -> list[Blocked]:
@@ -32,11 +48,43 @@ def told(evidence: Evidence, waiting: float, blocked: list[Blocked]) -> list[str
     return found
 
 
-def statement_of(evidence: Evidence, blocked: list[Blocked]) -> dict[str, str]:
-    """The statement that waits most."""
+def subject_of(evidence: Evidence, blocked: list[Blocked], hot: Hot | None = None) -> dict[str, str]:
+    """The statement that waits most, and the tenant whose key it waits for, where that is one's more than others'."""
     by_id: dict[str, float] = {}
     for each in blocked:
         by_id[each.query_id] = by_id.get(each.query_id, 0.0) + each.sessions
     number = max(by_id, key=lambda key: by_id[key], default="")
     statement = evidence.statements.get(number)
-    return {"statement": statement.short, "query_id": number} if statement else {}
+    told = {"statement": statement.short, "query_id": number} if statement else {}
+    return told | ({"tenant": hot.tenant} if hot else {})
+
+
+def hot_tenant(evidence: Evidence, locks: Collection[str]) -> Hot | None:
+    """Whose key it is that is hot; None where tenants wait for each other, where no tenant stands out, or where too little is known.
+
+    One key of everybody's has tenants wait for each other as often as the load has them together, however uneven it is.
+    """
+    waits = [each for each in evidence.sessions.between if each.lock in locks]
+    known = [each for each in waits if each.tenant and each.holder]
+    whole = sum(each.sessions for each in known)
+    if whole * evidence.sessions.samples < _LEAST_WAITS or whole < _TOLD * sum(each.sessions for each in waits):
+        return None
+    by_tenant: Counter[str] = Counter()
+    for each in known:
+        by_tenant[each.tenant] += each.sessions  # type: ignore[assignment]
+    tenant, most = by_tenant.most_common(1)[0]
+    hot = Hot(tenant, most / whole, 1 / max(evidence.run.tenants.seen, 1), _own(known) / whole)
+    stands_out = hot.part >= _MUCH and hot.part >= _TIMES_EVEN * hot.even
+    return hot if stands_out and hot.own >= _OWN else None
+
+
+def _own(waits: list[Between]) -> float:
+    return sum(each.sessions for each in waits if each.tenant == each.holder)
+
+
+def whose(hot: Hot | None) -> list[str]:
+    """A sentence on whose key it is, where that is one tenant's more than others'."""
+    if hot is None:
+        return []
+    waits = f"{percent(hot.own)} of them wait behind their own tenant: the key is the tenant's"
+    return [f"{waits}; {percent(hot.part)} are those of tenant {hot.tenant}, an even part is {percent(hot.even)}"]

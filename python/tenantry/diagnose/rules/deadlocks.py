@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
-from tenantry.diagnose.rules._locks import blocked_on, statement_of, told
+from tenantry.diagnose.rules._locks import blocked_on, subject_of, told
 from tenantry.diagnose.words import count, grade
 
 
@@ -27,7 +27,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             *told(evidence, waiting, blocked),
         ),
         Fix("lock rows in one order: SELECT ... ORDER BY id FOR UPDATE; try again after SQLSTATE 40P01"),
-        subject=statement_of(evidence, blocked),
+        subject=subject_of(evidence, blocked),
         failed=min(number / max(evidence.requests, 1), evidence.failed),
     )
 
