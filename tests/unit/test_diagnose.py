@@ -295,6 +295,15 @@ def test_a_pool_of_a_process_that_has_no_more_to_give_is_a_symptom(tmp_path: Pat
         assert cores < 0.9 or [each.id for each in told.findings if each.explained_by == "app_cpu"] == ["app_pool_small"]
 
 
+def test_a_process_with_time_left_is_the_problem_where_most_of_the_time_is_its_work(tmp_path: Path) -> None:
+    for db_ms, expected in ((2, ["app_cpu"]), (25, [])):
+        scene = Scene()
+        scene.calm(app=0.55)
+        scene.endpoint(rate=26, pool=0.1, db=db_ms, app=22)
+        scene.sessions(26 * db_ms / 1000, query_id="1")
+        assert problems(scene.diagnosed(tmp_path / str(db_ms))) == expected
+
+
 def test_requests_that_wait_at_the_door_of_a_calm_app_lack_workers(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=5, app=2, door=300)
     assert problems(scene.diagnosed(tmp_path)) == ["few_workers"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -69,10 +69,10 @@ def hot_tenant(evidence: Evidence, locks: Collection[str]) -> Hot | None:
     whole = sum(each.sessions for each in known)
     if whole * evidence.sessions.samples < _LEAST_WAITS or whole < _TOLD * sum(each.sessions for each in waits):
         return None
-    by_tenant: Counter[str] = Counter()
+    by_tenant: defaultdict[str, float] = defaultdict(float)
     for each in known:
-        by_tenant[each.tenant] += each.sessions  # type: ignore[assignment]
-    tenant, most = by_tenant.most_common(1)[0]
+        by_tenant[each.tenant] += each.sessions
+    tenant, most = max(by_tenant.items(), key=lambda pair: pair[1])
     hot = Hot(tenant, most / whole, 1 / max(evidence.run.tenants.seen, 1), _own(known) / whole)
     stands_out = hot.part >= _MUCH and hot.part >= _TIMES_EVEN * hot.even
     return hot if stands_out and hot.own >= _OWN else None

@@ -9,9 +9,10 @@ from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, ms, percent
 
-_BUSY, _FULL = 0.7, 0.85
-# With less it is busy enough where requests are seen to wait for it, and for no connection: their time in the app is longer than its work.
-_BUSY_AND_LATE, _LATE, _NO_QUEUE = 0.6, 1.3, 0.1
+_BUSY, _FULL = 0.7, 0.8
+# With less it is busy enough where requests are seen to wait for it, and for no connection: their time in the app is longer than its work;
+# or where most of their time is its work.
+_BUSY_AND_LATE, _LATE, _NO_QUEUE, _MOST = 0.6, 1.3, 0.1, 0.5
 # What an answer costs in apps that do nothing but ask their database; it is the code's fault only where the process has no more to give.
 _USUAL_S = 0.002
 
@@ -29,7 +30,11 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         RULE.id,
         evidence.share(inside),
-        grade((2.0, busiest >= (_BUSY_AND_LATE if late else _BUSY)), (1.0, share >= 0.5), (1.0, busiest >= _FULL)),
+        grade(
+            (2.0, busiest >= (_BUSY_AND_LATE if late else _BUSY) or evidence.share(work) >= _MOST),
+            (1.0, share >= 0.5),
+            (1.0, busiest >= _FULL),
+        ),
         "the app's own code takes the time",
         (
             f"{percent(share)} of the time of requests is spent in the app, at its door, or until it sees the database's answers",
