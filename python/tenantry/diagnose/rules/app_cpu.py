@@ -22,10 +22,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     inside = evidence.part("app") + evidence.part("door") + evidence.travel
     share = evidence.held_share(inside)
     busiest = evidence.busiest_worker
-    spent = (evidence.cores("app") or 0.0) * evidence.duration_s / max(evidence.requests, 1)
+    work = evidence.cores("app") or 0.0
+    spent = work * evidence.duration_s / max(evidence.requests, 1)
     if share < 0.35 or busiest is None or busiest < 0.5 or (spent < _USUAL_S and busiest < _FULL):
         return
-    work = spent * evidence.requests / evidence.duration_s
     late = evidence.part("app") + evidence.part("door") >= _LATE * work and evidence.share(evidence.part("pool")) < _NO_QUEUE
     yield Finding(
         RULE.id,
