@@ -344,6 +344,15 @@ def test_one_tenant_that_takes_the_database_is_named(scene: Scene, tmp_path: Pat
     assert first(told).subject["tenant"] == "7"
 
 
+def test_a_tenant_that_waits_for_its_own_row_is_not_noisy(scene: Scene, tmp_path: Path) -> None:
+    scene.endpoint("POST /checkout", pool=1, db=80, app=2)
+    scene.sessions(3, wait="Lock:transactionid", tenant="7", query_id="1", route="POST /checkout")
+    for tenant in range(8, 18):
+        scene.sessions(0.1, tenant=str(tenant), query_id="2")
+    scene.blocked(3, "transactionid", query_id="1")
+    assert problems(scene.diagnosed(tmp_path)) == ["hot_row_lock"]
+
+
 def test_bursts_of_one_statement_are_a_stampede(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=10, db=60, app=2)
     for burst in (10, 50, 80):

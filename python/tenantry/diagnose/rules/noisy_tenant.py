@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
+from tenantry.diagnose.sessions import Doing
 from tenantry.diagnose.words import grade, percent
 
 
+def _takes(each: Doing) -> bool:
+    """Whether a session takes something of the database: one that waits for a lock does not."""
+    return each.works and each.wait_type != "Lock"
+
+
 def _find(evidence: Evidence) -> Iterator[Finding]:
-    by_tenant = evidence.sessions.by("tenant", lambda each: each.works)
+    by_tenant = evidence.sessions.by("tenant", _takes)
     whole = sum(by_tenant.values())
-    seen = sum(each.seen for each in evidence.sessions.doing if each.works)
+    seen = sum(each.seen for each in evidence.sessions.doing if _takes(each))
     if seen < 20 or whole < 0.1 * evidence.held:
         return
     tenant, most = next(((name, by) for name, by in by_tenant.most_common(2) if name), ("", 0.0))
@@ -21,8 +27,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     fair = 1 / max(evidence.run.tenants.seen, 1)
     if not tenant or part < 0.3 or part < 5 * fair or evidence.run.tenants.seen < 10:
         return
-    routes = evidence.sessions.by("route", lambda each: each.works and each.tenant == tenant).most_common(1)
-    statements = evidence.sessions.by("query_id", lambda each: each.works and each.tenant == tenant).most_common(1)
+    routes = evidence.sessions.by("route", lambda each: _takes(each) and each.tenant == tenant).most_common(1)
+    statements = evidence.sessions.by("query_id", lambda each: _takes(each) and each.tenant == tenant).most_common(1)
     statement = evidence.statements.get(statements[0][0]) if statements else None
     machine = evidence.machine_busy
     yield Finding(
