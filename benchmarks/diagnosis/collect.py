@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -92,6 +92,12 @@ def scaled(fault: Fault, factors: Iterable[float]) -> Iterator[float]:
             yield value
 
 
+def surroundings(fault: Fault) -> str:
+    """What a run without the fault is: the same of all faults with this load on the plain app."""
+    plain = fault.healthy is None and not fault.scene
+    return str((replace(fault.shown, moves=""), "" if plain else fault.summary))
+
+
 def planned(names: Iterable[str], factors: Collection[float], shapes: Iterable[str]) -> Iterator[Injected]:
     """All runs: each fault at its values under each shape, and once healthy; some with a second fault beside the first."""
     for name in names:
@@ -107,6 +113,16 @@ def planned(names: Iterable[str], factors: Collection[float], shapes: Iterable[s
                     if factor in factors:
                         yield Injected(name, value, shape, wrong=True, again=again)
                 yield from (Injected(name, fault.default, shape, wrong=True, beside=beside) for first, beside in PAIRS if first == name)
+
+
+def is_usual(injected: Injected) -> bool:
+    """Whether it is a run without the fault that those with it, and with others that have the same surroundings, are compared with."""
+    return not injected.wrong and not injected.fills and (injected.fault != "none" or injected.value == 1)
+
+
+def stored(runs: Path) -> dict[Path, Injected]:
+    """The run folders with a label, and what it says."""
+    return {label.parent: Injected(**json.loads(label.read_text())) for label in sorted(runs.glob(f"*/{LABEL}"))}
 
 
 def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
@@ -199,7 +215,9 @@ def main(into: Path, only: str, seconds: int, factors: str, shapes: str) -> None
     chosen = [float(factor) for factor in factors.split(",")]
     if unknown := set(chosen) - set(FACTORS):
         raise click.UsageError(f"no such factors: {_listed(unknown)}; there are {_listed(FACTORS)}")
+    there = {(surroundings(faults.fault(each.fault)), each.shape) for each in stored(into).values() if is_usual(each)}
     todo = [each for each in planned(names, chosen, shapes.split(",")) if not (into / each.folder / LABEL).exists()]
+    todo = [each for each in todo if not is_usual(each) or (surroundings(faults.fault(each.fault)), each.shape) not in there]
     todo.sort(key=_stage_of)
     stages = ExitStack()
     last: tuple[str, int] | None = None

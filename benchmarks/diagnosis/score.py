@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import click
 from benchmarks.diagnosis import blind, simple
-from benchmarks.diagnosis.collect import LABEL, TUNED, Injected, scaled
+from benchmarks.diagnosis.collect import TUNED, Injected, is_usual, scaled, stored, surroundings
 from benchmarks.fault_proofs import LEAST_FAILED, MOVES
 
 from tenantry.diagnose.answer import diagnose
@@ -97,15 +96,23 @@ def _share(part: int, whole: int) -> str:
 
 def cases(runs: Path) -> list[Case]:
     """All stored runs with a label."""
-    found = {}
-    for label in sorted(runs.glob(f"*/{LABEL}")):
-        found[label.parent] = Injected(**json.loads(label.read_text()))
-    healthy = {
-        (each.fault, each.shape): figures(folder)
-        for folder, each in found.items()
-        if not each.wrong and not each.fills and (each.fault != HEALTHY or each.value == 1)
-    }
-    return [Case(folder, each, _moved(each, folder, healthy)) for folder, each in found.items()]
+    found = stored(runs)
+    usual = {folder: figures(folder) for folder, each in found.items() if is_usual(each)}
+
+    def moved(folder: Path, each: Injected) -> bool:
+        before = without(each, found)
+        return before is not None and _moved(each, folder, usual[before])
+
+    return [Case(folder, each, moved(folder, each)) for folder, each in found.items()]
+
+
+def without(injected: Injected, found: Mapping[Path, Injected]) -> Path | None:
+    """The run without the fault to compare with: its own, else that of a fault with the same surroundings."""
+    usual = [(folder, each) for folder, each in found.items() if is_usual(each) and each.shape == injected.shape]
+    around = surroundings(faults.fault(injected.fault))
+    own = (folder for folder, each in usual if each.fault == injected.fault)
+    alike = (folder for folder, each in usual if surroundings(faults.fault(each.fault)) == around)
+    return next(own, None) or next(alike, None)
 
 
 def figures(folder: Path) -> dict[str, float]:
@@ -118,11 +125,10 @@ def figures(folder: Path) -> dict[str, float]:
         return {"p95": p95, "throughput": totals.throughput, "failures": failed}
 
 
-def _moved(injected: Injected, folder: Path, healthy: Mapping[tuple[str, str], Mapping[str, float]]) -> bool:
+def _moved(injected: Injected, folder: Path, before: Mapping[str, float]) -> bool:
     """Whether something that users see is worse by 30 % than in the run without the fault, or at the usual rate."""
-    before = healthy.get((injected.fault, injected.shape))
     rate = injected.value if injected.fault == HEALTHY else 1.0
-    if before is None or not (injected.wrong or rate > 1):
+    if not (injected.wrong or rate > 1):
         return False
     now = figures(folder)
     failed = now["failures"] >= max(MOVES * before["failures"], LEAST_FAILED)
@@ -148,14 +154,15 @@ def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, l
     return score, answers
 
 
-def compared(found: Iterable[Case], stored: Iterable[Case]) -> dict[str, Score]:
+def compared(found: Iterable[Case], everything: Iterable[Case]) -> dict[str, Score]:
     """The simple methods over some cases; each knows the healthy run of its fault, which is among those that are stored."""
-    healthy = {(case.injected.fault, case.injected.shape): simple.series(case.folder) for case in stored if not case.injected.wrong}
+    known = {case.folder: case.injected for case in everything}
     scores: defaultdict[str, Score] = defaultdict(Score)
     for case in found:
         if not case.injected.wrong or not case.moved:
             continue
-        wrong, before = simple.series(case.folder), healthy.get((case.injected.fault, case.injected.shape), {})
+        usual = without(case.injected, known)
+        wrong, before = simple.series(case.folder), simple.series(usual) if usual else {}
         for name, method in simple.METHODS.items():
             scores[name].add(case.truth, method(wrong, before))
     return dict(scores)
@@ -172,8 +179,8 @@ def compared(found: Iterable[Case], stored: Iterable[Case]) -> dict[str, Score]:
 @click.option("--verbose", is_flag=True, help="Tell the answer for each run.")
 def main(runs: Path, blindly: bool, half: str | None, verbose: bool) -> None:
     """Score stored runs; nothing is run again."""
-    stored = cases(runs)
-    found = [case for case in stored if half in (None, case.half)]
+    everything = cases(runs)
+    found = [case for case in everything if half in (None, case.half)]
     unmoved = [case.folder.name for case in found if case.injected.wrong and not case.moved]
     click.echo(f"{len(found)} runs; {len(unmoved)} faults moved nothing and are not scored: {', '.join(unmoved)}")
     click.echo("| method | first | among three | silent | false alarms |\n|---|---|---|---|---|")
@@ -192,9 +199,9 @@ def main(runs: Path, blindly: bool, half: str | None, verbose: bool) -> None:
                 click.echo(f"    {name}: {', '.join(ranking) or 'nothing'}")
         for (truth, told), number in score.confused.most_common():
             click.echo(f"    {truth} was called {told} {number} times")
-    for name, score in compared(alone, stored).items():
+    for name, score in compared(alone, everything).items():
         click.echo(score.row(name))
-    missing = set(faults.names()) - {case.injected.fault for case in stored}
+    missing = set(faults.names()) - {case.injected.fault for case in everything}
     if missing:
         click.echo(f"no runs of: {', '.join(sorted(missing))}")
 

@@ -83,7 +83,7 @@ def test_a_healthy_run_is_saturated_where_its_rate_moves_something(
 ) -> None:
     monkeypatch.setattr(score, "figures", lambda _: USUAL | now)
     injected = score.Injected("none", rate, "ramp", False)
-    moved = score._moved(injected, Path(), {("none", "ramp"): USUAL})
+    moved = score._moved(injected, Path(), USUAL)
     assert score.Case(Path(), injected, moved).saturated == saturated
 
 
@@ -109,7 +109,9 @@ def test_a_fault_is_compared_with_the_run_without_it_whatever_its_value(
     for wrong in (False, True):
         injected = score.Injected("missing_index", 1.0, "plateau", wrong)
         (tmp_path / injected.folder).mkdir()
-        (tmp_path / injected.folder / score.LABEL).write_text(json.dumps(asdict(injected)))
+        (tmp_path / injected.folder / importlib.import_module("benchmarks.diagnosis.collect").LABEL).write_text(
+            json.dumps(asdict(injected))
+        )
     assert [case.moved for case in score.cases(tmp_path)] == [False, True]
 
 
@@ -126,3 +128,16 @@ def test_exhausted_processors_are_no_false_alarms(score: ModuleType, excused: fr
     counted = score.Score()
     counted.add(frozenset(), ranking, excused)
     assert (counted.healthy, counted.alarms) == (1, alarms)
+
+
+def test_faults_with_the_same_load_on_the_plain_app_share_the_run_without_them(score: ModuleType) -> None:
+    usual, leak, small = (
+        score.Injected(*of)
+        for of in (("none", 1.0, "ramp", False), ("tenant_leak", 100.0, "ramp", True), ("app_pool_small", 2.0, "ramp", True))
+    )
+    faster = score.Injected("none", 3.0, "ramp", False)
+    found = {Path(each.folder): each for each in (faster, usual, leak, small)}
+    assert score.without(leak, found) == Path(usual.folder)
+    assert score.without(small, found) is None
+    own = score.Injected("tenant_leak", 100.0, "ramp", False)
+    assert score.without(leak, found | {Path(own.folder): own}) == Path(own.folder)
