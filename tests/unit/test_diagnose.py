@@ -353,6 +353,18 @@ def test_a_tenant_that_waits_for_its_own_row_is_not_noisy(scene: Scene, tmp_path
     assert problems(scene.diagnosed(tmp_path)) == ["hot_row_lock"]
 
 
+def test_few_samples_tell_of_a_plan_that_does_not_suit_one_tenant_where_its_requests_are_slower(tmp_path: Path) -> None:
+    for slower, expected in ((4, ["generic_plan_skew"]), (1, [])):
+        scene = Scene()
+        scene.endpoint(pool=0.1, db=8, app=2)
+        for request in scene.run.requests:
+            if request.tenant == 3:
+                request.end_ns += (slower - 1) * (request.end_ns - request.start_ns)
+        scene.statement("1", "SELECT sum(total) FROM invoices WHERE org = $1", calls=500, ms=8)
+        scene.sessions(1, tenant="acme", query_id="1", samples=range(40, 44))
+        assert problems(scene.diagnosed(tmp_path / str(slower))) == expected
+
+
 def test_bursts_of_one_statement_are_a_stampede(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=10, db=60, app=2)
     for burst in (10, 50, 80):
