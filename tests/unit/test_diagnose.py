@@ -285,6 +285,14 @@ def test_a_late_loop_is_a_blocking_call_when_the_processor_is_idle_and_work_when
         assert problems(scene.diagnosed(tmp_path / str(cores)))[0] == expected
 
 
+def test_a_loop_is_as_late_as_nothing_makes_it_unless_its_process_is_idle(tmp_path: Path) -> None:
+    for lag, cores, expected in ((0.020, 0.2, ["event_loop_blocking"]), (0.014, 0.2, []), (0.020, 0.65, ["app_cpu"])):
+        scene = Scene()
+        scene.calm(lag=lag, app=cores)
+        scene.endpoint(pool=1, db=2, app=15, door=8)
+        assert problems(scene.diagnosed(tmp_path / f"{lag}-{cores}")) == expected
+
+
 def test_a_pool_of_a_process_that_has_no_more_to_give_is_a_symptom(tmp_path: Path) -> None:
     for cores, expected in ((0.5, "app_pool_small"), (0.95, "app_cpu")):
         scene = Scene()
