@@ -92,10 +92,11 @@ def scaled(fault: Fault, factors: Iterable[float]) -> Iterator[float]:
             yield value
 
 
-def surroundings(fault: Fault) -> str:
-    """What a run without the fault is: the same of all faults with this load on the plain app."""
+def surroundings(injected: Injected) -> str:
+    """What the run without the fault is: the same of all faults with this load, in this shape, on the plain app."""
+    fault = faults.fault(injected.fault)
     plain = fault.healthy is None and not fault.scene
-    return str((replace(fault.shown, moves=""), "" if plain else fault.summary))
+    return str((replace(fault.shown, moves=""), injected.shape, "" if plain else fault.summary))
 
 
 def planned(names: Iterable[str], factors: Collection[float], shapes: Iterable[str]) -> Iterator[Injected]:
@@ -123,6 +124,17 @@ def is_usual(injected: Injected) -> bool:
 def stored(runs: Path) -> dict[Path, Injected]:
     """The run folders with a label, and what it says."""
     return {label.parent: Injected(**json.loads(label.read_text())) for label in sorted(runs.glob(f"*/{LABEL}"))}
+
+
+def missing(planned: Iterable[Injected], there: Mapping[Path, Injected]) -> Iterator[Injected]:
+    """Those that are not there yet. One run without a fault is enough for all with the same surroundings."""
+    folders, usual = {folder.name for folder in there}, {surroundings(each) for each in there.values() if is_usual(each)}
+    for each in planned:
+        around = surroundings(each)
+        if each.folder not in folders and not (is_usual(each) and around in usual):
+            yield each
+            if is_usual(each):
+                usual.add(around)
 
 
 def collect(injected: Injected, stage: Stage, into: Path, seconds: int) -> None:
@@ -215,10 +227,7 @@ def main(into: Path, only: str, seconds: int, factors: str, shapes: str) -> None
     chosen = [float(factor) for factor in factors.split(",")]
     if unknown := set(chosen) - set(FACTORS):
         raise click.UsageError(f"no such factors: {_listed(unknown)}; there are {_listed(FACTORS)}")
-    there = {(surroundings(faults.fault(each.fault)), each.shape) for each in stored(into).values() if is_usual(each)}
-    todo = [each for each in planned(names, chosen, shapes.split(",")) if not (into / each.folder / LABEL).exists()]
-    todo = [each for each in todo if not is_usual(each) or (surroundings(faults.fault(each.fault)), each.shape) not in there]
-    todo.sort(key=_stage_of)
+    todo = sorted(missing(planned(names, chosen, shapes.split(",")), stored(into)), key=_stage_of)
     stages = ExitStack()
     last: tuple[str, int] | None = None
     stage: Stage | None = None

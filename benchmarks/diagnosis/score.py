@@ -109,9 +109,8 @@ def cases(runs: Path) -> list[Case]:
 def without(injected: Injected, found: Mapping[Path, Injected]) -> Path | None:
     """The run without the fault to compare with: its own, else that of a fault with the same surroundings."""
     usual = [(folder, each) for folder, each in found.items() if is_usual(each) and each.shape == injected.shape]
-    around = surroundings(faults.fault(injected.fault))
     own = (folder for folder, each in usual if each.fault == injected.fault)
-    alike = (folder for folder, each in usual if surroundings(faults.fault(each.fault)) == around)
+    alike = (folder for folder, each in usual if surroundings(each) == surroundings(injected))
     return next(own, None) or next(alike, None)
 
 
@@ -156,13 +155,14 @@ def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, l
 
 def compared(found: Iterable[Case], everything: Iterable[Case]) -> dict[str, Score]:
     """The simple methods over some cases; each knows the healthy run of its fault, which is among those that are stored."""
-    known = {case.folder: case.injected for case in everything}
+    known = {case.folder: case.injected for case in everything if is_usual(case.injected)}
+    healthy = {folder: simple.series(folder) for folder in known}
     scores: defaultdict[str, Score] = defaultdict(Score)
     for case in found:
         if not case.injected.wrong or not case.moved:
             continue
         usual = without(case.injected, known)
-        wrong, before = simple.series(case.folder), simple.series(usual) if usual else {}
+        wrong, before = simple.series(case.folder), healthy[usual] if usual else {}
         for name, method in simple.METHODS.items():
             scores[name].add(case.truth, method(wrong, before))
     return dict(scores)

@@ -141,3 +141,14 @@ def test_faults_with_the_same_load_on_the_plain_app_share_the_run_without_them(s
     assert score.without(small, found) is None
     own = score.Injected("tenant_leak", 100.0, "ramp", False)
     assert score.without(leak, found | {Path(own.folder): own}) == Path(own.folder)
+
+
+def test_one_run_without_a_fault_is_made_for_all_with_the_same_surroundings(score: ModuleType) -> None:
+    collect = importlib.import_module("benchmarks.diagnosis.collect")
+    planned = list(collect.planned(["app_cpu", "app_pool_small", "none", "tenant_leak"], (1.0,), ["ramp"]))
+    usual = [each.fault for each in collect.missing(planned, {}) if collect.is_usual(each)]
+    assert usual == ["app_cpu", "app_pool_small"]
+    there = {Path("runs") / each.folder: each for each in planned if each.fault == "none"}
+    left = list(collect.missing(planned, there))
+    assert [each.fault for each in left if collect.is_usual(each)] == ["app_pool_small"]
+    assert {each.folder for each in left if not collect.is_usual(each)} == {each.folder for each in planned if each.wrong}

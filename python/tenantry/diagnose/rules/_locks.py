@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from tenantry.diagnose.evidence import Evidence
-from tenantry.diagnose.sessions import Between, Blocked
+from tenantry.diagnose.sessions import Blocked
 from tenantry.diagnose.words import count, ms, percent
 
 LEAST = 0.15
@@ -73,13 +73,10 @@ def hot_tenant(evidence: Evidence, locks: Collection[str]) -> Hot | None:
     for each in known:
         by_tenant[each.tenant] += each.sessions
     tenant, most = max(by_tenant.items(), key=lambda pair: pair[1])
-    hot = Hot(tenant, most / whole, 1 / max(evidence.run.tenants.seen, 1), _own(known) / whole)
+    own = sum(each.sessions for each in known if each.tenant == each.holder)
+    hot = Hot(tenant, most / whole, 1 / max(evidence.run.tenants.seen, 1), own / whole)
     stands_out = hot.part >= _MUCH and hot.part >= _TIMES_EVEN * hot.even
     return hot if stands_out and hot.own >= _OWN else None
-
-
-def _own(waits: list[Between]) -> float:
-    return sum(each.sessions for each in waits if each.tenant == each.holder)
 
 
 def whose(hot: Hot | None) -> list[str]:

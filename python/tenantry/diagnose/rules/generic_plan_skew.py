@@ -20,7 +20,7 @@ _SETTING = "plan_cache_mode=force_generic_plan"
 def _find(evidence: Evidence) -> Iterator[Finding]:
     tenants, slower = evidence.run.tenants.seen, evidence.run.tenants.p95_ratio or 0.0
     for statement in evidence.heavy(0.3):
-        found = _skew(evidence, statement)
+        found = _skew(evidence, statement, slower)
         if found is None or tenants < 2:
             continue
         tenant, share = found
@@ -43,7 +43,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def _skew(evidence: Evidence, statement: Statement) -> tuple[str, float] | None:
+def _skew(evidence: Evidence, statement: Statement, slower: float) -> tuple[str, float] | None:
     """The tenant that takes most of a statement's time, and its part of it, when that is far beyond an even part, whatever the load."""
     sessions = evidence.whole.sessions
 
@@ -53,8 +53,7 @@ def _skew(evidence: Evidence, statement: Statement) -> tuple[str, float] | None:
     by_tenant = sessions.by("tenant", fits)
     whole = sum(by_tenant.values())
     seen = sum(each.seen for each in sessions.doing if fits(each))
-    shows = (evidence.run.tenants.p95_ratio or 0.0) >= _SLOWER
-    if seen < (_SEEN_WHERE_IT_SHOWS if shows else _SEEN) or not whole or "$" not in statement.text:
+    if seen < (_SEEN_WHERE_IT_SHOWS if slower >= _SLOWER else _SEEN) or not whole or "$" not in statement.text:
         return None
     tenant, most = by_tenant.most_common(1)[0]
     even = 1 / max(evidence.run.tenants.seen, 1)
