@@ -69,6 +69,16 @@ def test_a_file_may_import_its_neighbours_from_anywhere() -> None:
     assert found.setup is not None, "the hooks beside the workload count when its own file has none"
 
 
+def test_a_workload_that_is_changed_elsewhere_keeps_the_hooks_of_the_file_that_made_it() -> None:
+    hooks, journey = GOOD.split("@scenario")
+    write("wl_journeys.py", "from tenantry import Vu, scenario\n\n@scenario" + journey.split("mixed =")[0])
+    write("wl_made.py", f"from wl_journeys import dashboard\n{hooks}\nmixed ={journey.split('mixed =')[1]}")
+    write("wl_changed.py", "from dataclasses import replace\n\nimport wl_made\n\nother = replace(wl_made.mixed, rng_seed=7)\n")
+    found = load_workload("wl_changed.py:other")
+    assert found.setup is not None and found.setup.__name__ == "ready"
+    assert found.teardown is not None and found.teardown.__name__ == "done"
+
+
 def test_a_file_named_like_a_known_module_does_not_replace_it() -> None:
     import json
 

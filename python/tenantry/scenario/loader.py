@@ -35,7 +35,7 @@ def load_workload(spec: str) -> Workload:
     declared = _remembered(module, declared)
     name, found = _find(module, place, name)
     homes = [sys.modules.get(scenario.function.__module__) for scenario in found.scenarios.values()]
-    hooks, faults = _hooks(module, *homes)
+    hooks, faults = _hooks(module, _module_of(found.location.file), *homes)
     faults += [fault for thing in declared for fault in thing.faults]
     return named(found, name, hooks, declared, faults)
 
@@ -167,6 +167,11 @@ def _not_found(module: ModuleType, place: str, name: str, workloads: list[str]) 
     if other is not None:
         return UsageError(f"{name} is a {type(other).__name__}, not a workload", where=place, hint=did_you_mean(name, workloads))
     return UsageError(f"there is no workload named {name!r}", where=place, hint=did_you_mean(name, workloads))
+
+
+def _module_of(file: str) -> ModuleType | None:
+    """The imported module that a file is."""
+    return next((module for module in list(sys.modules.values()) if getattr(module, "__file__", None) == file), None)
 
 
 def _hooks(*modules: ModuleType | None) -> tuple[Mapping[str, HookFunction], list[UsageError]]:
