@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,26 @@ def test_ephemeral_ports_are_counted_for_the_one_place_that_has_most(root: Path)
 
 def test_a_listener_is_found_with_the_length_of_its_queue(root: Path) -> None:
     assert sockets.listeners(root, [8000, 9]) == [sockets.Listener(8000, "777", 9)]
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_who_listens_is_the_same_whether_the_kernel_is_asked_or_lists_everybody(family: socket.AddressFamily) -> None:
+    if not Path("/proc/net/tcp").exists():
+        pytest.skip("no /proc")
+    address = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}[family]
+    with socket.socket(family) as app, ExitStack() as clients:
+        try:
+            app.bind((address, 0))
+        except OSError:
+            pytest.skip(f"no {address}")
+        app.listen(8)
+        port = app.getsockname()[1]
+        for _ in range(3):
+            clients.enter_context(socket.create_connection((address, port)))
+        (found,) = sockets.listeners(Path("/"), [port])
+        assert (found.port, found.queue) == (port, 3)
+        assert [found] == sockets.listeners(Path("/proc/self/root"), [port]), "another root is read from its files"
+        assert found.inode == str(os.fstat(app.fileno()).st_ino)
 
 
 def test_the_owners_of_a_socket_are_those_with_a_descriptor_of_it(root: Path) -> None:

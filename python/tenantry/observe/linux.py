@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from tenantry.observe import cgroup
@@ -31,6 +31,8 @@ _PAGES = {
     "pswpin": "swap.in_pages",
     "pswpout": "swap.out_pages",
 }
+# Of nearly two hundred lines.
+_COUNT = re.compile(rf"^({'|'.join(_PAGES)}) (\d+)$", re.MULTILINE)
 # By their place in a line of /proc/diskstats after the name: https://docs.kernel.org/admin-guide/iostats.html
 _DISK = {0: "reads", 2: "read_bytes", 3: "read_ms", 4: "writes", 6: "written_bytes", 7: "write_ms", 8: "in_flight", 9: "busy_ms"}
 _NOT_A_DISK = re.compile(r"loop|ram|zram|fd|sr")
@@ -74,8 +76,8 @@ def processor(root: Path) -> Values:
 
 def memory(root: Path) -> Values:
     """Bytes of memory and swap, and how often a page had to come from a disk."""
-    sizes = {name.rstrip(":"): float(words[0]) * _KB for name, *words in _lines(text(root / "proc/meminfo")) if words}
-    counts = {name: float(words[0]) for name, *words in _lines(text(root / "proc/vmstat")) if words}
+    sizes = {name.rstrip(":"): float(words[0]) * _KB for name, *words in _lines(text(root / "proc/meminfo"))}
+    counts = {name: float(count) for name, count in _COUNT.findall(text(root / "proc/vmstat"))}
     return _named(_MEMORY, sizes) | _named(_PAGES, counts)
 
 
@@ -124,8 +126,8 @@ def tcp(root: Path) -> Values:
     """What the kernel counts of TCP: segments sent again, connections that found the queue of a listener full."""
     values: Values = {}
     for file in ("snmp", "netstat"):
-        for protocol, told in _pairs(text(root / "proc/net" / file)):
-            values |= _named(_TCP.get(protocol, {}), told)
+        for protocol, told in _pairs(text(root / "proc/net" / file), _TCP):
+            values |= _named(_TCP[protocol], told)
     for name, *words in _lines(text(root / "proc/net/sockstat")):
         if name == "TCP:":
             sizes = dict(zip(words[::2], words[1::2], strict=False))
@@ -151,12 +153,13 @@ def _named(names: Mapping[str, str], told: Mapping[str, float]) -> Values:
     return {(new, ""): told[old] for old, new in names.items() if old in told}
 
 
-def _pairs(content: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """A line of names is followed by one of their values."""
+def _pairs(content: str, wanted: Container[str]) -> Iterator[tuple[str, dict[str, float]]]:
+    """A line of names is followed by one of their values; those of the protocols that are wanted."""
     lines = content.splitlines()
     for names, values in zip(lines[::2], lines[1::2], strict=False):
-        protocol, *words = names.split()
-        yield protocol.rstrip(":"), dict(zip(words, map(float, values.split()[1:]), strict=False))
+        protocol, _, words = names.partition(":")
+        if protocol in wanted:
+            yield protocol, dict(zip(words.split(), map(float, values.split()[1:]), strict=False))
 
 
 def facts(root: Path) -> dict[str, object]:

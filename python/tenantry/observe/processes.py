@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tenantry.observe.kernel import TICKS
+from tenantry.observe.kernel import TICKS, text
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Their places in /proc/PID/stat after the name, which stands in parentheses and may contain anything.
@@ -31,13 +31,12 @@ class Process(NamedTuple):
 
 def process(root: Path, pid: int) -> Process | None:
     """The process, unless it has gone."""
+    head, _, tail = text(f"{root}/proc/{pid}/stat").rpartition(")")
+    words = tail.split()
     try:
-        text = (root / "proc" / str(pid) / "stat").read_text("utf-8", errors="replace")
-        head, _, tail = text.rpartition(")")
-        words = tail.split()
         own, reaped = (sum(int(words[place]) for place in places) / TICKS for places in (_OWN, _REAPED))
         return Process(pid, int(words[_PARENT]), head.partition("(")[2], own, reaped, int(words[_THREADS]), int(words[_RESIDENT]) * _PAGE)
-    except (OSError, IndexError, ValueError):
+    except (IndexError, ValueError):
         return None
 
 
@@ -96,8 +95,6 @@ def most_files(root: Path, pid: int) -> float | None:
 
 
 def _fields(root: Path, pid: int, file: str, names: Iterable[str], word: Callable[[str], str]) -> list[float]:
-    with suppress(OSError):
-        lines = (root / "proc" / str(pid) / file).read_text("utf-8", errors="replace").splitlines()
-        told = [word(line.removeprefix(name).lstrip(": \t")) for name in names for line in lines if line.startswith(name)]
-        return [float(each) for each in told if each.isdigit()]
-    return []
+    lines = text(f"{root}/proc/{pid}/{file}").splitlines()
+    told = [word(line.removeprefix(name).lstrip(": \t")) for name in names for line in lines if line.startswith(name)]
+    return [float(each) for each in told if each.isdigit()]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 
 from tenantry.observe import cgroup, sockets
@@ -66,13 +67,15 @@ class Processes:
             values |= self._taken(group, processes)
         with self._details.turn(time.monotonic()) as due:
             if due:
+                # Mostly all of them are in the same groups.
+                limits = cache(partial(cgroup.limits, self.root))
                 for group, processes in found.items():
-                    values |= self._detailed(group, processes)
+                    values |= self._detailed(group, processes, limits)
                 values |= self._queues()
         self.recorder.readings(at_ns, self.name, values)
 
     def _queues(self) -> Values:
-        """Connections that wait to be accepted. To list who listens, the kernel walks through its table of all sockets."""
+        """Connections that wait to be accepted."""
         values: defaultdict[tuple[str, str], float] = defaultdict(float)
         for listener in sockets.listeners(self.root, [place.port for place in self._places]):
             group = next(place.group for place in self._places if place.port == listener.port)
@@ -109,7 +112,7 @@ class Processes:
             values["process.rss_bytes", subject] = float(each.resident_bytes)
         return values
 
-    def _detailed(self, group: str, found: Sequence[Process]) -> Values:
+    def _detailed(self, group: str, found: Sequence[Process], limits: Callable[[str], Mapping[str, float]]) -> Values:
         values: Values = {}
         files = {each.pid: count for each in found if (count := open_files(self.root, each.pid)) is not None}
         if files:
@@ -118,7 +121,8 @@ class Processes:
             values["process.voluntary_switches", group] = sum(given for given, _ in switched)
             values["process.involuntary_switches", group] = sum(taken for _, taken in switched)
         if found:
-            values |= {(f"cgroup.{name}", group): value for name, value in cgroup.read(self.root, str(found[0].pid)).items()}
+            held = limits(cgroup.memberships(self.root, str(found[0].pid)))
+            values |= {(f"cgroup.{name}", group): value for name, value in held.items()}
         for pid, count in files.items() if len(found) <= MOST_SINGLE else ():
             values["process.open_files", f"{group}:{pid}"] = count
             if (limit := most_files(self.root, pid)) is not None:
