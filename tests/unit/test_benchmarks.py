@@ -75,3 +75,15 @@ def test_a_tool_stands_for_its_median_round_and_its_worst_disagreement_with_the_
 def test_an_absent_tool_is_not_found(tools: ModuleType) -> None:
     tool = tools.Tool("none", "no-such-program-here", False, lambda load: [], lambda output, load: None)
     assert tool.found() is None
+
+
+def test_what_observing_costs_is_told_from_turns_within_one_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    observing = importlib.import_module("benchmarks.observing")
+    assert [observing.observes(turn) for turn in range(8)] == [True, False, False, True] * 2
+    # A load that becomes slower by itself, and by 5 % while it is observed; the first second of a turn is left out.
+    alone = {second: 1000 - second for second in range(120)}
+    seen = {second: 7 if second % 5 == 0 else count * (0.95 if observing.observes(second // 5) else 1) for second, count in alone.items()}
+    lost = observing.losses(seen, pairs=12, seconds=5)
+    assert len(lost) == 12
+    assert sum(lost) / 12 == pytest.approx(0.05, abs=1e-4)

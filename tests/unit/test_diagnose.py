@@ -381,6 +381,14 @@ def test_bursts_of_one_statement_are_a_stampede(scene: Scene, tmp_path: Path) ->
     assert problems(scene.diagnosed(tmp_path))[0] == "cache_stampede"
 
 
+@pytest.mark.parametrize(("begin", "named"), [(10, True), (70, False)], ids=["over", "to the end"])
+def test_one_burst_is_a_stampede_once_it_is_over(scene: Scene, tmp_path: Path, begin: int, named: bool) -> None:
+    scene.endpoint(pool=10, db=60, app=2)
+    scene.sessions(9, query_id="1", samples=range(begin, begin + 30))
+    scene.statement("1", "SELECT count(*) FROM visits", calls=100, ms=125)
+    assert ("cache_stampede" in problems(scene.diagnosed(tmp_path))) == named
+
+
 def test_large_answers_are_named_by_their_size(tmp_path: Path) -> None:
     scene = Scene()
     scene.calm(app=0.7)

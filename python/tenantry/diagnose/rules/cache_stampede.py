@@ -8,7 +8,10 @@ from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules._plans import subject
-from tenantry.diagnose.words import count, grade, percent
+from tenantry.diagnose.words import count, grade, number_of, percent
+
+# The part of the load that has to be left after a burst that comes once: what is slow from some time on is no burst.
+_CALM_AFTER = 0.3
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
@@ -23,13 +26,14 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             RULE.id,
             evidence.share(max(statement.load, evidence.part("pool") + evidence.part("db"))),
             grade((2.0, number >= 2), (1.0, at_once >= 5), (1.0, statement.load >= 0.6 * evidence.database_time)),
-            "many requests compute the same thing at once, now and then",
+            f"many requests compute the same thing at once, {'now and then' if number > 1 else 'once'}",
             (
-                f"up to {count(at_once)} sessions execute the statement at once, in {count(number)} bursts; in between nobody does",
+                f"up to {count(at_once)} sessions execute the statement at once, in {number_of(number, 'bursts')}; otherwise nobody does",
                 f"it was seen in {percent(share)} of the samples only, and takes"
                 f" {percent(statement.load / evidence.database_time)} of the database's time",
             ),
-            Fix("let one request compute and the others wait for it or take the old value; spread the times of expiry"),
+            against=("it came once: whether it comes again, a longer load would tell",) if number == 1 else (),
+            fix=Fix("let one request compute and the others wait for it or take the old value; spread the times of expiry"),
             subject=subject(statement),
         )
 
@@ -48,8 +52,10 @@ def _bursts(evidence: Evidence, number: str) -> tuple[int, int, float] | None:
         return None
     crowds = [at_ns for at_ns, sessions in rows if sessions >= max(3, at_once / 3)]
     bursts = sum(at - before > 800_000_000 for before, at in zip([-(10**12), *crowds], crowds, strict=False))
+    begin, end = evidence.whole.span
+    is_over = bursts >= 2 or (at_once >= 5 and end - max(crowds) >= _CALM_AFTER * (end - begin))
     calm = sum(sessions for _, sessions in rows if sessions < 3)
-    return (bursts, at_once, seen) if bursts >= 2 and calm <= 0.3 * sum(sessions for _, sessions in rows) else None
+    return (bursts, at_once, seen) if is_over and calm <= 0.3 * sum(sessions for _, sessions in rows) else None
 
 
 RULE = Rule(
