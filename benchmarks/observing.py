@@ -50,15 +50,18 @@ def losses(requests: dict[int, int], pairs: int, seconds: int) -> list[float]:
     return [1 - handled(observed) / handled(alone) for observed, alone in both]
 
 
-def in_turns(load: Future[dict[str, Any]], runs: Path, turns: int, seconds: int) -> None:
-    """Stop the observer of the run that is starting, and let it go on, until all turns are over."""
+def in_turns(load: Future[dict[str, Any]], runs: Path, turns: int, seconds: int) -> float:
+    """Stop the observer of the run that is starting, and let it go on, until all turns are over; returns its seconds of a core."""
     zero_s = _begun(load, runs)
     (observer,) = [each for each in psutil.Process().children(recursive=True) if "tenantry.observe" in each.cmdline()]
+    before = observer.cpu_times()
     try:
         for turn in range(turns):
             time.sleep(max(zero_s + turn * seconds - time.time(), 0))
             observer.send_signal(signal.SIGCONT if observes(turn) else signal.SIGSTOP)
         time.sleep(max(zero_s + turns * seconds - time.time(), 0))
+        after = observer.cpu_times()
+        return after.user + after.system - before.user - before.system
     finally:
         observer.send_signal(signal.SIGCONT)
 
@@ -94,15 +97,18 @@ def main(pairs: int, seconds: int, vus: int) -> None:
         command = ["run", f"{folder}/saturated.py:saturated", "--target", target, "--tenants", str(TENANTS), "--runs", f"{folder}/runs"]
         pool = stack.enter_context(ThreadPoolExecutor(1))
         load = pool.submit(tenantry, *command, limit_s=length + 120, **environment)
-        in_turns(load, folder / "runs", 2 * pairs, seconds)
+        own_s = in_turns(load, folder / "runs", 2 * pairs, seconds)
         kept = Path(load.result()["run"])
         with open_run(kept) as run:
             requests = dict(run.tables.rows("SELECT second, sum(requests)::BIGINT FROM http GROUP BY 1", of=("http",)))
-        took_s = read_facts(kept)["observer"]["cpu_s"]
+        statements_s = read_facts(kept)["postgres"]["cost"]["exec_s"]
     lost = losses(requests, pairs, seconds)
     half = point(0.95, pairs - 1) * stdev(lost) / pairs**0.5
-    click.echo(f"{pairs} pairs of {seconds} s at {mean(requests.values()):,.0f} requests/s; the observer took {took_s} s of a core")
     click.echo(f"observing costs {mean(lost):.1%} of the throughput (95 %: {mean(lost) - half:.1%} to {mean(lost) + half:.1%})")
+    watched_s, cores = pairs * seconds, psutil.cpu_count() or 1
+    shares = f"the observer {own_s / watched_s:.2%} of a core, its statements {statements_s / watched_s:.2%}"
+    click.echo(f"and {(own_s + statements_s) / watched_s / cores:.2%} of the time of {cores} cores: {shares}")
+    click.echo(f"{pairs} pairs of turns of {seconds} s, at {mean(requests.values()):,.0f} requests/s")
 
 
 if __name__ == "__main__":
