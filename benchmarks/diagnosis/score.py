@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import click
@@ -134,22 +135,20 @@ def _moved(injected: Injected, folder: Path, before: Mapping[str, float]) -> boo
     return now["p95"] >= MOVES * before["p95"] or now["throughput"] * MOVES <= before["throughput"] * rate or failed
 
 
-def answer(folder: Path) -> list[str]:
-    """The problems that the diagnosis names, by rank."""
-    with open_run(folder) as run:
+@cache
+def answer(folder: Path, kind: str) -> Sequence[str]:
+    """The problems that the diagnosis names, by rank, as somebody would have it who lacks what `kind` lacks."""
+    with tempfile.TemporaryDirectory() as copies, open_run(folder if kind == "all" else blind.copy(folder, Path(copies), kind)) as run:
         return [finding.id for finding in diagnose(run).findings if finding.kind == "problem"]
 
 
-def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, list[str]]]:
-    """The diagnosis over all cases, as somebody would have them who lacks what `kind` lacks."""
-    score, answers = Score(), dict[str, list[str]]()
+def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, Sequence[str]]]:
+    """The diagnosis over all cases, see `answer`."""
+    score, answers = Score(), dict[str, Sequence[str]]()
     for case in found:
-        if not case.counts:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            ranking = answer(case.folder if kind == "all" else blind.copy(case.folder, Path(folder), kind))
-        answers[case.folder.name] = ranking
-        score.add(case.truth, ranking, PLAIN if case.saturated else frozenset())
+        if case.counts:
+            answers[case.folder.name] = answer(case.folder, kind)
+            score.add(case.truth, answers[case.folder.name], PLAIN if case.saturated else frozenset())
     return score, answers
 
 
