@@ -34,7 +34,9 @@ def _forget_statements(probes: Path) -> None:
             connection.execute(f"COPY (SELECT * FROM '{path}' WHERE metric NOT LIKE 'statement.%') TO '{kept}' (FORMAT parquet)")
             kept.replace(path)
     facts = json.loads((probes / "facts.json").read_text())
-    postgres = facts["postgres"]
+    # Where the catalog was locked nothing is known of it.
+    if (postgres := facts.get("postgres")) is None:
+        return
     postgres["statements"] = {number: text for number, text in postgres["statements"].items() if number in seen}
     postgres["plans"] = [plan for plan in postgres["plans"] if plan["query_id"] in seen]
     postgres["missing"] = [*postgres["missing"], "pg_stat_statements"]
