@@ -78,8 +78,8 @@ def _begun(load: Future[dict[str, Any]], runs: Path) -> float:
 
 
 @click.command()
-@click.option("--pairs", default=24, show_default=True, type=click.IntRange(3, 500))
-@click.option("--seconds", default=5, show_default=True, type=click.IntRange(2, 60), help="Of each turn.")
+@click.option("--pairs", default=12, show_default=True, type=click.IntRange(3, 500))
+@click.option("--seconds", default=10, show_default=True, type=click.IntRange(2, 60), help="Of each turn.")
 @click.option("--vus", default=16, show_default=True, type=click.IntRange(1, 500))
 def main(pairs: int, seconds: int, vus: int) -> None:
     """Print what observing costs with its 95 % confidence interval."""
