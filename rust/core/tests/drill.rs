@@ -38,7 +38,8 @@ fn answer(mut stream: TcpStream, count: &AtomicUsize) {
 fn plan(port: u16, folder: &Path, profile: &str, method: &str) -> Plan {
     let text = format!(
         r#"{{"target": "http://127.0.0.1:{port}", "folder": "{}", "rng_seed": 1, "scenarios": ["quick"], "user_agent": "test",
-            "request_timeout_ns": 5000000000, "streams": [{{"name": "quick", "profile": {profile}, "mix": [[0, 1.0]]}}],
+            "request_timeout_ns": 5000000000,
+            "streams": [{{"name": "quick", "profile": {profile}, "mix": [[0, 1.0]], "graceful_stop_ns": 5000000000}}],
             "drill": {{"method": "{method}", "urls": [["http://127.0.0.1:{port}/a", "GET /a"]], "headers": [], "body": [], "expect": []}}}}"#,
         folder.display()
     );
