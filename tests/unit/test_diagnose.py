@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from observed import Scene, first, problems, scan
+from observed import EACH_S, Scene, first, problems, scan
 from runfolder import SECOND, Reading
 
 from tenantry.diagnose.model import Finding
@@ -261,6 +261,18 @@ def test_idle_sessions_behind_a_pool_in_use_are_a_leak(tmp_path: Path) -> None:
     assert problems(scene.diagnosed(tmp_path)) == ["connection_leak"]
 
 
+@pytest.mark.parametrize(("idle_s", "expected"), [(0.01, "pooler_pool_small"), (2.0, "app_pool_small")])
+def test_sessions_that_a_pool_in_use_never_leaves_idle_are_too_few_in_the_pooler(tmp_path: Path, idle_s: float, expected: str) -> None:
+    scene = Scene()
+    scene.calm(in_use=10)
+    scene.endpoint(pool=1800, db=200, app=2)
+    scene.sessions(2, "idle", old_s=3.0, samples=range(10))
+    loaded = range(10, round(scene.seconds / EACH_S))
+    scene.sessions(1.4, "active", query_id="1", samples=loaded)
+    scene.sessions(0.6, "idle", old_s=idle_s, samples=loaded)
+    assert problems(scene.diagnosed(tmp_path)) == [expected]
+
+
 def test_a_session_per_transaction_is_churn(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=50, db=5, app=2)
     scene.grows("database.sessions", 450)
@@ -335,8 +347,9 @@ def test_requests_that_end_after_the_load_say_nothing_of_the_transactions_within
     assert problems(scene.diagnosed(tmp_path)) == ["slow_external_call_in_transaction"]
 
 
-def test_refusals_of_a_service_are_a_limit(scene: Scene, tmp_path: Path) -> None:
-    scene.endpoint("POST /checkout", pool=1, db=5, app=2, ext=2, failed=0.5, detail="503 the invoicing service refused: 429")
+@pytest.mark.parametrize("failed", [0.5, 0.02])
+def test_refusals_of_a_service_are_a_limit(scene: Scene, tmp_path: Path, failed: float) -> None:
+    scene.endpoint("POST /checkout", pool=1, db=5, app=2, ext=2, failed=failed, detail="503 the invoicing service refused: 429")
     assert problems(scene.diagnosed(tmp_path)) == ["external_rate_limit"]
 
 

@@ -10,6 +10,7 @@ from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, percent
 
 _REFUSALS = ("429", "502", "503")
+_LEAST = 0.01
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
@@ -21,7 +22,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         calls_out = endpoint.part("ext") > 0.01 * endpoint.inside_s
         quick = endpoint.mean_s < 2.0
         waits = evidence.share(evidence.part("pool"))
-        if share < 0.05 or not quick or not calls_out or waits > 0.3:
+        if share < _LEAST or not quick or not calls_out or waits > 0.3:
             continue
         told = [
             f"{percent(share)} of its requests fail ({failure.detail})",

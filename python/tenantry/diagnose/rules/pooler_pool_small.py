@@ -15,11 +15,12 @@ _FREE_S = 0.5
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     queue = evidence.readings.gauge("pooler.cl_waiting")
-    in_use = evidence.readings.gauge("pool.in_use")
-    sessions = evidence.sessions.average(lambda each: each.kind == CLIENT)
-    idle = [each for each in evidence.sessions.doing if each.kind == CLIENT and each.state == "idle"]
+    # Without the pooler's console: the app holds more connections than Postgres has sessions, and those are never free for long, once the
+    # load has come.
+    in_use, late = evidence.late_readings.gauge("pool.in_use"), evidence.late_sessions
+    sessions = late.average(lambda each: each.kind == CLIENT)
+    idle = [each for each in late.doing if each.kind == CLIENT and each.state == "idle"]
     busy = sessions - sum(each.sessions for each in idle)
-    # Without the pooler's console: the app holds more connections than Postgres has sessions, and those are never free for long.
     never_free = busy >= 0.5 * sessions and max((each.state_s for each in idle), default=0.0) < _FREE_S
     hidden = bool(in_use and sessions >= 0.5 and in_use.mean >= 1.5 * sessions and never_free)
     if not hidden and not (queue and queue.mean >= 0.5):
