@@ -305,6 +305,14 @@ def test_a_loop_is_as_late_as_nothing_makes_it_unless_its_process_is_idle(tmp_pa
         assert problems(scene.diagnosed(tmp_path / f"{lag}-{cores}")) == expected
 
 
+@pytest.mark.parametrize(("lag", "expected"), [(0.04, []), (0.15, ["event_loop_blocking"])])
+def test_the_loop_of_a_nearly_full_process_is_late_by_some_requests(tmp_path: Path, lag: float, expected: list[str]) -> None:
+    scene = Scene()
+    scene.calm(lag=lag, app=0.75)
+    scene.endpoint(rate=400, pool=1, db=2, app=15, door=8)
+    assert problems(scene.diagnosed(tmp_path)) == expected
+
+
 def test_a_pool_of_a_process_that_has_no_more_to_give_is_a_symptom(tmp_path: Path) -> None:
     for cores, expected in ((0.5, "app_pool_small"), (0.95, "app_cpu")):
         scene = Scene()
