@@ -313,6 +313,34 @@ def test_the_loop_of_a_nearly_full_process_is_late_by_some_requests(tmp_path: Pa
     assert problems(scene.diagnosed(tmp_path)) == expected
 
 
+@pytest.mark.parametrize(("stolen", "expected"), [(0.1, ["event_loop_blocking"]), (0.5, [])])
+def test_a_loop_is_late_where_other_machines_have_the_processors(tmp_path: Path, stolen: float, expected: list[str]) -> None:
+    scene = Scene()
+    scene.calm(lag=0.04, app=0.3)
+    scene.grows("cpu.steal_s", [stolen] * scene.seconds)
+    scene.endpoint(pool=1, db=5, app=40, door=40)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == expected
+    assert [each.text[:14] for each in told.validity if each.id == "processors"] == ([] if expected else ["other machines"])
+
+
+def test_a_process_with_hardly_any_time_left_holds_the_connections(tmp_path: Path) -> None:
+    for cores, stolen, expected in ((0.6, 0.0, "app_pool_small"), (0.75, 0.0, "app_cpu"), (0.6, 0.4, "app_cpu")):
+        scene = Scene()
+        scene.calm(app=cores, in_use=9.0)
+        scene.grows("cpu.steal_s", [stolen] * scene.seconds)
+        scene.endpoint(rate=900, pool=60, db=3, app=8, door=6)
+        assert problems(scene.diagnosed(tmp_path / f"{cores}-{stolen}")) == [expected]
+
+
+def test_long_work_of_a_process_is_the_problem_before_it_is_full(tmp_path: Path) -> None:
+    for cores, expected in ((0.55, ["app_cpu"]), (0.45, [])):
+        scene = Scene()
+        scene.calm(app=cores)
+        scene.endpoint(rate=150, pool=0.1, db=2, app=4, door=2)
+        assert problems(scene.diagnosed(tmp_path / str(cores))) == expected
+
+
 def test_a_pool_of_a_process_that_has_no_more_to_give_is_a_symptom(tmp_path: Path) -> None:
     for cores, expected in ((0.5, "app_pool_small"), (0.95, "app_cpu")):
         scene = Scene()

@@ -43,7 +43,7 @@ _LOWERED: dict[Agreement, float] = {"agree": 1.0, "others": 1.0, "differ": 0.8, 
 
 def comparisons(evidence: Evidence) -> list[Comparison]:
     """All that this run can compare."""
-    return [*_generator(evidence), *_virtual_users(evidence), *_in_flight(evidence), *_server_timing(evidence), *_sessions(evidence)]
+    return [*_generator(evidence), *_processors(evidence), *_virtual_users(evidence), *_in_flight(evidence), *_server_timing(evidence), *_sessions(evidence)]
 
 
 def lowered(found: Sequence[Comparison]) -> float:
@@ -57,6 +57,12 @@ def _generator(evidence: Evidence) -> Iterator[Comparison]:
         return
     text = f"the generator was not well: {why}" if why else f"the generator had room: at most {percent(busy or 0.0)} of a core"
     yield Comparison("generator", "differ" if why else "agree", text, {} if busy is None else {"busy_share": busy})
+
+
+def _processors(evidence: Evidence) -> Iterator[Comparison]:
+    if evidence.is_robbed:
+        had = f"other machines of the same host had {percent(evidence.stolen)} of this one's processors when it wanted them (steal)"
+        yield Comparison("processors", "differ", f"{had}: what is late may be late by that", {"stolen": evidence.stolen})
 
 
 def _virtual_users(evidence: Evidence) -> Iterator[Comparison]:

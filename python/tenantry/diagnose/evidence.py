@@ -20,6 +20,9 @@ from tenantry.results.run import Run
 # Whose processor time grows with the load.
 OURS = ("app", "postgres", "pgbouncer", "generator")
 MACHINE_FULL = 0.93
+# Of a machine that lacks so much of itself, a delay of tens of milliseconds needs no other reason.
+ROBBED = 0.08
+WORKER_FULL = 0.7
 _HALF = 0.5
 _NS = 1_000_000_000
 
@@ -248,6 +251,22 @@ class Evidence:
         """The share of the machine's cores that was busy; None when nobody looked."""
         busy, cores = self.readings.rates("cpu.busy_s").get(""), self.readings.last("cpu.cores")
         return busy / cores if cores and busy is not None else None
+
+    @cached_property
+    def stolen(self) -> float:
+        """The share of the machine's cores that other machines of its host had while it wanted them (steal, proc_stat(5))."""
+        stolen, cores = self.readings.rates("cpu.steal_s").get("", 0.0), self.readings.last("cpu.cores")
+        return stolen / cores if cores else 0.0
+
+    @property
+    def is_robbed(self) -> bool:
+        """Whether other machines had so much of this one that its processes are late by it."""
+        return self.stolen >= ROBBED
+
+    @cached_property
+    def is_worker_full(self) -> bool:
+        """Whether the busiest process of the app has hardly any processor time left of what other machines leave of a core."""
+        return (self.busiest_worker or 0.0) >= WORKER_FULL * (1 - self.stolen)
 
     @cached_property
     def starves(self) -> bool:

@@ -11,8 +11,11 @@ from tenantry.diagnose.words import count, grade, ms, percent
 
 _BUSY, _FULL = 0.7, 0.8
 # With less it is busy enough where requests are seen to wait for it, and for no connection: their time in the app is longer than its work;
-# or where most of their time is its work.
+# or where most of their time is its work. With still less where that work is long.
 _BUSY_AND_LATE, _LATE, _NO_QUEUE, _MOST = 0.6, 1.3, 0.1, 0.5
+_LONG_AND_LATE, _LONG_S = 0.5, 0.003
+# Where most of the time is a wait for connections, a process without time left is what holds them.
+_QUEUE = 0.5
 # What an answer costs in apps that do nothing but ask their database; it is the code's fault only where the process has no more to give.
 _USUAL_S = 0.002
 
@@ -24,16 +27,20 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     busiest = evidence.busiest_worker
     work = evidence.cores("app") or 0.0
     spent = work * evidence.duration_s / max(evidence.requests, 1)
-    if share < 0.35 or busiest is None or busiest < 0.5 or (spent < _USUAL_S and busiest < _FULL):
+    queue = evidence.share(evidence.part("pool"))
+    full = busiest is not None and (busiest >= _FULL or (evidence.is_worker_full and queue >= _QUEUE))
+    if share < 0.35 or busiest is None or busiest < 0.5 or (spent < _USUAL_S and not full):
         return
-    late = evidence.part("app") + evidence.part("door") >= _LATE * work and evidence.share(evidence.part("pool")) < _NO_QUEUE
+    late = evidence.part("app") + evidence.part("door") >= _LATE * work and queue < _NO_QUEUE
+    long = spent >= _LONG_S and not evidence.starves
+    busy = _BUSY if not late else _LONG_AND_LATE if long else _BUSY_AND_LATE
     yield Finding(
         RULE.id,
         evidence.share(inside),
         grade(
-            (2.0, busiest >= (_BUSY_AND_LATE if late else _BUSY) or evidence.share(work) >= _MOST),
+            (2.0, full or busiest >= busy or evidence.share(work) >= _MOST),
             (1.0, share >= 0.5),
-            (1.0, busiest >= _FULL),
+            (1.0, full),
         ),
         "the app's own code takes the time",
         (

@@ -10,6 +10,8 @@ from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, ms, percent
 
 _FAR_S = 0.0015
+# Too little for a problem.
+_LATE_ANYWAY = 0.4
 # What a transaction of one statement takes: where statements are not counted, no request is taken to have more.
 _TRIPS = 3
 
@@ -25,10 +27,12 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     calm = (lag is None or lag < 0.5 * max(trip, 0.002)) and (cores is None or cores < 0.6)
     if trip < _FAR_S:
         return
+    sure = grade((2.0, calls > 0), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working))
+    robbed = evidence.is_robbed and not calm
     yield Finding(
         RULE.id,
         evidence.share(travel),
-        grade((2.0, calls > 0), (1.0, calm), (1.0, evidence.sessions.idle_in_transaction > evidence.sessions.working)),
+        min(sure, _LATE_ANYWAY) if robbed else sure,
         "statements spend their time on the way to the database and back",
         (
             f"the app waits for the database for {percent(evidence.share(told))} of the request time, and Postgres is at work for"

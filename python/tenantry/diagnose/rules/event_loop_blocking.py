@@ -11,7 +11,6 @@ from tenantry.diagnose.words import grade, ms, percent
 
 # Loops that nothing blocks are up to 13 ms late where their process is idle, and up to 25 ms where it computes all the time.
 _LATE_S, _LATE_AND_IDLE_S, _LATE_WHEN_FULL_S = 0.025, 0.018, 0.1
-_FULL = 0.7
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
@@ -21,11 +20,11 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     late = blocked + min(evidence.travel, blocked)
     share = evidence.held_share(late)
     machine = evidence.machine_busy
-    room = machine is None or machine < 0.9
-    idle, full = busiest is not None and busiest < 0.6, busiest is not None and busiest >= _FULL
+    room = (machine is None or machine < 0.9) and not evidence.is_robbed
+    idle = busiest is not None and busiest < 0.6
     # Where there is no processor for it, a loop that nothing blocks is late as well, by some slices of the system's scheduler; where its
     # process has hardly any time left, by some requests.
-    least = _LATE_WHEN_FULL_S if full or not room else _LATE_AND_IDLE_S if idle else _LATE_S
+    least = _LATE_WHEN_FULL_S if evidence.is_worker_full or not room else _LATE_AND_IDLE_S if idle else _LATE_S
     if lag is None or lag < least or share < 0.35:
         return
     yield Finding(
