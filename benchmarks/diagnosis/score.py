@@ -126,12 +126,17 @@ def figures(folder: Path) -> dict[str, float]:
 
 
 def _moved(injected: Injected, folder: Path, before: Mapping[str, float]) -> bool:
-    """Whether something that users see is worse by 30 % than in the run without the fault, or at the usual rate."""
+    """Whether something that users see is worse by 30 % than in the run without the fault, or at the usual rate.
+
+    A fault that shows by failures has done nothing where there are none, whatever else chance moved.
+    """
     rate = injected.value if injected.fault == HEALTHY else 1.0
     if not (injected.wrong or rate > 1):
         return False
     now = figures(folder)
     failed = now["failures"] >= max(MOVES * before["failures"], LEAST_FAILED)
+    if injected.wrong and not injected.beside and faults.fault(injected.fault).shown.moves == "failures":
+        return failed
     return now["p95"] >= MOVES * before["p95"] or now["throughput"] * MOVES <= before["throughput"] * rate or failed
 
 

@@ -88,6 +88,22 @@ def test_a_healthy_run_is_saturated_where_its_rate_moves_something(
 
 
 @pytest.mark.parametrize(
+    ("name", "now", "moved"),
+    [
+        ("n_plus_one", {"p95": 0.02}, True),
+        ("n_plus_one", {"failures": 0.02}, True),
+        ("external_rate_limit", {"p95": 0.02}, False),
+        ("external_rate_limit", {"failures": 0.02}, True),
+    ],
+)
+def test_a_fault_that_shows_by_failures_moves_nothing_without_them(
+    score: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, now: dict[str, float], moved: bool
+) -> None:
+    monkeypatch.setattr(score, "figures", lambda _: USUAL | now)
+    assert score._moved(score.Injected(name, 1.0, "ramp", True), Path(), USUAL) == moved
+
+
+@pytest.mark.parametrize(
     ("wrong", "slow", "moved", "counts"),
     [
         (True, False, True, True),

@@ -289,6 +289,18 @@ def test_statements_that_travel_mean_a_distant_database(scene: Scene, tmp_path: 
     assert problems(scene.diagnosed(tmp_path)) == ["distant_database"]
 
 
+@pytest.mark.parametrize(("db", "expected"), [(10, []), (20, ["distant_database"])])
+def test_short_trips_tell_nothing_where_other_machines_have_the_processors(
+    scene: Scene, tmp_path: Path, db: int, expected: list[str]
+) -> None:
+    scene.endpoint(pool=1, db=db, app=1)
+    scene.sessions(0.9, "idle in transaction", "Client:ClientRead")
+    scene.grows("cpu.steal_s", [0.5] * scene.seconds)
+    for number in ("1", "2", "3", "4"):
+        scene.statement(number, f"SELECT {number}", calls=500, ms=0.1)
+    assert problems(scene.diagnosed(tmp_path)) == expected
+
+
 def test_a_late_loop_is_a_blocking_call_when_the_processor_is_idle_and_work_when_it_is_not(tmp_path: Path) -> None:
     for cores, expected in ((0.2, "event_loop_blocking"), (0.98, "app_cpu")):
         scene = Scene()
