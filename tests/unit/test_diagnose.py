@@ -345,6 +345,14 @@ def test_a_process_with_hardly_any_time_left_holds_the_connections(tmp_path: Pat
         assert problems(scene.diagnosed(tmp_path / f"{cores}-{stolen}")) == [expected]
 
 
+def test_a_process_that_a_rising_load_fills_at_its_end_holds_the_connections(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.calm(app=0.1, in_use=9.0)
+    scene.grows("process.cpu_s", [0.5] * (scene.seconds * 2 // 3) + [0.8] * (scene.seconds - scene.seconds * 2 // 3), "app:8")
+    scene.endpoint(rate=900, pool=60, db=3, app=8, door=6)
+    assert problems(scene.diagnosed(tmp_path)) == ["app_cpu"]
+
+
 def test_long_work_of_a_process_is_the_problem_before_it_is_full(tmp_path: Path) -> None:
     for cores, expected in ((0.55, ["app_cpu"]), (0.45, [])):
         scene = Scene()

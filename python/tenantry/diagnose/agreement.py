@@ -43,7 +43,14 @@ _LOWERED: dict[Agreement, float] = {"agree": 1.0, "others": 1.0, "differ": 0.8, 
 
 def comparisons(evidence: Evidence) -> list[Comparison]:
     """All that this run can compare."""
-    return [*_generator(evidence), *_processors(evidence), *_virtual_users(evidence), *_in_flight(evidence), *_server_timing(evidence), *_sessions(evidence)]
+    return [
+        *_generator(evidence),
+        *_processors(evidence),
+        *_virtual_users(evidence),
+        *_in_flight(evidence),
+        *_server_timing(evidence),
+        *_sessions(evidence),
+    ]
 
 
 def lowered(found: Sequence[Comparison]) -> float:

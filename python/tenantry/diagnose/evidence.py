@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -233,8 +233,7 @@ class Evidence:
     @cached_property
     def busiest_worker(self) -> float | None:
         """Cores that the busiest process of the app used."""
-        workers = [cores for subject, cores in self._cores.items() if subject.startswith("app:")]
-        return max(workers) if workers else self.cores("app")
+        return _busiest(self._cores)
 
     @cached_property
     def _cores(self) -> dict[str, float]:
@@ -265,11 +264,19 @@ class Evidence:
 
     @cached_property
     def is_worker_full(self) -> bool:
-        """Whether the busiest process of the app has hardly any processor time left of what other machines leave of a core."""
-        return (self.busiest_worker or 0.0) >= WORKER_FULL * (1 - self.stolen)
+        """Whether the busiest process of the app had hardly any processor time left of what other machines leave of a core, at least in
+        the last third: a load that rises takes more then.
+        """
+        late = _busiest(self.late_readings.rates("process.cpu_s"))
+        return max(self.busiest_worker or 0.0, late or 0.0) >= WORKER_FULL * (1 - self.stolen)
 
     @cached_property
     def starves(self) -> bool:
         """Whether the machine has no processor to spare, and the load itself takes half of it: what waits may wait for one."""
         ours = sum(self.cores(group) or 0.0 for group in OURS)
         return (self.machine_busy or 0.0) >= MACHINE_FULL and ours >= _HALF * (self.readings.last("cpu.cores") or 0.0)
+
+
+def _busiest(cores: Mapping[str, float]) -> float | None:
+    workers = [used for subject, used in cores.items() if subject.startswith("app:")]
+    return max(workers) if workers else cores.get("app")
