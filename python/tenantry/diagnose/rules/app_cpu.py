@@ -34,18 +34,19 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     late = evidence.part("app") + evidence.part("door") >= _LATE * work and queue < _NO_QUEUE
     long = spent >= _LONG_S and not evidence.starves
     busy = _BUSY if not late else _LONG_AND_LATE if long else _BUSY_AND_LATE
+    left = f" (other machines left it {percent(1 - evidence.stolen)} of one)" if evidence.is_robbed else ""
     yield Finding(
         RULE.id,
         evidence.share(inside),
         grade(
             (2.0, full or busiest >= busy or evidence.share(work) >= _MOST),
             (1.0, share >= 0.5),
-            (1.0, full),
+            (1.0, busiest >= _FULL),
         ),
         "the app's own code takes the time",
         (
             f"{percent(share)} of the time of requests is spent in the app, at its door, or until it sees the database's answers",
-            f"its busiest process uses {percent(busiest)} of a core, {ms(spent)} of processor time per request",
+            f"its busiest process uses {percent(busiest)} of a core{left}, {ms(spent)} of processor time per request",
             f"the database is at work for {count(evidence.database_time)} requests at a time",
         ),
         Fix("profile the app (py-spy, cProfile); more worker processes, as long as there are cores"),
