@@ -133,7 +133,8 @@ def sessions(tables: Tables, span: tuple[int, int]) -> Sessions:
         return Sessions()
     rows = tables.rows(
         """SELECT kind, state, wait_type, wait_event, query_id, route, tenant, sum(sessions)::DOUBLE / ?, max(sessions),
-                  count(DISTINCT at_ns), max(transaction_s), max(state_s) FROM activity WHERE at_ns BETWEEN ? AND ? GROUP BY ALL""",
+                  count(DISTINCT at_ns), max(transaction_s), max(state_s)
+           FROM activity WHERE at_ns BETWEEN ? AND ? GROUP BY ALL ORDER BY ALL""",
         [samples, *span],
         of=("activity",),
     )
@@ -144,7 +145,8 @@ def _blocked(tables: Tables, samples: int, span: tuple[int, int]) -> list[Blocke
     rows = tables.rows(
         """SELECT lock, mode, relation, query_id, route, blocker_state, blocker_wait_type || ':' || blocker_wait_event AS blocker_wait,
                   blocker_query_id, blocker_route, sum(sessions)::DOUBLE / ? AS sessions, max(held_s)
-           FROM blocking WHERE at_ns BETWEEN ? AND ? GROUP BY ALL ORDER BY sessions DESC""",
+           FROM blocking WHERE at_ns BETWEEN ? AND ? GROUP BY ALL
+           ORDER BY sessions DESC, lock, mode, relation, query_id, route, blocker_state, blocker_wait, blocker_query_id, blocker_route""",
         [samples, *span],
         of=("blocking",),
     )
@@ -153,7 +155,8 @@ def _blocked(tables: Tables, samples: int, span: tuple[int, int]) -> list[Blocke
 
 def _between(tables: Tables, samples: int, span: tuple[int, int]) -> list[Between]:
     rows = tables.rows(
-        "SELECT lock, tenant, blocker_tenant, sum(sessions)::DOUBLE / ? FROM blocking WHERE at_ns BETWEEN ? AND ? GROUP BY ALL",
+        """SELECT lock, tenant, blocker_tenant, sum(sessions)::DOUBLE / ?
+           FROM blocking WHERE at_ns BETWEEN ? AND ? GROUP BY ALL ORDER BY ALL""",
         [samples, *span],
         of=("blocking",),
     )

@@ -61,7 +61,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """All statements, those with the highest load first; `counted` when pg_stat_statements was read."""
+    """All statements, those with the highest load first (else by id); `counted` when pg_stat_statements was read."""
 
     all: list[Statement] = field(default_factory=list)
     counted: bool = False
@@ -93,7 +93,7 @@ def statements(readings: Readings, sessions: Sessions, postgres: Mapping[str, An
         blocks, temp = count["hit"] + count["read"], count["temp"] + count["temp_read"]
         counts = (count["calls"], seconds, count["rows"], blocks, count["read"], temp)
         found.append(Statement(number, texts[number], load, *counts, plan=plans.get(number)))
-    return Statements(sorted(found, key=lambda statement: -statement.load), bool(grown["calls"]))
+    return Statements(sorted(found, key=lambda statement: (-statement.load, statement.id)), bool(grown["calls"]))
 
 
 def _scans(plan: Mapping[str, Any]) -> Iterator[Scan]:
