@@ -21,8 +21,8 @@ from tenantry.results.run import Run
 OURS = ("app", "postgres", "pgbouncer", "generator")
 MACHINE_FULL = 0.93
 # Of a machine that lacks so much of itself, a delay of tens of milliseconds needs no other reason.
-ROBBED = 0.08
-WORKER_FULL = 0.7
+_ROBBED = 0.08
+_WORKER_FULL = 0.7
 _HALF = 0.5
 _NS = 1_000_000_000
 
@@ -248,19 +248,21 @@ class Evidence:
     @cached_property
     def machine_busy(self) -> float | None:
         """The share of the machine's cores that was busy; None when nobody looked."""
-        busy, cores = self.readings.rates("cpu.busy_s").get(""), self.readings.last("cpu.cores")
-        return busy / cores if cores and busy is not None else None
+        return self._of_machine("cpu.busy_s")
 
     @cached_property
     def stolen(self) -> float:
         """The share of the machine's cores that other machines of its host had while it wanted them (steal, proc_stat(5))."""
-        stolen, cores = self.readings.rates("cpu.steal_s").get("", 0.0), self.readings.last("cpu.cores")
-        return stolen / cores if cores else 0.0
+        return self._of_machine("cpu.steal_s") or 0.0
+
+    def _of_machine(self, metric: str) -> float | None:
+        used, cores = self.readings.rates(metric).get(""), self.readings.last("cpu.cores")
+        return used / cores if cores and used is not None else None
 
     @property
     def is_robbed(self) -> bool:
         """Whether other machines had so much of this one that its processes are late by it."""
-        return self.stolen >= ROBBED
+        return self.stolen >= _ROBBED
 
     @cached_property
     def is_worker_full(self) -> bool:
@@ -268,7 +270,7 @@ class Evidence:
         the last third: a load that rises takes more then.
         """
         late = _busiest(self.late_readings.rates("process.cpu_s"))
-        return max(self.busiest_worker or 0.0, late or 0.0) >= WORKER_FULL * (1 - self.stolen)
+        return max(self.busiest_worker or 0.0, late or 0.0) >= _WORKER_FULL * (1 - self.stolen)
 
     @cached_property
     def starves(self) -> bool:

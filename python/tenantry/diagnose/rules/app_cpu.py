@@ -28,8 +28,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     work = evidence.cores("app") or 0.0
     spent = work * evidence.duration_s / max(evidence.requests, 1)
     queue = evidence.share(evidence.part("pool"))
-    full = busiest is not None and (busiest >= _FULL or (evidence.is_worker_full and queue >= _QUEUE))
-    if share < 0.35 or busiest is None or busiest < 0.5 or (spent < _USUAL_S and not full):
+    if share < 0.35 or busiest is None or busiest < 0.5:
+        return
+    full = busiest >= _FULL or (evidence.is_worker_full and queue >= _QUEUE)
+    if spent < _USUAL_S and not full:
         return
     late = evidence.part("app") + evidence.part("door") >= _LATE * work and queue < _NO_QUEUE
     long = spent >= _LONG_S and not evidence.starves
