@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -197,6 +197,107 @@ def test_a_function_that_gets_values_of_the_row_stays_as_it_is(database: Databas
     database.run("CREATE POLICY tenant ON pets USING (clinic_id = abs(id))", "SELECT 1")
     with pytest.raises(NotTried, match="without arguments"):
         change(site, finding("rls_per_row_function", table="public.pets", function="abs"))
+
+
+SECURED = (
+    "CREATE TABLE owners (id int PRIMARY KEY, clinic_id int NOT NULL)",
+    "INSERT INTO owners SELECT n, n % 10 FROM generate_series(1, 100) AS n",
+    "CREATE INDEX pets_pattern_idx ON pets (clinic_id, name text_pattern_ops)",
+    "CREATE ROLE bound LOGIN",
+    "GRANT SELECT (id, clinic_id, name), INSERT, DELETE ON pets TO bound",
+    "GRANT SELECT ON owners TO bound",
+    "ALTER TABLE pets ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE owners ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY tenant ON pets TO bound USING (clinic_id = current_setting('app.clinic')::int)",
+    "CREATE POLICY tenant ON owners TO bound USING (clinic_id = current_setting('app.clinic')::int)",
+)
+SEARCH = finding("rls_non_leakproof", table="public.pets", tables="public.pets, public.owners")
+FOUND = """SELECT p.id FROM pets p JOIN owners o ON o.clinic_id = p.clinic_id AND o.id = p.clinic_id
+    WHERE p.name LIKE 'pet 10%' ORDER BY p.id"""
+
+
+@pytest.fixture
+def bound(database: Database) -> Iterator[str]:
+    """The DSN of a role that sees the pets and owners of its clinic only."""
+    database.run(*SECURED, "SELECT 1")
+    yield database.dsn.replace(database.dsn.split("//")[1].split("@")[0], "bound")
+    database.run("DROP OWNED BY bound", "DROP ROLE bound", "SELECT 1")
+
+
+@asynccontextmanager
+async def at_work(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(dsn, server_settings={"app.clinic": "7"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def own_settings(database: Database) -> list[str]:
+    return [str(row) for row in database.run("SELECT setrole, setdatabase, setconfig FROM pg_db_role_setting ORDER BY 1, 2")]
+
+
+@pytest.mark.parametrize("path", ["", "public, pg_temp"])
+def test_without_policies_the_same_rows_come_by_the_index_that_they_kept_from(
+    path: str, database: Database, site: Site, bound: str
+) -> None:
+    if path:
+        database.run(f"ALTER ROLE bound IN DATABASE {database.dsn.rpartition('/')[2]} SET search_path = {path}", "SELECT 1")
+    before, settings = catalog(database), own_settings(database)
+
+    async def seen(connection: asyncpg.Connection[asyncpg.Record]) -> tuple[list[int], bool]:
+        plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON, COSTS OFF) {FOUND}")
+        return [row["id"] for row in await connection.fetch(FOUND)], "name ~>=~" in plan
+
+    async def looked() -> list[tuple[list[int], bool]]:
+        async with at_work(bound) as first:
+            told = [await seen(first)]
+            with tried(site, SEARCH):
+                async with at_work(bound) as anew:
+                    assert first.is_closed()
+                    told.append(await seen(anew))
+                    with pytest.raises(asyncpg.WithCheckOptionViolationError):
+                        await anew.execute("INSERT INTO pets VALUES (9999, 8, 'of another clinic')")
+                    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                        await anew.execute("UPDATE pets SET name = 'renamed'")
+                    assert await anew.execute("DELETE FROM pets") == "DELETE 500"
+            async with at_work(site.dsn) as owner:
+                assert await owner.fetchval("SELECT count(*) FROM pets") == 4500
+                await owner.execute("INSERT INTO pets SELECT n, 7, 'pet ' || n FROM generate_series(7, 4997, 10) AS n")
+            async with at_work(bound) as last:
+                return [*told, await seen(last)]
+
+    rows = [107, 1007, 1017, 1027, 1037, 1047, 1057, 1067, 1077, 1087, 1097]
+    assert asyncio.run(looked()) == [(rows, False), (rows, True), (rows, False)]
+    assert catalog(database) == before
+    assert own_settings(database) == settings
+    assert schemas(database) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("CREATE POLICY more ON pets FOR UPDATE TO bound USING (clinic_id = 1)", "differ by what is done, or by who does it"),
+        ("CREATE POLICY more ON pets USING (clinic_id = 1)", "differ by what is done, or by who does it"),
+        ("CREATE POLICY more ON pets TO bound USING (id = 1) WITH CHECK (id = 2)", "differ by what is done, or by who does it"),
+        ("CREATE POLICY more ON pets TO bound USING (EXISTS (SELECT FROM owners o WHERE o.id = pets.id))", "reads other tables"),
+        (
+            "CREATE FUNCTION every_pet() RETURNS bigint SECURITY DEFINER LANGUAGE sql AS 'SELECT count(*) FROM pets'",
+            "every_pet works as another",
+        ),
+    ],
+)
+def test_policies_stay_where_a_condition_would_not_answer_the_same(more: str, why: str, database: Database, site: Site, bound: str) -> None:
+    database.run(more, "SELECT 1")
+    with pytest.raises(NotTried, match=why):
+        change(site, SEARCH)
+
+
+def test_policies_stay_where_nobody_is_at_work_whom_they_bind_or_a_view_would_not_be_found(site: Site, bound: str) -> None:
+    with pytest.raises(NotTried, match="there are 0"):
+        change(site, SEARCH)
+    with pytest.raises(NotTried, match=r"does not name public\.pets, or with its schema"):
+        change(site, finding("rls_non_leakproof", table="public.pets", tables="public.owners"))
 
 
 def test_two_experiments_do_not_meet_in_a_database(site: Site) -> None:

@@ -202,7 +202,9 @@ def test_an_operator_that_leaks_is_kept_from_its_index(scene: Scene, tmp_path: P
     scene.sessions(2, query_id="1")
     plan = scan("pets", index="pets_idx", condition=OWN, kept="(p.name_key ~~ $2)")
     scene.statement("1", "SELECT * FROM pets p WHERE p.name_key LIKE $1", **WASTEFUL, plan=plan)
-    assert problems(scene.diagnosed(tmp_path)) == ["rls_non_leakproof"]
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["rls_non_leakproof"]
+    assert first(told).subject["tables"] == "public.pets"
 
 
 def test_a_table_that_changed_since_it_was_analyzed_misleads_the_planner(scene: Scene, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tenantry.datasets.database import Link, literal, quoted, relation
 from tenantry.diagnose.model import Finding
+from tenantry.experiment.bypass import bypass_policies
 from tenantry.experiment.ledger import SCHEMA
 from tenantry.experiment.model import Change, NotTried, Site
 from tenantry.load import population_of
@@ -231,6 +232,7 @@ CHANGES: dict[str, tuple[Callable[[Finding, Link, Site, Prepared], Change], ...]
     "unindexed_fk": (create_index,),
     "stale_statistics": (analyze,),
     "rls_per_row_function": (wrap_policy,),
+    "rls_non_leakproof": (bypass_policies,),
     "wal_checkpoints": (server_setting,),
     "hot_row_lock": (spread_tenants, asynchronous_commit),
     "advisory_lock": (spread_tenants, asynchronous_commit),
@@ -245,7 +247,6 @@ REASONS = {
     "generic_plan_skew": _SESSIONS,
     "small_shared_buffers": "shared_buffers takes a start of the server",
     "bloat": "a VACUUM cannot be undone",
-    "rls_non_leakproof": "without the policy the statement would need the tenant in it, which is the app's code",
     "pooler_pool_small": "the pooler's configuration is not ours to change",
     "database_cpu": "it says what is exhausted, not by what",
     "machine_cpu": "it says what is exhausted, not by what",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PATIENTS = """
 SELECT p.id, p.name, p.species, p.breed, p.owner_id, o.full_name AS owner
 FROM pets p JOIN users o ON o.clinic_id = p.clinic_id AND o.id = p.owner_id
-WHERE lower(p.name) LIKE $1 ORDER BY p.name_key, p.id LIMIT 20
+WHERE lower(p.name) LIKE lower($1) ORDER BY p.name_key, p.id LIMIT 20
 """
 
 
@@ -27,8 +27,8 @@ async def search(call: Call, query: Wanted) -> Response:
     wanted = query.q.strip()
     if len(wanted) < 2:
         raise Problem(422, "q must have 2 to 100 characters")
-    name, number = wanted.lower(), wanted.upper()
-    pattern = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    number = wanted.upper()
+    pattern = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     async with call.reading() as session:
         patients = await session.fetch(PATIENTS, pattern)
         people = await session.fetch(PEOPLE, wanted)

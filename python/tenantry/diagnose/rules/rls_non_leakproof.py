@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tenantry.diagnose.evidence import Evidence
 from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.rules._plans import filtered, indexes_of, subject, table_facts, wasteful
+from tenantry.diagnose.statements import Statement
 from tenantry.diagnose.words import count, grade, ms, percent
 
 # Not proleakproof in the catalog: their conditions may not run before the policy's.
 _LEAKY = {"~~", "~~*", "~", "~*", "@>", "<@", "@@", "&&"}
+
+# A name that follows no schema, and no column follows.
+_ALONE = r"(?<![\w.\"])\"?{}\b(?!\"?\.)"
 
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
@@ -43,9 +48,15 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
                     f"compare with operators that are leakproof (a prefix as {column} >= $1 AND {column} < $2, starts_with), or"
                     f" search in a security definer function"
                 ),
-                subject=subject(statement, table=scan.table),
+                subject=subject(statement, table=scan.table, tables=", ".join(_named(evidence, statement))),
             )
             break
+
+
+def _named(evidence: Evidence, statement: Statement) -> list[str]:
+    """The tables with row-level security that a statement names without their schema."""
+    scanned = dict.fromkeys(scan.table for scan in statement.scans if table_facts(evidence, scan.table).get("secured"))
+    return [table for table in scanned if re.search(_ALONE.format(re.escape(table.rpartition(".")[2])), statement.text)]
 
 
 def _indexed(evidence: Evidence, table: str, column: str) -> bool:
