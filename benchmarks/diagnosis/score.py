@@ -142,9 +142,10 @@ def _moved(injected: Injected, folder: Path, before: Mapping[str, float]) -> boo
 
 @cache
 def answer(folder: Path, kind: str) -> Sequence[str]:
-    """The problems that the diagnosis names, by rank, as somebody would have it who lacks what `kind` lacks."""
+    """The problems that the diagnosis names, by rank, as somebody would have it who lacks what `kind` lacks; none where it cannot tell."""
     with tempfile.TemporaryDirectory() as copies, open_run(folder if kind == "all" else blind.copy(folder, Path(copies), kind)) as run:
-        return [finding.id for finding in diagnose(run).findings if finding.kind == "problem"]
+        told = diagnose(run)
+        return [] if told.verdict == "cannot_tell" else [finding.id for finding in told.findings if finding.kind == "problem"]
 
 
 def scored(found: Iterable[Case], kind: str = "all") -> tuple[Score, dict[str, Sequence[str]]]:

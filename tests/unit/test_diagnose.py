@@ -216,6 +216,72 @@ def test_a_table_that_changed_since_it_was_analyzed_misleads_the_planner(scene: 
     assert problems(scene.diagnosed(tmp_path)) == ["stale_statistics"]
 
 
+@pytest.mark.parametrize(("dead", "named"), [(300_000, True), (100_000, False)], ids=["many times each", "once each"])
+def test_rows_that_changed_many_times_leave_more_to_read_than_there_is(scene: Scene, tmp_path: Path, dead: int, named: bool) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("pets", n_live_tup=100_000, n_dead_tup=dead, pages=6_000, options="autovacuum_enabled=false")
+    scene.index("pets", "clinic_id")
+    scene.sessions(2, query_id="1")
+    scene.statement("1", "SELECT count(*) FROM pets", calls=500, ms=40, blocks=50, plan=scan("pets", index="pets_idx", condition=OWN))
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["bloat"] * named
+    assert not named or first(told).fix.statement == "VACUUM (ANALYZE) public.pets"
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_rows_that_go_are_looked_for_in_all_of_a_table_that_refers_to_them(scene: Scene, tmp_path: Path, indexed: bool) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.table("holds")
+    key = {"schema": "public", "table": "holds", "name": "holds_slot_fkey", "columns": ["clinic_id", "slot_id"], "references": "slots"}
+    scene.postgres["foreign_keys"] = [{**key, "indexed": indexed}]
+    scene.grows("table.seq_tup_read", 50_000_000, "public.holds")
+    scene.grows("table.n_tup_del", 500, "public.slots")
+    scene.sessions(2, query_id="1")
+    scene.statement("1", "DELETE FROM slots WHERE id = $1", calls=500, ms=40)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["unindexed_fk"] * (not indexed)
+    assert indexed or first(told).fix.statement == "CREATE INDEX CONCURRENTLY ON public.holds (clinic_id, slot_id)"
+
+
+@pytest.mark.parametrize(("megabytes", "named"), [(200, True), (10, False)])
+def test_a_cache_that_the_data_does_not_fit_in_is_too_small(scene: Scene, tmp_path: Path, megabytes: int, named: bool) -> None:
+    scene.endpoint(pool=1, db=42, app=2)
+    scene.postgres["settings"] = {"shared_buffers": {"setting": "2048"}}
+    scene.table("records", bytes=megabytes * 1e6)
+    scene.sessions(1, wait="IO:DataFileRead")
+    scene.sessions(1)
+    scene.grows("database.blks_read", 50_000)
+    scene.grows("database.blks_hit", 100_000)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == ["small_shared_buffers"] * named
+    assert not named or "33 % of the blocks were read from outside the cache, 5,000 a second" in first(told).evidence
+
+
+@pytest.mark.parametrize("wait", ["WALSync", "WALInitSync", "WalInitWrite"])
+@pytest.mark.parametrize("requested", [6, 0])
+def test_waits_for_the_log_are_checkpoints_where_the_log_asks_for_them(scene: Scene, tmp_path: Path, wait: str, requested: int) -> None:
+    scene.endpoint(db=10, app=1)
+    scene.sessions(0.2, wait=f"IO:{wait}")
+    scene.sessions(0.3)
+    scene.grows("bgwriter.checkpoints_req", requested)
+    scene.grows("wal.wal_records", 100_000)
+    scene.grows("wal.wal_fpi", 25_000)
+    assert problems(scene.diagnosed(tmp_path)) == ["wal_checkpoints"] * (requested > 0)
+
+
+@pytest.mark.parametrize(("sessions", "expected"), [(97, "too_many_connections"), (60, "failing_requests")])
+def test_refusals_are_a_lack_of_connections_where_none_is_left(scene: Scene, tmp_path: Path, sessions: int, expected: str) -> None:
+    scene.endpoint(db=2, app=1, failed=0.3, detail="503")
+    scene.postgres["settings"] = {"max_connections": {"setting": "100"}, "superuser_reserved_connections": {"setting": "3"}}
+    scene.sessions(0.1)
+    scene.gauge("sessions.all", sessions)
+    told = scene.diagnosed(tmp_path)
+    assert problems(told) == [expected]
+    assert first(told).share == pytest.approx(0.3)
+    assert (first(told).share_of, told.findings[1:] != ()) == ("requests", expected == "too_many_connections"), "else its symptom"
+    assert told.verdict == ("bottleneck" if expected == "too_many_connections" else "cannot_tell")
+
+
 def test_temporary_files_are_a_sort_that_spills(scene: Scene, tmp_path: Path) -> None:
     scene.endpoint(pool=1, db=42, app=2)
     scene.sessions(1, wait="IO:BufFileWrite", query_id="1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +24,9 @@ LEAST_FAILED = 0.01
 LEAST_CONFIDENCE = 0.5
 LEAST_PART = 0.15
 _WEAK = 0.35
+_MOST = 0.5
+# It says that something is wrong, and nothing of what.
+_NO_CAUSE = "failing_requests"
 T = TypeVar("T")
 
 
@@ -79,12 +82,11 @@ def ranked(evidence: Evidence, found: Iterable[Finding], known: dict[str, Rule])
     for finding in (replace(each, cost_s=cost_s(each, evidence)) for each in found):
         if finding.confidence >= _WEAK and (finding.id not in best or finding.weight > best[finding.id].weight):
             best[finding.id] = finding
-    sure = {name for name, finding in best.items() if _explains(finding, evidence)}
-    causes = {name: _causes(name, best, sure, known) for name in best}
+    causes = {name: _causes(name, best, evidence, known) for name in best}
     problems = [_with_symptoms(finding, best, causes, evidence.mean_s) for name, finding in best.items() if not causes[name]]
     problems = sorted(
         (finding for finding in problems if _counts(finding, evidence)),
-        key=lambda finding: (known[finding.id].general, -finding.weight, -finding.share),
+        key=lambda finding: (finding.id == _NO_CAUSE, known[finding.id].general, -finding.weight, -finding.share),
     )
     order = {finding.id: place for place, finding in enumerate(problems)}
     symptoms = [
@@ -107,13 +109,13 @@ def cost_s(finding: Finding, evidence: Evidence) -> float:
     return max(waiting, finding.failed * max(evidence.critical_s, evidence.mean_s))
 
 
-def _causes(name: str, found: Iterable[str], sure: Collection[str], known: dict[str, Rule]) -> list[str]:
+def _causes(name: str, found: Mapping[str, Finding], evidence: Evidence, known: dict[str, Rule]) -> list[str]:
     """The found classes at the root of what explains this one away."""
     roots: list[str] = []
     seen, todo = {name}, [name]
     while todo:
         at = todo.pop()
-        above = [other for other in found if at in known[other].explains and other in sure]
+        above = [other for other in found if at in known[other].explains and _explains(found[other], found[at], evidence)]
         if not above and at != name:
             roots.append(at)
         todo += [other for other in above if other not in seen]
@@ -121,21 +123,23 @@ def _causes(name: str, found: Iterable[str], sure: Collection[str], known: dict[
     return sorted(set(roots))
 
 
-def _explains(finding: Finding, evidence: Evidence) -> bool:
-    """Whether it is sure enough, and large enough among what holds requests, to make something else a mere symptom."""
-    return finding.confidence >= LEAST_CONFIDENCE and finding.share >= LEAST_PART * evidence.share(evidence.held)
+def _explains(cause: Finding, effect: Finding, evidence: Evidence) -> bool:
+    """Whether a finding is sure enough, and large enough among what holds requests or of what fails, to make another one a mere symptom."""
+    large = cause.share >= LEAST_PART * evidence.share(evidence.held) or cause.failed >= _MOST * effect.failed > 0
+    return cause.confidence >= LEAST_CONFIDENCE and large
 
 
 def _with_symptoms(finding: Finding, found: dict[str, Finding], causes: dict[str, list[str]], mean_s: float) -> Finding:
-    """Its share is the larger of its own and that of its largest symptom, and the sum where they are different time."""
-    symptoms = [found[name].share for name, roots in causes.items() if finding.id in roots]
-    share = min(1.0, finding.share + max(symptoms, default=0.0))
-    return replace(finding, share=share, cost_s=finding.cost_s + (share - finding.share) * mean_s)
+    """Its share and that of its largest symptom together: they are different time. Shares of the requests are not added to it."""
+    symptoms = [found[name].share for name, roots in causes.items() if finding.id in roots and found[name].share_of == "time"]
+    more = min(1.0, finding.share + max(symptoms, default=0.0)) - finding.share
+    share = finding.share + more if finding.share_of == "time" else finding.share
+    return replace(finding, share=share, cost_s=finding.cost_s + more * mean_s)
 
 
 def _counts(finding: Finding, evidence: Evidence) -> bool:
     large = finding.share >= LEAST_SHARE or (evidence.failed >= LEAST_FAILED and finding.share >= LEAST_FAILED)
-    return large and (finding.confidence >= LEAST_CONFIDENCE or finding.id == "failing_requests")
+    return large and finding.confidence >= LEAST_CONFIDENCE
 
 
 def doubted(found: Iterable[Finding], compared: Sequence[Comparison]) -> list[Finding]:
@@ -153,10 +157,15 @@ def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Compari
         return "cannot_tell", contradictions["virtual_users"]
     if problems and problems[0].refuted:
         return "cannot_tell", "what looked like the bottleneck is none: the remedy was tried, and did not help"
+    if problems and problems[0].id == _NO_CAUSE:
+        return "cannot_tell", f"{percent(problems[0].share)} of the requests fail, and nothing that was seen says why"
     if problems:
         first = problems[0]
         proof = f"; {first.experiment['sentence']}" if first.experiment and first.experiment["outcome"] == "better" else ""
-        return "bottleneck", f"{first.summary} ({percent(first.share)} of the time; confidence {percent(first.confidence)}){proof}"
+        return (
+            "bottleneck",
+            f"{first.summary} ({percent(first.share)} of the {first.share_of}; confidence {percent(first.confidence)}){proof}",
+        )
     if not evidence.requests:
         return "cannot_tell", "there are no requests to look at"
     if not evidence.is_sampled and not evidence.is_told:

@@ -10,6 +10,7 @@ Level = Literal["lowest", "highest"]
 Agreement = Literal["agree", "others", "differ", "contradict"]
 Full = Literal["reached", "from_start", "others"]
 Answer = Literal["bottleneck", "none", "cannot_tell", "invalid"]
+Whole = Literal["time", "requests"]
 
 
 class Stretch(NamedTuple):
@@ -79,6 +80,11 @@ class Finding:
     refuted: bool = False
 
     @property
+    def share_of(self) -> Whole:
+        """What its share is a part of: all request time, or all requests."""
+        return "requests" if self.share == self.failed > 0 else "time"
+
+    @property
     def weight(self) -> float:
         """What it costs, as far as it is sure."""
         return self.cost_s * self.confidence
@@ -92,6 +98,7 @@ class Finding:
             "explained_by": self.explained_by or None,
             "confidence": round(self.confidence, 3),
             "share": round(self.share, 3),
+            "share_of": self.share_of,
             "summary": self.summary,
             "subject": self.subject,
             "evidence": list(self.evidence),

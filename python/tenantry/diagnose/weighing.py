@@ -28,7 +28,6 @@ _RULES = {
 }
 # That it is not busy is what these say themselves.
 _IDLE_FITS = ("event_loop_blocking", "deadlocks", "ddl_lock")
-_FAILING = ("failing_requests", "external_rate_limit", "tenant_context_missing", "tenant_leak")
 
 
 def weighed(found: Iterable[Finding], ladder: Sequence[Station], evidence: Evidence, known: Mapping[str, Rule]) -> list[Finding]:
@@ -93,7 +92,7 @@ def _gain(finding: Finding, ladder: Sequence[Station], evidence: Evidence, own: 
     then = f"; the next limit is {beyond.title}, at about {count(limit)} requests/s" if beyond and limit else ""
     if beyond and beyond.is_full:
         then = f"; {beyond.title} would still be full"
-    if finding.id in _FAILING or (evidence.failed and finding.share == evidence.failed):
+    if finding.share_of == "requests":
         return Gain(f"at best {percent(finding.share)} of the requests fail no more{then}", None, finding.share, limit)
     mean = evidence.mean_s
     saved = finding.share * mean

@@ -39,8 +39,9 @@ def doubts(diagnosis: Document) -> list[str]:
 
 
 def headline(finding: Document) -> str:
-    """One sentence: what, and how much of the time it explains."""
-    return f"{clean(finding.get('summary'))}: {_share(finding)} of the time, confidence {_percent(finding.get('confidence'))}"
+    """One sentence: what, and how much of the time it explains, or how many of the requests fail by it."""
+    share = f"{_percent(finding.get('share'))} of the {clean(finding.get('share_of') or 'time')}"
+    return f"{clean(finding.get('summary'))}: {share}, confidence {_percent(finding.get('confidence'))}"
 
 
 def _finding(finding: Document, width: int) -> Iterator[Line]:
@@ -79,10 +80,6 @@ def wrapped(text: str, width: int, style: str, indent: str = _INDENT) -> Iterato
     """Text as lines that fit, behind an indent."""
     for line in wrap(text, width - len(indent) - 2, subsequent_indent="  "):
         yield Line((indent + line, style))
-
-
-def _share(finding: Document) -> str:
-    return _percent(finding.get("share"))
 
 
 def _percent(value: object) -> str:

@@ -52,5 +52,5 @@ RULE = Rule(
     "A pool that is too small has its connections at work.",
     "Context managers around each use of the pool.",
     _find,
-    explains=("app_pool_small", "too_many_connections"),
+    explains=("app_pool_small", "too_many_connections", "failing_requests"),
 )

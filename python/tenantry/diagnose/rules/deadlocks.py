@@ -17,9 +17,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         return
     waiting = evidence.sessions.waiting("Lock", "transactionid", "tuple")
     blocked = blocked_on(evidence, ("transactionid", "tuple"))
+    failed = min(number / max(evidence.requests, 1), evidence.failed)
     yield Finding(
         RULE.id,
-        max(evidence.share(waiting), evidence.failed),
+        max(evidence.share(waiting), failed),
         grade((2.0, True), (1.0, number >= 10), (1.0, waiting > 0)),
         "transactions lock the same rows in different orders, and Postgres has to end some of them",
         (
@@ -28,7 +29,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ),
         Fix("lock rows in one order: SELECT ... ORDER BY id FOR UPDATE; try again after SQLSTATE 40P01"),
         subject=subject_of(evidence, blocked),
-        failed=min(number / max(evidence.requests, 1), evidence.failed),
+        failed=failed,
     )
 
 
@@ -39,5 +40,5 @@ RULE = Rule(
     "A hot row makes sessions wait without deadlocks.",
     "One order for all; retries.",
     _find,
-    explains=("hot_row_lock", "app_pool_small", "pooler_pool_small", "distant_database"),
+    explains=("hot_row_lock", "app_pool_small", "pooler_pool_small", "distant_database", "failing_requests"),
 )

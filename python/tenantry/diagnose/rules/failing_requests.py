@@ -16,7 +16,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         RULE.id,
         evidence.failed,
-        0.3,
+        0.5,
         "requests fail",
         (
             *tuple(
@@ -33,7 +33,7 @@ RULE = Rule(
     "failing_requests",
     "Requests fail",
     "A hundredth of the requests or more fails.",
-    "Nearly every other class makes requests fail when it is bad enough: then this is its symptom.",
+    "Nearly every other class makes requests fail when it is bad enough: look at that first.",
     "The report keeps failed requests with their answers.",
     _find,
     general=True,

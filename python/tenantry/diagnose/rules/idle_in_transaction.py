@@ -52,5 +52,5 @@ RULE = Rule(
     "A slow service that is called within the transaction: those sessions end when it answers. A slow app: they are many, but short.",
     "Context managers; idle_in_transaction_session_timeout.",
     _find,
-    explains=("app_pool_small", "pooler_pool_small", "bloat", "hot_row_lock", "too_many_connections"),
+    explains=("app_pool_small", "pooler_pool_small", "bloat", "hot_row_lock", "too_many_connections", "failing_requests"),
 )

@@ -18,9 +18,10 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     if number < 3:
         return
     empty = missing > 2 * number
+    wrong = max(evidence.failed, share(evidence))
     yield Finding(
         RULE.id,
-        max(evidence.failed, share(evidence)),
+        wrong,
         grade((2.0, True), (2.5, not empty)),
         "answers hold data of other tenants",
         (
@@ -36,7 +37,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         ),
         ("many requests find nothing at all, as without a tenant",) if empty else (),
         subject={"check": found[0].name},
-        failed=evidence.failed,
+        failed=wrong,
     )
 
 

@@ -9,12 +9,15 @@ from tenantry.diagnose.model import Finding, Fix
 from tenantry.diagnose.rule import Rule
 from tenantry.diagnose.words import count, grade, percent
 
+# A log without room also begins new files. Since Postgres 17 these are spelled another way.
+_LOG = tuple(f"{log}{what}" for log in ("WAL", "Wal") for what in ("Sync", "Write", "InitSync", "InitWrite"))
+
 
 def _find(evidence: Evidence) -> Iterator[Finding]:
     readings = evidence.readings
     asked = readings.growth("checkpointer.num_requested") + readings.growth("bgwriter.checkpoints_req")
     images, records = readings.growth("wal.wal_fpi"), readings.growth("wal.wal_records")
-    waits = evidence.sessions.waiting("IO", "WALSync", "WALWrite", "WalSync", "WalWrite") + evidence.sessions.waiting("LWLock", "WALWrite")
+    waits = evidence.sessions.waiting("IO", *_LOG) + evidence.sessions.waiting("LWLock", "WALWrite")
     if asked < 2 or asked / evidence.duration_s < 0.05 or (evidence.held_share(waits) < 0.1 and images < 0.1 * records):
         return
     yield Finding(
