@@ -302,9 +302,9 @@ def test_plans_that_auto_explain_has_logged_come_before_those_of_explain(tmp_pat
         database = Database(server.dsn)
         stock = "CREATE TABLE stock AS SELECT n AS id, 5 AS left_over FROM generate_series(1, 100) n"
         database.run("CREATE EXTENSION pg_stat_statements", stock, query)
-        facts, notes = observed(
-            Observing(server.dsn, loads=False), tmp_path, lambda: database.run(*[query] * 3, "SELECT count(*) FROM stock")
-        )
+        # The first snapshot of the counters comes before.
+        work = ("SELECT pg_sleep(1)", *[query] * 3, "SELECT count(*) FROM stock")
+        facts, notes = observed(Observing(server.dsn, loads=False), tmp_path, lambda: database.run(*work))
     assert notes == []
     told = facts["postgres"]
     by_text = {told["statements"][plan["query_id"]]: plan for plan in told["plans"]}

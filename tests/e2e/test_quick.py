@@ -11,7 +11,8 @@ from truth import TruthServer
 
 
 def test_it_ends_as_a_run_does_with_folder_verdict_report_and_document(shell: Shell, truth: TruthServer) -> None:
-    done = shell.run("quick", f"{truth.url}/a?x=1", "--rate", "50/s", "--duration", "1s", "--threshold", "failures < 1%", "--json")
+    limits = ("--threshold", "failures < 1%", "--threshold", "response_time p50 < 10s")
+    done = shell.run("quick", f"{truth.url}/a?x=1", "--rate", "50/s", "--duration", "1s", *limits, "--json")
     told = done.document
     assert (done.code, told["verdict"], told["exit"]) == (0, "pass", 0)
     assert told["totals"]["requests"] == told["totals"]["iterations"] == len(truth.arrivals) == 50
