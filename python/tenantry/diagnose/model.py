@@ -97,7 +97,7 @@ class Finding:
             "kind": self.kind,
             "explained_by": self.explained_by or None,
             "confidence": round(self.confidence, 3),
-            "share": round(self.share, 3),
+            "share": round(self.share, 4),
             "share_of": self.share_of,
             "summary": self.summary,
             "subject": self.subject,
