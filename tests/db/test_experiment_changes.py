@@ -50,6 +50,21 @@ def change(site: Site, what: Finding) -> Change:
         return change_for(what, ledger.link, site, BASE)
 
 
+@asynccontextmanager
+async def at_work(dsn: str, **settings: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A session with these settings."""
+    connection = await asyncpg.connect(dsn, server_settings=settings)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def as_role(database: Database, name: str) -> str:
+    """The DSN of another role."""
+    return database.dsn.replace(database.dsn.split("//")[1].split("@")[0], name)
+
+
 @pytest.fixture
 def database(new_database: Callable[[], str]) -> Database:
     made = Database(new_database())
@@ -162,14 +177,11 @@ def test_the_plan_follows_the_statistics_there_and_back(database: Database, site
         return str(plan[0][0])
 
     async def looked() -> list[str]:
-        connection = await asyncpg.connect(database.dsn)
-        try:
+        async with at_work(database.dsn) as connection:
             seen = [await expected_rows(connection)]
             with tried(site, finding("stale_statistics", table="public.pets")):
                 seen.append(await expected_rows(connection))
             return [*seen, await expected_rows(connection)]
-        finally:
-            await connection.close()
 
     first, changed, last = asyncio.run(looked())
     assert first == last != changed, "in a session that has read the statistics before"
@@ -211,6 +223,7 @@ SECURED = (
     "CREATE POLICY tenant ON pets TO bound USING (clinic_id = current_setting('app.clinic')::int)",
     "CREATE POLICY tenant ON owners TO bound USING (clinic_id = current_setting('app.clinic')::int)",
 )
+SEVENTH = {"app.clinic": "7"}
 SEARCH = finding("rls_non_leakproof", table="public.pets", tables="public.pets, public.owners")
 FOUND = """SELECT p.id FROM pets p JOIN owners o ON o.clinic_id = p.clinic_id AND o.id = p.clinic_id
     WHERE p.name LIKE 'pet 10%' ORDER BY p.id"""
@@ -220,17 +233,8 @@ FOUND = """SELECT p.id FROM pets p JOIN owners o ON o.clinic_id = p.clinic_id AN
 def bound(database: Database) -> Iterator[str]:
     """The DSN of a role that sees the pets and owners of its clinic only."""
     database.run(*SECURED, "SELECT 1")
-    yield database.dsn.replace(database.dsn.split("//")[1].split("@")[0], "bound")
+    yield as_role(database, "bound")
     database.run("DROP OWNED BY bound", "DROP ROLE bound", "SELECT 1")
-
-
-@asynccontextmanager
-async def at_work(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(dsn, server_settings={"app.clinic": "7"})
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def own_settings(database: Database) -> list[str]:
@@ -250,10 +254,10 @@ def test_without_policies_the_same_rows_come_by_the_index_that_they_kept_from(
         return [row["id"] for row in await connection.fetch(FOUND)], "name ~>=~" in plan
 
     async def looked() -> list[tuple[list[int], bool]]:
-        async with at_work(bound) as first:
+        async with at_work(bound, **SEVENTH) as first:
             told = [await seen(first)]
             with tried(site, SEARCH):
-                async with asyncio.timeout(10), at_work(bound) as anew:
+                async with asyncio.timeout(10), at_work(bound, **SEVENTH) as anew:
                     while not first.is_closed():
                         await asyncio.sleep(0.01)
                     told.append(await seen(anew))
@@ -265,7 +269,7 @@ def test_without_policies_the_same_rows_come_by_the_index_that_they_kept_from(
             async with at_work(site.dsn) as owner:
                 assert await owner.fetchval("SELECT count(*) FROM pets") == 4500
                 await owner.execute("INSERT INTO pets SELECT n, 7, 'pet ' || n FROM generate_series(7, 4997, 10) AS n")
-            async with at_work(bound) as last:
+            async with at_work(bound, **SEVENTH) as last:
                 return [*told, await seen(last)]
 
     rows = [107, 1007, 1017, 1027, 1037, 1047, 1057, 1067, 1077, 1087, 1097]
@@ -315,7 +319,7 @@ def test_a_database_that_looks_like_production_is_never_changed(new_database: Ca
 def test_who_is_no_superuser_is_told_what_that_takes(database: Database) -> None:
     database.run("CREATE ROLE plain LOGIN", "SELECT 1")
     try:
-        plain = Site(database.dsn.replace(database.dsn.split("//")[1].split("@")[0], "plain"))
+        plain = Site(as_role(database, "plain"))
         with pytest.raises(NotTried, match="only a superuser can put the old statistics"):
             change(plain, finding("stale_statistics", table="public.pets"))
         with pytest.raises(NotTried, match="only a superuser can change settings"):
@@ -347,15 +351,12 @@ def test_a_setting_reaches_sessions_that_are_there_and_is_gone_afterwards(own_se
     site, before = Site(own_server.dsn), auto_conf(own_server)
 
     async def looked() -> list[str]:
-        connection = await asyncpg.connect(own_server.dsn)
-        try:
+        async with at_work(own_server.dsn) as connection:
             with opened(site) as ledger:
                 with ledger.changed(change_for(finding("hot_row_lock"), ledger.link, site, BASE)):
                     during = await connection.fetchval("SHOW synchronous_commit")
                 await asyncio.sleep(0.3)
                 return [during, await connection.fetchval("SHOW synchronous_commit")]
-        finally:
-            await connection.close()
 
     assert asyncio.run(looked()) == ["off", "on"]
     assert auto_conf(own_server) == before
@@ -383,11 +384,8 @@ def test_settings_are_left_alone_while_others_work_on_the_server_or_have_their_o
     database.run("ALTER DATABASE other RESET synchronous_commit", "SELECT 1")
 
     async def with_a_neighbour() -> None:
-        connection = await asyncpg.connect(own_server.dsn.rpartition("/")[0] + "/other")
-        try:
+        async with at_work(own_server.dsn.rpartition("/")[0] + "/other"):
             with pytest.raises(NotTried, match="other databases of this server are in use"):
                 change(site, finding("advisory_lock"))
-        finally:
-            await connection.close()
 
     asyncio.run(with_a_neighbour())

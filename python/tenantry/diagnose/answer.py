@@ -149,23 +149,20 @@ def doubted(found: Iterable[Finding], compared: Sequence[Comparison]) -> list[Fi
 
 
 def _answer(evidence: Evidence, found: list[Finding], compared: Sequence[Comparison]) -> tuple[Answer, str]:
-    problems = [finding for finding in found if finding.kind == "problem"]
-    if problems and problems[0].id == "generator":
+    first = next((finding for finding in found if finding.kind == "problem"), None)
+    if first and first.id == "generator":
         return "invalid", "the generator was the bottleneck: what it measured says nothing of the app"
     contradictions = {comparison.id: comparison.text for comparison in compared if comparison.result == "contradict"}
     if "virtual_users" in contradictions:
         return "cannot_tell", contradictions["virtual_users"]
-    if problems and problems[0].refuted:
+    if first and first.refuted:
         return "cannot_tell", "what looked like the bottleneck is none: the remedy was tried, and did not help"
-    if problems and problems[0].id == _NO_CAUSE:
-        return "cannot_tell", f"{percent(problems[0].share)} of the requests fail, and nothing that was seen says why"
-    if problems:
-        first = problems[0]
+    if first and first.id == _NO_CAUSE:
+        return "cannot_tell", f"{percent(first.share)} of the requests fail, and nothing that was seen says why"
+    if first:
         proof = f"; {first.experiment['sentence']}" if first.experiment and first.experiment["outcome"] == "better" else ""
-        return (
-            "bottleneck",
-            f"{first.summary} ({percent(first.share)} of the {first.share_of}; confidence {percent(first.confidence)}){proof}",
-        )
+        share = f"{percent(first.share)} of the {first.share_of}"
+        return "bottleneck", f"{first.summary} ({share}; confidence {percent(first.confidence)}){proof}"
     if not evidence.requests:
         return "cannot_tell", "there are no requests to look at"
     if not evidence.is_sampled and not evidence.is_told:

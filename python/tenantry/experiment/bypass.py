@@ -7,6 +7,7 @@ from tenantry.diagnose.model import Finding
 from tenantry.experiment.model import Change, NotTried, Site
 from tenantry.prepare import Prepared
 
+# Not that of the ledger, whose own tables would be found before the app's.
 SCHEMA = "tenantry_bypass"
 
 
@@ -20,6 +21,8 @@ def bypass_policies(finding: Finding, link: Link, site: Site, base: Prepared) ->
     tables = finding.subject["tables"].split(", ")
     if finding.subject["table"] not in tables:
         raise NotTried(f"its statement does not name {finding.subject['table']}, or with its schema, so that a view would not be found")
+    for table in tables:
+        _check_readers(link, table)
     views = [_view(link, table) for table in tables]
     role = _role(link, tables)
     database = link.texts("SELECT quote_ident(current_database())")[0]
@@ -88,24 +91,28 @@ def _view(link: Link, table: str) -> str:
     return "; ".join((f"CREATE VIEW {view} AS {query} WITH CASCADED CHECK OPTION", *link.texts(grants)))
 
 
-def _predicate(link: Link, table: str) -> str:
-    """What the policies of a table say, where it is the same whatever is done with its rows, and by whoever."""
-    number, name = _number(table), table.rpartition(".")[2]
-    if link.texts(f"SELECT row_security_active({number})") != ["f"]:
+def _check_readers(link: Link, table: str) -> None:
+    """Whom policies bind sees what the predicate says. A view of ours must see all, and whoever else does must not find the view."""
+    if link.texts(f"SELECT row_security_active({_number(table)})") != ["f"]:
         raise NotTried(f"the policies of {table} bind the role of the experiment as well")
+    name = table.rpartition(".")[2]
     definers = link.texts(
         "SELECT proname FROM pg_proc WHERE prosecdef AND NOT EXISTS (SELECT FROM unnest(proconfig) AS own WHERE own LIKE 'search_path=%')"
         rf" AND prosrc ~ ('\m' || {literal(name)} || '\M') ORDER BY 1"
     )
     if definers:
         raise NotTried(f"{', '.join(definers)} works as another role and has no search_path, so it would read the view of {table}")
+
+
+def _predicate(link: Link, table: str) -> str:
+    """What the policies of a table say, where it is the same whatever is done with its rows, and by whoever."""
     policies = link.database.records(
         "SELECT polpermissive AS permissive, '(' || pg_get_expr(polqual, polrelid) || ')' AS condition,"
         " polcmd = '*' AND polqual IS NOT NULL AND polroles = min(polroles) OVER ()"
         " AND coalesce(pg_get_expr(polwithcheck, polrelid) = pg_get_expr(polqual, polrelid), true) AS alike,"
         " EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid"
         " AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> polrelid) AS reads_others"
-        f" FROM pg_policy p WHERE polrelid = {number} ORDER BY polname"
+        f" FROM pg_policy p WHERE polrelid = {_number(table)} ORDER BY polname"
     )
     if any(policy["alike"] == "f" for policy in policies):
         raise NotTried(f"the policies of {table} differ by what is done, or by who does it")
